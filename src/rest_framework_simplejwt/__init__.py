@@ -1,0 +1,10 @@
+"""The installed version, and nothing else."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+__version__: str | None
+try:
+    __version__ = version("djangorestframework-simplejwt")
+except PackageNotFoundError:
+    # A source tree on sys.path, never installed.
+    __version__ = None

@@ -1,0 +1,9 @@
+"""The core app: installing it is optional, and brings the translations."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SimpleJWTConfig(AppConfig):
+    name = "rest_framework_simplejwt"
+    verbose_name = _("JSON Web Tokens")

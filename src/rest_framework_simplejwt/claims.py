@@ -1,0 +1,59 @@
+"""What makes claims acceptable: pure policy over a payload, without clock, settings or database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeGuard
+
+from django.utils.translation import gettext_lazy as _
+
+from .exceptions import TokenError
+from .utils import datetime_from_epoch, format_lazy
+
+Claims = Mapping[str, Any]
+
+# The width of the columns that record ids, and what PostgreSQL refuses to store in one.
+MAX_ID_LENGTH = 255
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether ``value`` can name a token or a family: a string that every store can hold."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and "\0" not in value
+
+
+def token_id(claims: Claims, claim: str | None) -> str:
+    """The token's id. Raises ``TokenError`` when there is none, or none that can be recorded."""
+    value = claims.get(claim) if claim is not None else None
+    if not is_id(value):
+        raise TokenError(_("Token has no id"))
+    return value
+
+
+def check_type(claims: Claims, claim: str, expected: str | None) -> None:
+    """Raise ``TokenError`` unless the claim names the ``expected`` kind of token."""
+    if claim not in claims:
+        raise TokenError(_("Token has no type"))
+    if claims[claim] != expected:
+        raise TokenError(_("Token has wrong type"))
+
+
+def moment(claims: Claims, claim: str) -> datetime:
+    """The NumericDate (RFC 7519 section 2) in ``claim``.
+
+    Raises ``TokenError`` when the claim is missing, is no number, or lies outside what a
+    ``datetime`` can hold.
+    """
+    value = claims.get(claim)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return datetime_from_epoch(value)
+        except (ValueError, OverflowError, OSError):
+            pass
+    raise TokenError(format_lazy(_("Token has no '{}' claim"), claim))
+
+
+def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta) -> None:
+    """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``; equal is expired."""
+    if moment(claims, claim) <= now - leeway:
+        raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))

@@ -1,0 +1,85 @@
+"""Every error this package raises.
+
+TokenError                           the token can't be used; the text is fit for a client
+├── ExpiredTokenError
+└── RefreshTokenBlacklistedError
+TokenBackendError                    the codec refused it
+└── TokenBackendExpiredToken
+APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...}
+├── AuthenticationFailed             401
+│   └── InvalidToken                 401 token_not_valid
+├── TokenHasNoFamily                 400 token_has_no_family
+└── TokenFamilyNotConfigured         501 token_family_not_configured
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions, status
+
+
+class TokenError(Exception):
+    """The token can't be made or accepted; ``str(error)`` may be shown to its bearer."""
+
+
+class ExpiredTokenError(TokenError):
+    """The token was sound until it expired."""
+
+
+class RefreshTokenBlacklistedError(TokenError):
+    """The token is signed by us and in time, and was revoked."""
+
+
+class TokenBackendError(Exception):
+    """A token that can't be encoded or decoded, or a backend that can't be built."""
+
+
+class TokenBackendExpiredToken(TokenBackendError):
+    """The signature is good and the ``exp`` claim has passed."""
+
+
+class DetailDictMixin:
+    """Answers ``{"detail": ..., "code": ...}``, plus the items of a ``detail`` given as a dict."""
+
+    default_detail: Any
+    default_code: str
+
+    def __init__(self, detail: Any = None, code: str | None = None) -> None:
+        answer: dict[str, Any] = {"detail": self.default_detail, "code": self.default_code}
+        if isinstance(detail, dict):
+            answer.update(detail)
+        elif detail is not None:
+            answer["detail"] = detail
+        if code is not None:
+            answer["code"] = code
+        super().__init__(answer)  # type: ignore[call-arg]  # the next class is DRF's APIException
+
+
+class AuthenticationFailed(DetailDictMixin, exceptions.AuthenticationFailed):
+    """401, with a code of its own for each reason."""
+
+
+class InvalidToken(AuthenticationFailed):
+    """401 ``token_not_valid``."""
+
+    status_code = status.HTTP_401_UNAUTHORIZED
+    default_detail = _("Token is invalid or expired")
+    default_code = "token_not_valid"
+
+
+class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
+    """400: a token that was issued while families were off has no family to revoke."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = _("Token has no family ID")
+    default_code = "token_has_no_family"
+
+
+class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):
+    """501: the token_family app is not installed, or ``TOKEN_FAMILY_ENABLED`` is off."""
+
+    status_code = status.HTTP_501_NOT_IMPLEMENTED
+    default_detail = _("Token family is not configured")
+    default_code = "token_family_not_configured"

@@ -1,0 +1,231 @@
+"""What a project may write in ``settings.SIMPLE_JWT``: one row a setting, read live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from functools import wraps
+from json import JSONEncoder
+from typing import Any, Generic, TypeVar, overload
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from rest_framework.settings import APISettings as DRFAPISettings
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One row: its default, what it means, and how a convenient spelling becomes a ``T``.
+
+    Reading it caches the value on the settings object under the same name, which hides
+    this descriptor until that attribute is deleted.
+    """
+
+    def __init__(
+        self, default: Any, doc: str, *, imported: bool = False, clean: Callable[[Any], T] | None = None
+    ) -> None:
+        self.default = default
+        self.__doc__ = doc
+        self.imported = imported
+        self.clean = clean
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: APISettings, owner: type) -> T: ...
+    def __get__(self, instance: APISettings | None, owner: type) -> Setting[T] | T:
+        if instance is None:
+            return self
+        value: T = instance.__getattr__(self.name)
+        if self.clean is not None:
+            value = vars(instance)[self.name] = self.clean(value)
+        return value
+
+
+class UserSettings(dict[str, Any]):
+    """The project's own values. Editing them makes what was read before stale."""
+
+    forget: Callable[[], None] = staticmethod(lambda: None)
+
+
+def _then_forget(edit: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(edit)
+    def edited(self: UserSettings, *args: Any, **kwargs: Any) -> Any:
+        result = edit(self, *args, **kwargs)
+        self.forget()
+        return result
+
+    return edited
+
+
+for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
+    setattr(UserSettings, _name, _then_forget(getattr(dict, _name)))
+
+
+def _tuple_of_types(value: str | Collection[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+class APISettings(DRFAPISettings):
+    """The settings, one attribute each, cached when read.
+
+    A cached attribute may be deleted and is then read again; a value may be assigned; the
+    dict ``user_settings`` may be edited. Each takes effect at once, for whoever imported
+    this object before. Unknown names raise ``AttributeError``, removed ones ``RuntimeError``.
+    """
+
+    ACCESS_TOKEN_LIFETIME = Setting[timedelta](timedelta(minutes=5), "How long an access token is good.")
+    REFRESH_TOKEN_LIFETIME = Setting[timedelta](timedelta(days=1), "How long a refresh token is good.")
+    ROTATE_REFRESH_TOKENS = Setting[bool](False, "Whether a refresh also answers with a new refresh token.")
+    BLACKLIST_AFTER_ROTATION = Setting[bool](False, "Whether the refresh token that was rotated is revoked.")
+    UPDATE_LAST_LOGIN = Setting[bool](False, "Whether ON_LOGIN_SUCCESS is called.")
+
+    TOKEN_FAMILY_ENABLED = Setting[bool](False, "Whether tokens descended from one login form a family.")
+    TOKEN_FAMILY_CHECK_ON_ACCESS = Setting[bool](False, "Whether access tokens carry, and die with, their family.")
+    TOKEN_FAMILY_BLACKLIST_ON_REUSE = Setting[bool](
+        False, "Whether a blacklisted refresh token, presented again, takes its family with it."
+    )
+    TOKEN_FAMILY_LIFETIME = Setting[timedelta | None](
+        timedelta(days=30), "How long a family lasts whatever is rotated within it; None: for ever."
+    )
+
+    ALGORITHM = Setting[str]("HS256", "A JWS algorithm, RFC 7518 section 3.1.")
+    SIGNING_KEY = Setting[Any](None, "HMAC secret or private key; SECRET_KEY by default.")
+    VERIFYING_KEY = Setting[Any]("", "Public key; ignored by HMAC algorithms.")
+    AUDIENCE = Setting[Any](None, "The aud claim: put into tokens and required of them.")
+    ISSUER = Setting[str | None](None, "The iss claim: put into tokens and required of them.")
+    JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)
+    JWK_URL = Setting[str | None](None, "Where the issuer publishes its keys, RFC 7517.")
+    LEEWAY = Setting[float | timedelta](0, "Clock skew forgiven: seconds, or a timedelta.")
+
+    SJWT_CACHE_NAME = Setting[str]("default", "The alias in CACHES that remembers revocations.")
+    CACHE_BLACKLISTED_REFRESH_TOKENS = Setting[bool](False, "Whether revoked tokens are cached.")
+    CACHE_BLACKLISTED_FAMILIES = Setting[bool](False, "Whether revoked families are cached.")
+    CACHE_TTL_BLACKLISTED_REFRESH_TOKENS = Setting[int](3600, "Seconds a revoked token stays cached.")
+    CACHE_TTL_BLACKLISTED_FAMILIES = Setting[int](3600, "Seconds a revoked family stays cached.")
+    CACHE_KEY_PREFIX_BLACKLISTED_REFRESH_TOKENS = Setting[str]("sjwt_brt", "Cache keys are <prefix>:<jti>.")
+    CACHE_KEY_PREFIX_BLACKLISTED_FAMILIES = Setting[str]("sjwt_btf", "Cache keys are <prefix>:<family id>.")
+
+    AUTH_HEADER_TYPES = Setting[tuple[str, ...]](
+        ("Bearer",), "Authorization schemes accepted; the first one challenges.", clean=_tuple_of_types
+    )
+    AUTH_HEADER_NAME = Setting[str]("HTTP_AUTHORIZATION", "The header's key in request.META.")
+    USER_ID_FIELD = Setting[str]("id", "The user model's field that identifies a user.")
+    USER_ID_CLAIM = Setting[str]("user_id", "The claim that carries it, as a string.")
+    USER_AUTHENTICATION_RULE = Setting[Callable[[Any], bool]](
+        "rest_framework_simplejwt.authentication.default_user_authentication_rule",
+        "Called with the user or None: may they have tokens?",
+        imported=True,
+    )
+    ON_LOGIN_SUCCESS = Setting[Callable[[Any, Any], None]](
+        "rest_framework_simplejwt.serializers.default_on_login_success",
+        "Called with (user, request) under UPDATE_LAST_LOGIN.",
+        imported=True,
+    )
+    ON_LOGIN_FAILED = Setting[Callable[[Any, Any], None]](
+        "rest_framework_simplejwt.serializers.default_on_login_failed",
+        "Called with (credentials, secrets masked; request).",
+        imported=True,
+    )
+    AUTH_TOKEN_CLASSES = Setting[Collection[Any]](
+        ("rest_framework_simplejwt.tokens.AccessToken",), "Token classes tried in turn on a request.", imported=True
+    )
+    TOKEN_TYPE_CLAIM = Setting[str | None]("token_type", "The claim that tells kinds apart; None: not checked.")
+    JTI_CLAIM = Setting[str | None]("jti", "The claim that names a token; None: not checked.")
+    TOKEN_FAMILY_CLAIM = Setting[str]("family_id", "The claim that names a token's family.")
+    TOKEN_FAMILY_EXPIRATION_CLAIM = Setting[str]("family_exp", "The claim that says when the family ends.")
+    TOKEN_USER_CLASS = Setting[Any](
+        "rest_framework_simplejwt.models.TokenUser", "The stateless stand-in for a user.", imported=True
+    )
+
+    SLIDING_TOKEN_REFRESH_EXP_CLAIM = Setting[str]("refresh_exp", "When a sliding token can't be refreshed any more.")
+    SLIDING_TOKEN_LIFETIME = Setting[timedelta](timedelta(minutes=5), "How long a sliding token is good.")
+    SLIDING_TOKEN_REFRESH_LIFETIME = Setting[timedelta](timedelta(days=1), "How long it can be refreshed.")
+
+    TOKEN_OBTAIN_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenObtainPairSerializer", "Dotted path, for TokenObtainPairView."
+    )
+    TOKEN_REFRESH_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenRefreshSerializer", "Dotted path, for TokenRefreshView."
+    )
+    TOKEN_VERIFY_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenVerifySerializer", "Dotted path, for TokenVerifyView."
+    )
+    TOKEN_BLACKLIST_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenBlacklistSerializer", "Dotted path, for TokenBlacklistView."
+    )
+    SLIDING_TOKEN_OBTAIN_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenObtainSlidingSerializer", "Dotted path, for TokenObtainSlidingView."
+    )
+    SLIDING_TOKEN_REFRESH_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenRefreshSlidingSerializer",
+        "Dotted path, for TokenRefreshSlidingView.",
+    )
+    TOKEN_FAMILY_BLACKLIST_SERIALIZER = Setting[str](
+        "rest_framework_simplejwt.serializers.TokenFamilyBlacklistSerializer",
+        "Dotted path, for TokenFamilyBlacklistView.",
+    )
+
+    CHECK_REVOKE_TOKEN = Setting[bool](False, "Whether a changed password ends the tokens issued before.")
+    REVOKE_TOKEN_CLAIM = Setting[str]("hash_password", "The claim that fingerprints the password's hash.")
+    CHECK_USER_IS_ACTIVE = Setting[bool](True, "Whether inactive users are refused.")
+
+    def __init__(
+        self,
+        user_settings: dict[str, Any] | None = None,
+        defaults: dict[str, Any] | None = None,
+        import_strings: Collection[str] | None = None,
+    ) -> None:
+        super().__init__(
+            None,
+            DEFAULTS if defaults is None else defaults,  # type: ignore[arg-type]  # ours are not DRF's
+            tuple(import_strings or IMPORT_STRINGS),
+        )
+        self.reload(user_settings)
+
+    @property
+    def user_settings(self) -> UserSettings:
+        return self._user_settings
+
+    def reload(self, user_settings: dict[str, Any] | None = None) -> None:
+        """Take these values from now on; what was read or assigned before is forgotten."""
+        for name in REMOVED_SETTINGS:
+            if name in (user_settings or ()):
+                raise RuntimeError(f"The SIMPLE_JWT setting {name!r} has been removed; see the settings reference.")
+        self._user_settings = UserSettings(user_settings or {})
+        self._user_settings.forget = self._forget_what_was_read
+        for name in self.defaults:
+            vars(self).pop(name, None)
+        self._cached_attrs.clear()
+
+    def _forget_what_was_read(self) -> None:
+        for name in self._cached_attrs:
+            vars(self).pop(name, None)
+        self._cached_attrs.clear()
+
+
+_TABLE = {name: row for name, row in vars(APISettings).items() if isinstance(row, Setting)}
+
+DEFAULTS: dict[str, Any] = {name: row.default for name, row in _TABLE.items()} | {"SIGNING_KEY": settings.SECRET_KEY}
+IMPORT_STRINGS: tuple[str, ...] = tuple(name for name, row in _TABLE.items() if row.imported)
+REMOVED_SETTINGS: tuple[str, ...] = ("AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS")
+USER_SETTINGS: dict[str, Any] | None = getattr(settings, "SIMPLE_JWT", None)
+
+api_settings = APISettings(USER_SETTINGS, DEFAULTS, IMPORT_STRINGS)
+
+
+def reload_api_settings(*args: Any, **kwargs: Any) -> None:
+    """Receiver of Django's ``setting_changed``: ``override_settings`` takes effect at once."""
+    setting, value = kwargs["setting"], kwargs["value"]
+    if setting == "SIMPLE_JWT":
+        api_settings.reload(value)
+    elif setting == "SECRET_KEY":
+        DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
+        api_settings._forget_what_was_read()
+
+
+setting_changed.connect(reload_api_settings, dispatch_uid="rest_framework_simplejwt.settings")

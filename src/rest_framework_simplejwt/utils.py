@@ -1,0 +1,55 @@
+"""Time as JWT counts it (RFC 7519 section 2, NumericDate), and what has no better home."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from calendar import timegm
+from datetime import datetime, timezone
+
+from django.conf import settings
+from django.utils.functional import lazy
+
+logger = logging.getLogger("rest_framework_simplejwt")
+
+
+def get_md5_hash_password(password: str) -> str:
+    """The upper-case hex MD5 of a password *hash*: a fingerprint for the revoke claim.
+
+    MD5 guards nothing here, it only tells two stored hashes apart.
+    """
+    return hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+def make_utc(dt: datetime) -> datetime:
+    """A naive ``dt`` as aware UTC under ``USE_TZ``, anything else unchanged."""
+    if settings.USE_TZ and dt.tzinfo is None:
+        return dt.replace(tzinfo=timezone.utc)
+    return dt
+
+
+def aware_utcnow() -> datetime:
+    """Now in UTC: aware under ``USE_TZ``, naive without it."""
+    now = datetime.now(tz=timezone.utc)
+    return now if settings.USE_TZ else now.replace(tzinfo=None)
+
+
+def datetime_to_epoch(dt: datetime) -> int:
+    """Whole seconds since the epoch. A naive ``dt`` is taken as UTC."""
+    return timegm(dt.utctimetuple())
+
+
+def datetime_from_epoch(ts: float) -> datetime:
+    """The UTC moment ``ts`` seconds after the epoch: aware under ``USE_TZ``, naive without.
+
+    Raises ``ValueError``, ``OverflowError`` or ``OSError`` for what no ``datetime`` can hold.
+    """
+    moment = datetime.fromtimestamp(ts, tz=timezone.utc)
+    return moment if settings.USE_TZ else moment.replace(tzinfo=None)
+
+
+def _format(text: object, *args: object, **kwargs: object) -> str:
+    return str(text).format(*args, **kwargs)
+
+
+format_lazy = lazy(_format, str)
