@@ -1,0 +1,55 @@
+"""BlacklistCache: revoked ids in one of Django's caches."""
+
+from __future__ import annotations
+
+from django.core.cache import BaseCache, caches
+
+from .settings import api_settings
+
+
+class BlacklistCache:
+    """Remembers revoked tokens and families in ``CACHES[SJWT_CACHE_NAME]``.
+
+    Only what it holds is an answer: an id that it lacks may have been revoked all the same.
+    """
+
+    @property
+    def cache(self) -> BaseCache:
+        return caches[api_settings.SJWT_CACHE_NAME]
+
+    @property
+    def is_refresh_tokens_cache_enabled(self) -> bool:
+        return api_settings.CACHE_BLACKLISTED_REFRESH_TOKENS
+
+    @property
+    def is_families_cache_enabled(self) -> bool:
+        return api_settings.CACHE_BLACKLISTED_FAMILIES
+
+    def add_refresh_token(self, jti: str) -> None:
+        self.cache.set(self._refresh_token_key(jti), True, api_settings.CACHE_TTL_BLACKLISTED_REFRESH_TOKENS)
+
+    def is_refresh_token_blacklisted(self, jti: str) -> bool:
+        return self.cache.get(self._refresh_token_key(jti)) is not None
+
+    def delete_refresh_token_from_cache(self, jti: str) -> bool:
+        """Whether there was one to delete."""
+        return self.cache.delete(self._refresh_token_key(jti))
+
+    def add_token_family(self, family_id: str) -> None:
+        self.cache.set(self._family_key(family_id), True, api_settings.CACHE_TTL_BLACKLISTED_FAMILIES)
+
+    def is_token_family_blacklisted(self, family_id: str) -> bool:
+        return self.cache.get(self._family_key(family_id)) is not None
+
+    def delete_family_from_cache(self, family_id: str) -> bool:
+        """Whether there was one to delete."""
+        return self.cache.delete(self._family_key(family_id))
+
+    def _refresh_token_key(self, jti: str) -> str:
+        return f"{api_settings.CACHE_KEY_PREFIX_BLACKLISTED_REFRESH_TOKENS}:{jti}"
+
+    def _family_key(self, family_id: str) -> str:
+        return f"{api_settings.CACHE_KEY_PREFIX_BLACKLISTED_FAMILIES}:{family_id}"
+
+
+blacklist_cache = BlacklistCache()

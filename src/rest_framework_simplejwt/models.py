@@ -1,0 +1,115 @@
+"""TokenUser: the user as far as a token tells, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from django.db.models.manager import EmptyManager
+
+from .settings import api_settings
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import Group, Permission
+
+    from .tokens import Token
+
+
+class TokenUser:
+    """Stands in for a user behind ``JWTStatelessUserAuthentication``.
+
+    Every claim is an attribute, and one that the token lacks is ``None``. It has no
+    permissions and can't be stored: those methods raise ``NotImplementedError``.
+    """
+
+    # Inactive users get no tokens.
+    is_active = True
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+
+    def __str__(self) -> str:
+        return f"TokenUser {self.id}"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, TokenUser) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __getattr__(self, name: str) -> Any:
+        # copy, pickle and template engines probe for underscore names, and for `token` before it is set.
+        if name.startswith("_") or name == "token":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.token.get(name)
+
+    @cached_property
+    def id(self) -> Any:
+        return self.token[api_settings.USER_ID_CLAIM]
+
+    @cached_property
+    def pk(self) -> Any:
+        return self.id
+
+    @cached_property
+    def username(self) -> str:
+        return self.token.get("username", "")  # type: ignore[no-any-return]  # claims are untyped
+
+    @cached_property
+    def is_staff(self) -> bool:
+        return self.token.get("is_staff", False)  # type: ignore[no-any-return]  # claims are untyped
+
+    @cached_property
+    def is_superuser(self) -> bool:
+        return self.token.get("is_superuser", False)  # type: ignore[no-any-return]  # claims are untyped
+
+    @property
+    def is_anonymous(self) -> bool:
+        return False
+
+    @property
+    def is_authenticated(self) -> bool:
+        return True
+
+    @property
+    def groups(self) -> EmptyManager[Group]:
+        from django.contrib.auth.models import Group
+
+        return EmptyManager(Group)
+
+    @property
+    def user_permissions(self) -> EmptyManager[Permission]:
+        from django.contrib.auth.models import Permission
+
+        return EmptyManager(Permission)
+
+    def get_username(self) -> str:
+        return self.username
+
+    def get_group_permissions(self, obj: object = None) -> set[str]:
+        return set()
+
+    def get_all_permissions(self, obj: object = None) -> set[str]:
+        return set()
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return False
+
+    def has_perms(self, perm_list: Iterable[str], obj: object = None) -> bool:
+        return False
+
+    def has_module_perms(self, module: str) -> bool:
+        return False
+
+    def save(self, *args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError("Token users have no DB representation")
+
+    def delete(self, *args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError("Token users have no DB representation")
+
+    def set_password(self, raw_password: str) -> NoReturn:
+        raise NotImplementedError("Token users have no DB representation")
+
+    def check_password(self, raw_password: str) -> NoReturn:
+        raise NotImplementedError("Token users have no DB representation")
