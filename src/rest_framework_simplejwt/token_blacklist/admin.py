@@ -1,0 +1,46 @@
+"""The admin's view of tokens: who has which, and which of them were revoked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from ..revocation.admin import IssuedAdmin, UserSearchAdmin
+from .models import BlacklistedToken, OutstandingToken
+
+
+@admin.register(OutstandingToken)
+class OutstandingTokenAdmin(IssuedAdmin):
+    """A token's text is a key, so it is not shown."""
+
+    id_path = "jti"
+    list_display = ("jti", "user", "created_at", "expires_at")
+    exclude = ("token",)
+
+
+@admin.register(BlacklistedToken)
+class BlacklistedTokenAdmin(UserSearchAdmin):
+    id_path = "token__jti"
+    user_path = "token__user"
+    list_display = ("token_jti", "token_user", "token_created_at", "token_expires_at", "blacklisted_at")
+    list_select_related = ("token__user",)
+    raw_id_fields = ("token",)
+
+    @admin.display(description=_("jti"), ordering="token__jti")
+    def token_jti(self, obj: BlacklistedToken) -> str:
+        return obj.token.jti
+
+    @admin.display(description=_("user"), ordering="token__user")
+    def token_user(self, obj: BlacklistedToken) -> Any:
+        return obj.token.user
+
+    @admin.display(description=_("created at"), ordering="token__created_at")
+    def token_created_at(self, obj: BlacklistedToken) -> datetime | None:
+        return obj.token.created_at
+
+    @admin.display(description=_("expires at"), ordering="token__expires_at")
+    def token_expires_at(self, obj: BlacklistedToken) -> datetime:
+        return obj.token.expires_at

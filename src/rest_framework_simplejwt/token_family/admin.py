@@ -1,0 +1,43 @@
+"""The admin's view of families: who is logged in, and which logins were ended."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from ..revocation.admin import IssuedAdmin, UserSearchAdmin
+from .models import BlacklistedTokenFamily, TokenFamily
+
+
+@admin.register(TokenFamily)
+class TokenFamilyAdmin(IssuedAdmin):
+    id_path = "family_id"
+    list_display = ("family_id", "user", "created_at", "expires_at")
+
+
+@admin.register(BlacklistedTokenFamily)
+class BlacklistedTokenFamilyAdmin(UserSearchAdmin):
+    id_path = "family__family_id"
+    user_path = "family__user"
+    list_display = ("family_family_id", "family_user", "family_created_at", "family_expires_at", "blacklisted_at")
+    list_select_related = ("family__user",)
+    raw_id_fields = ("family",)
+
+    @admin.display(description=_("family ID"), ordering="family__family_id")
+    def family_family_id(self, obj: BlacklistedTokenFamily) -> str:
+        return obj.family.family_id
+
+    @admin.display(description=_("user"), ordering="family__user")
+    def family_user(self, obj: BlacklistedTokenFamily) -> Any:
+        return obj.family.user
+
+    @admin.display(description=_("created at"), ordering="family__created_at")
+    def family_created_at(self, obj: BlacklistedTokenFamily) -> datetime:
+        return obj.family.created_at
+
+    @admin.display(description=_("expires at"), ordering="family__expires_at")
+    def family_expires_at(self, obj: BlacklistedTokenFamily) -> datetime | None:
+        return obj.family.expires_at
