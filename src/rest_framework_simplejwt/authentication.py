@@ -1,0 +1,123 @@
+"""DRF authentication classes: from a request to a user and the token that named them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from rest_framework import HTTP_HEADER_ENCODING
+from rest_framework.authentication import BaseAuthentication
+
+from . import transport, users
+from .exceptions import AuthenticationFailed, InvalidToken, TokenError
+from .models import TokenUser
+from .settings import api_settings
+from .tokens import Token
+
+AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AUTH_HEADER_TYPES":
+        return api_settings.AUTH_HEADER_TYPES
+    if name == "AUTH_HEADER_TYPE_BYTES":
+        return {scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES}
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class JWTAuthentication(BaseAuthentication):
+    """Authenticates by the token in the ``Authorization`` header, and looks its user up."""
+
+    www_authenticate_realm = "api"
+    media_type = "application/json"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user_model = get_user_model()
+
+    def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
+        """The user and the validated token, or ``None`` when the request carries no token of ours.
+
+        Raises ``InvalidToken`` or ``AuthenticationFailed``, both 401.
+        """
+        header = self.get_header(request)
+        if header is None:
+            return None
+        raw_token = self.get_raw_token(header)
+        if raw_token is None:
+            return None
+        validated_token = self.get_validated_token(raw_token)
+        return self.get_user(validated_token), validated_token
+
+    def authenticate_header(self, request: HttpRequest) -> str:
+        return f'{api_settings.AUTH_HEADER_TYPES[0]} realm="{self.www_authenticate_realm}"'
+
+    def get_header(self, request: HttpRequest) -> bytes | None:
+        """The header that carries the token, undecoded."""
+        return transport.read_header(request, api_settings.AUTH_HEADER_NAME)
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """The token in the header, ``None`` for a scheme that is not ours.
+
+        Raises ``AuthenticationFailed`` (``bad_authorization_header``) for anything but two words.
+        """
+        return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
+
+    def get_validated_token(self, raw_token: str | bytes) -> Token:
+        """The token as the first of ``AUTH_TOKEN_CLASSES`` that accepts it.
+
+        Raises ``InvalidToken`` with what each class had to say.
+        """
+        messages = []
+        for token_class in api_settings.AUTH_TOKEN_CLASSES:
+            try:
+                return token_class(raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+            except TokenError as error:
+                messages.append(
+                    {
+                        "token_class": token_class.__name__,
+                        "token_type": token_class.token_type,
+                        "message": error.args[0],
+                    }
+                )
+        raise InvalidToken({"detail": _("Given token not valid for any token type"), "messages": messages})
+
+    def get_user(self, validated_token: Token) -> Any:
+        """The user the token names.
+
+        Raises ``InvalidToken`` when it names none, and ``AuthenticationFailed`` with the code
+        ``user_not_found``, ``user_inactive`` or ``password_changed``.
+        """
+        if api_settings.USER_ID_CLAIM not in validated_token:
+            raise InvalidToken(_("Token contained no recognizable user identification"))
+        user = users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
+        if user is None:
+            raise AuthenticationFailed(_("User not found"), code="user_not_found")
+        if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
+            raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
+        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
+            user, validated_token.get(api_settings.REVOKE_TOKEN_CLAIM)
+        ):
+            raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
+        return user
+
+
+class JWTStatelessUserAuthentication(JWTAuthentication):
+    """Trusts the token alone: the user is a ``TOKEN_USER_CLASS``, and no database is asked."""
+
+    def get_user(self, validated_token: Token) -> Any:
+        if api_settings.USER_ID_CLAIM not in validated_token:
+            # The claim is what identifies a token's user; without one there is nobody.
+            raise InvalidToken(_("Token contained no recognizable user identification"))
+        return api_settings.TOKEN_USER_CLASS(validated_token)
+
+
+JWTTokenUserAuthentication = JWTStatelessUserAuthentication
+
+
+def default_user_authentication_rule(user: Any) -> bool:
+    """Whether ``user`` may have tokens: there is one, active unless ``CHECK_USER_IS_ACTIVE`` is off."""
+    return user is not None and (not api_settings.CHECK_USER_IS_ACTIVE or users.is_active(user))

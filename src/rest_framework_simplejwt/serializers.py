@@ -1,0 +1,208 @@
+"""The shapes of what the views take and give; the work is done in tokens and rotation."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import update_last_login
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from . import rotation, users
+from .exceptions import AuthenticationFailed, InvalidToken, TokenFamilyNotConfigured, TokenHasNoFamily
+from .settings import api_settings
+from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
+
+_SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
+_MASK = "********************"
+
+
+class PasswordField(serializers.CharField):
+    """Write-only, and taken to the letter: white space is part of a password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("style", {})["input_type"] = "password"
+        kwargs["write_only"] = True
+        kwargs.setdefault("trim_whitespace", False)
+        super().__init__(*args, **kwargs)
+
+
+class TokenObtainSerializer(serializers.Serializer[Any]):
+    """Checks credentials; ``self.user`` is theirs once validated.
+
+    Raises ``AuthenticationFailed`` (401 ``no_active_account``), whether the user is unknown,
+    inactive or the password wrong.
+    """
+
+    username_field: ClassVar[str] = get_user_model().USERNAME_FIELD
+    token_class: ClassVar[type[Token] | None] = None
+    user: Any = None
+
+    default_error_messages = {"no_active_account": _("No active account found with the given credentials")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[self.username_field] = serializers.CharField(write_only=True)
+        self.fields["password"] = PasswordField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        request = self.context.get("request")
+        credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
+        self.user = authenticate(request, **credentials)
+        if not api_settings.USER_AUTHENTICATION_RULE(self.user):
+            api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
+            raise AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+        return {}
+
+    @classmethod
+    def get_token(cls, user: Any) -> Any:
+        """The token to answer with: override to add claims of your own."""
+        assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
+        return cls.token_class.for_user(user)
+
+    def _logged_in(self) -> None:
+        if api_settings.UPDATE_LAST_LOGIN:
+            api_settings.ON_LOGIN_SUCCESS(self.user, self.context.get("request"))
+
+
+class TokenObtainPairSerializer(TokenObtainSerializer):
+    token_class = RefreshToken
+
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(attrs)
+        refresh = self.get_token(self.user)
+        data["refresh"] = str(refresh)
+        data["access"] = str(refresh.access_token)
+        self._logged_in()
+        return data
+
+
+class TokenObtainSlidingSerializer(TokenObtainSerializer):
+    token_class = SlidingToken
+
+    token = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        data = super().validate(attrs)
+        data["token"] = str(self.get_token(self.user))
+        self._logged_in()
+        return data
+
+
+class _OfUserSerializer(serializers.Serializer[Any]):
+    """For what only a user who may still have tokens can ask."""
+
+    default_error_messages = {
+        "no_active_account": _("No active account found for the given token."),
+        "password_changed": _("The user's password has been changed."),
+    }
+
+    def get_user(self, token: Token) -> AbstractBaseUser | None:
+        """The user the token names, ``None`` if they are gone. Raises ``InvalidToken`` if it names none."""
+        if api_settings.USER_ID_CLAIM not in token:
+            raise InvalidToken(_("Token contained no recognizable user identification"))
+        user: AbstractBaseUser | None = users.find(
+            get_user_model(), api_settings.USER_ID_FIELD, token[api_settings.USER_ID_CLAIM]
+        )
+        return user
+
+    def check_user(self, token: Any) -> None:
+        """Raise ``AuthenticationFailed`` unless the token's user may have another one."""
+        user = self.get_user(token)
+        if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
+            raise AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
+            user, token.get(api_settings.REVOKE_TOKEN_CLAIM)
+        ):
+            rotation.revoke(token)
+            raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
+
+
+class TokenRefreshSerializer(_OfUserSerializer):
+    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+
+    refresh = serializers.CharField()
+    access = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        refresh = rotation.present(self.token_class, attrs["refresh"])
+        self.check_user(refresh)
+        data = {"access": str(refresh.access_token)}
+        if api_settings.ROTATE_REFRESH_TOKENS:
+            data["refresh"] = str(rotation.rotate(refresh))
+        return data
+
+
+class TokenRefreshSlidingSerializer(_OfUserSerializer):
+    token_class: ClassVar[type[Token]] = SlidingToken
+
+    token = serializers.CharField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        token = self.token_class(attrs["token"])
+        token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
+        self.check_user(token)
+        token.set_exp()
+        token.set_iat()
+        return {"token": str(token)}
+
+
+class TokenVerifySerializer(serializers.Serializer[Any]):
+    """Accepts any kind of token that is signed by us, in time and not revoked."""
+
+    token_class: ClassVar[type[Token]] = UntypedToken
+
+    token = serializers.CharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_not_revoked(self.token_class(attrs["token"]))
+        return {}
+
+
+class TokenBlacklistSerializer(serializers.Serializer[Any]):
+    """Revokes a refresh token; without the app that remembers revocations, accepts it all the same."""
+
+    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+
+    refresh = serializers.CharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        rotation.revoke(self.token_class(attrs["refresh"]))
+        return {}
+
+
+class TokenFamilyBlacklistSerializer(serializers.Serializer[Any]):
+    """Revokes a refresh token's family. Raises ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400)."""
+
+    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+
+    refresh = serializers.CharField(write_only=True)
+    message = serializers.CharField(read_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not family_enabled():
+            raise TokenFamilyNotConfigured()
+        refresh = self.token_class(attrs["refresh"])
+        if refresh.get_family_id() is None:
+            raise TokenHasNoFamily()
+        refresh.blacklist_family()
+        return {"message": _("Token Family blacklisted")}
+
+
+def default_on_login_success(user: Any, request: HttpRequest | None) -> None:
+    update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
+
+
+def default_on_login_failed(credentials: dict[str, Any], request: HttpRequest | None) -> None:
+    """Django's own ``user_login_failed`` signal has been sent; there is nothing to add."""
+
+
+def _masked(credentials: dict[str, Any]) -> dict[str, Any]:
+    return {name: _MASK if _SECRET.search(name) else value for name, value in credentials.items()}

@@ -1,0 +1,407 @@
+"""Token, its mixins and the four kinds of token; reads the clock for everything below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from uuid import uuid4
+
+from django.contrib.auth import get_user_model
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+from . import claims, revocation, state, users
+from ._optional import available_if
+from .exceptions import (
+    ExpiredTokenError,
+    RefreshTokenBlacklistedError,
+    TokenBackendError,
+    TokenBackendExpiredToken,
+    TokenError,
+)
+from .revocation import Issued, blacklist_installed, family_installed
+from .settings import api_settings
+from .utils import aware_utcnow, datetime_to_epoch, logger
+
+if TYPE_CHECKING:
+    from .backends import TokenBackend
+    from .token_blacklist.models import BlacklistedToken, OutstandingToken
+    from .token_family.models import BlacklistedTokenFamily
+
+_MODELS_PASSING_THROUGH = {
+    "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
+    "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+    "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
+    "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Found when asked for, so that importing this module needs no app (PEP 562).
+    if name in _MODELS_PASSING_THROUGH:
+        return import_string(_MODELS_PASSING_THROUGH[name])
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def tokens_recorded() -> bool:
+    return blacklist_installed() and api_settings.JTI_CLAIM is not None
+
+
+def family_enabled() -> bool:
+    return family_installed() and api_settings.TOKEN_FAMILY_ENABLED
+
+
+class Token:
+    """A set of claims of one kind, which ``str()`` signs.
+
+    ``Token()`` makes a new one; given a text, it decodes and verifies it, or with
+    ``verify=False`` merely decodes it, whatever its signature, age or type. Raises
+    ``ExpiredTokenError`` or another ``TokenError``.
+    """
+
+    token_type: ClassVar[str | None] = None
+    lifetime: ClassVar[timedelta | None] = None
+    _token_backend: TokenBackend | None = None
+
+    token: str | bytes | None
+    payload: dict[str, Any]
+    current_time: datetime
+
+    def __init__(self, token: str | bytes | None = None, verify: bool = True) -> None:
+        if self.token_type is None or self.lifetime is None:
+            raise TokenError(_("Cannot create token with no type or lifetime"))
+        self.token = token
+        self.current_time = aware_utcnow()
+        if token is None:
+            self._mint()
+        else:
+            self._decode(token, verify)
+
+    def _mint(self) -> None:
+        self.payload = {}
+        if api_settings.TOKEN_TYPE_CLAIM is not None:
+            self.payload[api_settings.TOKEN_TYPE_CLAIM] = self.token_type
+        self.set_exp(from_time=self.current_time, lifetime=self.lifetime)
+        self.set_iat(at_time=self.current_time)
+        self.set_jti()
+
+    def _decode(self, token: str | bytes, verify: bool) -> None:
+        try:
+            self.payload = self.get_token_backend().decode(token, verify=verify)
+        except TokenBackendExpiredToken as error:
+            raise ExpiredTokenError(_("Token is expired")) from error
+        except TokenBackendError as error:
+            raise TokenError(_("Token is invalid")) from error
+        if verify:
+            self.verify()
+
+    def __repr__(self) -> str:
+        return repr(self.payload)
+
+    def __str__(self) -> str:
+        return self.get_token_backend().encode(self.payload)
+
+    def __getitem__(self, key: str) -> Any:
+        return self.payload[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.payload[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.payload[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.payload
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.payload.get(key, default)
+
+    def verify(self) -> None:
+        """Raise ``TokenError`` unless the claims make an acceptable token of this kind, now."""
+        self.check_exp()
+        if api_settings.JTI_CLAIM is not None:
+            claims.token_id(self.payload, api_settings.JTI_CLAIM)
+        if api_settings.TOKEN_TYPE_CLAIM is not None:
+            self.verify_token_type()
+
+    def verify_token_type(self) -> None:
+        if api_settings.TOKEN_TYPE_CLAIM is not None:
+            claims.check_type(self.payload, api_settings.TOKEN_TYPE_CLAIM, self.token_type)
+
+    def set_jti(self) -> None:
+        """Name the token anew (RFC 7519 section 4.1.7), unless ``JTI_CLAIM`` is off."""
+        if api_settings.JTI_CLAIM is not None:
+            self.payload[api_settings.JTI_CLAIM] = uuid4().hex
+
+    def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
+        """Set ``claim`` to ``from_time + lifetime``: by default this token's, from when it was made or read."""
+        lifetime = self.lifetime if lifetime is None else lifetime
+        assert lifetime is not None, "a token without a lifetime is never instantiated"
+        self.payload[claim] = datetime_to_epoch((from_time or self.current_time) + lifetime)
+
+    def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
+        """Set ``claim`` to ``at_time``, by default when this token was made or read."""
+        self.payload[claim] = datetime_to_epoch(at_time or self.current_time)
+
+    def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
+        """Raise ``TokenError`` unless ``claim`` is there and lies after ``current_time`` less the leeway."""
+        claims.check_expiry(
+            self.payload,
+            claim,
+            now=current_time or self.current_time,
+            leeway=self.get_token_backend().get_leeway(),
+        )
+
+    def outstand(self) -> tuple[OutstandingToken, bool] | None:
+        """Record the token as issued; kinds that can't be revoked leave no record."""
+        return None
+
+    @classmethod
+    def for_user(cls: type[T], user: Any) -> T:
+        """A new token for ``user``. Raises ``TokenError`` for a user without an id, not saved yet."""
+        user_id = getattr(user, api_settings.USER_ID_FIELD)
+        if user_id is None:
+            raise TokenError(_("Cannot create token for a user without an id"))
+        if not users.is_active(user):
+            logger.warning("Creating token for inactive user: %r", user_id)
+        token = cls()
+        token[api_settings.USER_ID_CLAIM] = str(user_id)
+        if api_settings.CHECK_REVOKE_TOKEN:
+            token[api_settings.REVOKE_TOKEN_CLAIM] = users.password_fingerprint(user)
+        return token
+
+    @property
+    def token_backend(self) -> TokenBackend:
+        """The backend that signs and verifies this kind: ``_token_backend`` of the class, or the process-wide one."""
+        return state.token_backend if self._token_backend is None else self._token_backend
+
+    def get_token_backend(self) -> TokenBackend:
+        return self.token_backend
+
+
+T = TypeVar("T", bound=Token)
+
+if TYPE_CHECKING:
+
+    class _Mixin(Token, Generic[T]): ...
+else:
+    _Mixin = Generic
+
+
+class BlacklistMixin(_Mixin[T]):
+    """For kinds of token that can be revoked one by one, while the token_blacklist app is installed.
+
+    Without it the tokens work, and ``blacklist`` and ``check_blacklist`` do not exist.
+    """
+
+    def verify(self) -> None:
+        if blacklist_installed():
+            self.check_blacklist()
+        super().verify()
+
+    @available_if(blacklist_installed)
+    def check_blacklist(self) -> None:
+        """Raise ``RefreshTokenBlacklistedError`` if this token was revoked."""
+        # A token without a usable id was never recorded; verify() refuses it.
+        jti = self.payload.get(api_settings.JTI_CLAIM)  # type: ignore[arg-type]  # None is no claim's name
+        if claims.is_id(jti) and revocation.token_store().is_revoked(jti):
+            raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
+
+    @available_if(blacklist_installed)
+    def blacklist(self) -> tuple[BlacklistedToken, bool]:
+        """Revoke this token. The second item is True for exactly one caller; the others lost the race.
+
+        Raises ``TokenError`` for a token without a jti.
+        """
+        return revocation.token_store().revoke(self._issued())
+
+    def outstand(self) -> tuple[OutstandingToken, bool] | None:
+        """Record this token as issued, unless it is recorded. The second item says whether this call did."""
+        if not tokens_recorded():
+            return super().outstand()
+        return revocation.token_store().remember(self._issued())
+
+    @classmethod
+    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+        token = super().for_user(user)
+        if tokens_recorded():
+            revocation.token_store().remember(token._issued(user))
+        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+
+    def _issued(self, user: Any = None) -> Issued:
+        return Issued(
+            id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
+            issued_at=self.current_time,
+            expires_at=claims.moment(self.payload, "exp"),
+            owner_pk=lambda: _owner_pk(self, user),
+            text=lambda: str(self),
+        )
+
+
+class FamilyMixin(_Mixin[T]):
+    """For kinds of token that belong to a family, while the token_family app is installed and enabled.
+
+    A family is all that descends from one login; it is revoked as a whole and may end on a
+    date. Without it the tokens work, and the family methods do not exist.
+    """
+
+    def verify(self) -> None:
+        if family_enabled():
+            self.check_family_expiration(self, self.current_time)
+            self.check_family_blacklist(self)
+        super().verify()
+
+    @available_if(family_enabled)
+    @staticmethod
+    def check_family_expiration(token: Token, current_time: datetime | None = None) -> None:
+        """Raise ``TokenError`` if the family of ``token``, of any kind, has ended; leeway is honoured."""
+        claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
+        if _family_id(token) is None or claim not in token:
+            return
+        try:
+            token.check_exp(claim, current_time)
+        except TokenError as error:
+            raise TokenError(_("Token family has expired")) from error
+
+    @available_if(family_enabled)
+    @staticmethod
+    def check_family_blacklist(token: Token) -> None:
+        """Raise ``TokenError`` if the family of ``token``, of any kind, was revoked."""
+        family_id = _family_id(token)
+        if family_id is None:
+            logger.warning("A %s token without a family was accepted", token.token_type)
+        elif revocation.family_store().is_revoked(family_id):
+            raise TokenError(_("Token family is blacklisted"))
+
+    @available_if(family_enabled)
+    def get_family_id(self) -> str | None:
+        return _family_id(self)
+
+    @available_if(family_enabled)
+    def get_family_expiration_date(self) -> datetime | None:
+        """When the family ends; ``None`` for one that does not. Raises ``TokenError`` for a malformed claim."""
+        claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
+        return claims.moment(self.payload, claim) if claim in self.payload else None
+
+    @available_if(family_enabled)
+    def blacklist_family(self) -> tuple[BlacklistedTokenFamily, bool]:
+        """Revoke the family. The second item is True for exactly one caller.
+
+        Raises ``TokenError`` for a token without a family.
+        """
+        family_id = _family_id(self)
+        if family_id is None:
+            raise TokenError(_("Token has no family ID"))
+        return revocation.family_store().revoke(self._issued_family(family_id))
+
+    @classmethod
+    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+        token = super().for_user(user)
+        if family_enabled():
+            family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
+            if api_settings.TOKEN_FAMILY_LIFETIME is not None:
+                token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
+            revocation.family_store().remember(token._issued_family(family_id, user))
+        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+
+    def _issued_family(self, family_id: str, user: Any = None) -> Issued:
+        return Issued(
+            id=family_id,
+            issued_at=self.current_time,
+            expires_at=self.get_family_expiration_date(),
+            owner_pk=lambda: _owner_pk(self, user),
+        )
+
+
+class AccessToken(Token):
+    """Opens the API until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` only while its family lives."""
+
+    token_type = "access"
+    lifetime = api_settings.ACCESS_TOKEN_LIFETIME
+
+    def verify(self) -> None:
+        if api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS and family_enabled():
+            FamilyMixin.check_family_expiration(self, self.current_time)
+            FamilyMixin.check_family_blacklist(self)
+        super().verify()
+
+
+class SlidingToken(BlacklistMixin["SlidingToken"], Token):
+    """Opens the API until it expires, and can be refreshed in place until its refresh-exp claim."""
+
+    token_type = "sliding"
+    lifetime = api_settings.SLIDING_TOKEN_LIFETIME
+
+    def _mint(self) -> None:
+        super()._mint()
+        self.set_exp(
+            api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM,
+            from_time=self.current_time,
+            lifetime=api_settings.SLIDING_TOKEN_REFRESH_LIFETIME,
+        )
+
+
+class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
+    """Buys new access tokens until it expires or is revoked."""
+
+    token_type = "refresh"
+    lifetime = api_settings.REFRESH_TOKEN_LIFETIME
+    access_token_class: ClassVar[type[Token]] = AccessToken
+    no_copy_claims: ClassVar[Iterable[str | None]] = (
+        api_settings.TOKEN_TYPE_CLAIM,
+        "exp",
+        api_settings.JTI_CLAIM,
+        "jti",
+        "iat",
+    )
+
+    @property
+    def access_token(self) -> Token:
+        """A new access token on each read, as of this token's time, with its other claims copied."""
+        access = self.access_token_class()
+        access.current_time = self.current_time
+        access.set_exp()
+        access.set_iat()
+        kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
+        if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
+            kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
+        for claim, value in self.payload.items():
+            if claim not in kept:
+                access[claim] = deepcopy(value)
+        return access
+
+
+class UntypedToken(Token):
+    """Any kind of token: for looking at one whose kind does not matter."""
+
+    token_type = "untyped"
+    lifetime = timedelta(seconds=0)
+
+    def verify_token_type(self) -> None:
+        """Any type will do, and so will none."""
+
+
+def check_not_revoked(token: Token) -> None:
+    """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or the family has ended."""
+    if blacklist_installed():
+        BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
+    if family_enabled() and _family_id(token) is not None:
+        FamilyMixin.check_family_expiration(token)
+        FamilyMixin.check_family_blacklist(token)
+
+
+def _family_id(token: Token) -> str | None:
+    value = token.get(api_settings.TOKEN_FAMILY_CLAIM)
+    if value is not None and not claims.is_id(value):
+        raise TokenError(_("Token is invalid"))
+    return value
+
+
+def _owner_pk(token: Token, user: Any) -> Any:
+    """The primary key of the user a token was issued to, ``None`` if that user is gone or never was."""
+    if user is None:
+        claim = token.get(api_settings.USER_ID_CLAIM)
+        user = users.find(get_user_model(), api_settings.USER_ID_FIELD, claim)
+    return None if user is None else user.pk

@@ -1,0 +1,106 @@
+"""The endpoints: HTTP in, HTTP out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.decorators import method_decorator
+from django.utils.module_loading import import_string
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from .exceptions import InvalidToken, TokenError
+from .settings import api_settings
+
+
+# DRF rolls the request's transaction back when a view raises; a revocation has to outlive its 401.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class TokenViewBase(generics.GenericAPIView[Any]):
+    """POST to a serializer; its ``TokenError`` is a 401.
+
+    ``_serializer_class`` names the setting that holds the serializer's dotted path, or is
+    such a path; ``serializer_class`` wins over it.
+    """
+
+    permission_classes = ()
+    authentication_classes = ()
+
+    serializer_class: type[BaseSerializer[Any]] | None = None
+    _serializer_class = ""
+
+    www_authenticate_realm = "api"
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """Raises ``ImportError`` that names a path which leads nowhere."""
+        if self.serializer_class is not None:
+            return self.serializer_class
+        path = getattr(api_settings, self._serializer_class, self._serializer_class)
+        try:
+            return import_string(path)  # type: ignore[no-any-return]  # a dotted path
+        except ImportError as error:
+            raise ImportError(f"Could not import serializer '{path}'") from error
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return f'{api_settings.AUTH_HEADER_TYPES[0]} realm="{self.www_authenticate_realm}"'
+
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        try:
+            serializer.is_valid(raise_exception=True)
+        except TokenError as error:
+            raise InvalidToken(error.args[0]) from error
+        return Response(serializer.validated_data, status=status.HTTP_200_OK)
+
+
+class TokenObtainPairView(TokenViewBase):
+    """Takes a set of user credentials and returns an access and refresh token pair."""
+
+    _serializer_class = "TOKEN_OBTAIN_SERIALIZER"
+
+
+class TokenRefreshView(TokenViewBase):
+    """Takes a refresh token and returns an access token, and a new refresh token if they rotate."""
+
+    _serializer_class = "TOKEN_REFRESH_SERIALIZER"
+
+
+class TokenObtainSlidingView(TokenViewBase):
+    """Takes a set of user credentials and returns a sliding token."""
+
+    _serializer_class = "SLIDING_TOKEN_OBTAIN_SERIALIZER"
+
+
+class TokenRefreshSlidingView(TokenViewBase):
+    """Takes a sliding token and returns it anew, while its refresh period has not ended."""
+
+    _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
+
+
+class TokenVerifyView(TokenViewBase):
+    """Takes a token of any kind and says whether it is good; not what it is good for."""
+
+    _serializer_class = "TOKEN_VERIFY_SERIALIZER"
+
+
+class TokenBlacklistView(TokenViewBase):
+    """Takes a refresh token and revokes it."""
+
+    _serializer_class = "TOKEN_BLACKLIST_SERIALIZER"
+
+
+class TokenFamilyBlacklistView(TokenViewBase):
+    """Takes a refresh token and revokes its family: everything that descends from the same login."""
+
+    _serializer_class = "TOKEN_FAMILY_BLACKLIST_SERIALIZER"
+
+
+token_obtain_pair = TokenObtainPairView.as_view()
+token_refresh = TokenRefreshView.as_view()
+token_obtain_sliding = TokenObtainSlidingView.as_view()
+token_refresh_sliding = TokenRefreshSlidingView.as_view()
+token_verify = TokenVerifyView.as_view()
+token_blacklist = TokenBlacklistView.as_view()
+token_family_blacklist = TokenFamilyBlacklistView.as_view()
