@@ -1,0 +1,28 @@
+from uuid import uuid4
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+def new_slug():
+    return f"u-{uuid4().hex}"
+
+
+class UserManager(BaseUserManager):
+    def create_user(self, email, password=None, **fields):
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+
+class User(AbstractUser):
+    username = None
+    email = models.EmailField(unique=True)
+    slug = models.CharField(max_length=40, unique=True, default=new_slug)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ()
+
+    objects = UserManager()

@@ -1,0 +1,9 @@
+"""A user model of the least: its own columns, no ``is_active`` field and no permissions."""
+
+from tests.projects.base import database
+from tests.projects.full.settings import *  # noqa: F403
+from tests.projects.full.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*(app for app in INSTALLED_APPS if app != "django.contrib.admin"), "tests.projects.users_plain"]
+AUTH_USER_MODEL = "users_plain.User"
+DATABASES = {"default": database("users_plain")}
