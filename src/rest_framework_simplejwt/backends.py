@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -19,6 +20,11 @@ JWK_CLIENT_AVAILABLE = True
 
 HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
+
+# RFC 7515 section 2: base64url without padding. The last character of a segment may not carry
+# bits that decode to nothing, or one token would have several texts.
+_SEGMENT = rb"(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?"
+_COMPACT_JWS = re.compile(rb"\.".join([_SEGMENT] * 3))
 
 # What a forged or odd token makes the JSON, base64 and number parsing below PyJWT raise.
 _MALFORMED = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -116,6 +122,8 @@ class TokenBackend:
         ``TokenBackendError`` for anything else wrong with it. With ``verify=False`` neither the
         signature nor any claim is looked at: use that only on a token that was verified before.
         """
+        if not _COMPACT_JWS.fullmatch(token.encode(errors="replace") if isinstance(token, str) else token):
+            raise TokenBackendError(_("Token is invalid"))
         key = self.get_verifying_key(token) if verify else None
         leeway = self.get_leeway()
         try:

@@ -9,17 +9,17 @@ from typing import Any, TypeGuard
 from django.utils.translation import gettext_lazy as _
 
 from .exceptions import TokenError
-from .utils import datetime_from_epoch, format_lazy
+from .utils import datetime_from_epoch, format_lazy, is_storable
 
 Claims = Mapping[str, Any]
 
-# The width of the columns that record ids, and what PostgreSQL refuses to store in one.
+# The width of the columns that record ids.
 MAX_ID_LENGTH = 255
 
 
 def is_id(value: object) -> TypeGuard[str]:
     """Whether ``value`` can name a token or a family: a string that every store can hold."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and "\0" not in value
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and is_storable(value)
 
 
 def token_id(claims: Claims, claim: str | None) -> str:

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Model
 
-from .utils import get_md5_hash_password
+from .utils import get_md5_hash_password, is_storable
 
 
 def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
@@ -40,8 +40,8 @@ def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
 def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
     if not isinstance(claim, (str, int)) or isinstance(claim, bool):
         raise TypeError("an id is a string or an integer")
-    if isinstance(claim, str) and "\0" in claim:
-        raise ValueError("PostgreSQL stores no NUL")
+    if isinstance(claim, str) and not is_storable(claim):
+        raise ValueError("no column holds such text")
     value = claim if field is None else field.to_python(claim)
     if isinstance(value, int) and str(value) != str(claim):
         raise ValueError("int() reads several spellings, an id has one")

@@ -48,6 +48,14 @@ def datetime_from_epoch(ts: float) -> datetime:
     return moment if settings.USE_TZ else moment.replace(tzinfo=None)
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database takes ``text``: PostgreSQL has no NUL, UTF-8 no lone surrogate."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def _format(text: object, *args: object, **kwargs: object) -> str:
     return str(text).format(*args, **kwargs)
 

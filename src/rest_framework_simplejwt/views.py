@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
-from django.utils.decorators import method_decorator
+from django.db import connections, transaction
 from django.utils.module_loading import import_string
 from rest_framework import generics, status
 from rest_framework.request import Request
@@ -16,8 +15,6 @@ from .exceptions import InvalidToken, TokenError
 from .settings import api_settings
 
 
-# DRF rolls the request's transaction back when a view raises; a revocation has to outlive its 401.
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class TokenViewBase(generics.GenericAPIView[Any]):
     """POST to a serializer; its ``TokenError`` is a 401.
 
@@ -32,6 +29,26 @@ class TokenViewBase(generics.GenericAPIView[Any]):
     _serializer_class = ""
 
     www_authenticate_realm = "api"
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database."""
+        view = super().as_view(**initkwargs)
+        for alias in connections:
+            view = transaction.non_atomic_requests(alias)(view)
+        return view
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """The answer to ``exc``, which undoes nothing: a revocation outlives the 401 that reports it.
+
+        DRF marks the transaction around a refusal for rollback, a caller's own included.
+        """
+        enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
+        marked = [connection.needs_rollback for connection in enclosing]
+        response = super().handle_exception(exc)
+        for connection, needs_rollback in zip(enclosing, marked, strict=True):
+            connection.needs_rollback = needs_rollback
+        return response
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         """Raises ``ImportError`` that names a path which leads nowhere."""

@@ -49,5 +49,8 @@ REST_FRAMEWORK = {"TEST_REQUEST_DEFAULT_FORMAT": "json"}
 def database(name: str) -> dict[str, Any]:
     """A database for one project: in memory, or on the server that DATABASE_URL names."""
     settings: dict[str, Any] = dict(dj_database_url.parse(os.environ.get("DATABASE_URL", "sqlite://:memory:")))
-    settings["TEST"] = {"NAME": None if "sqlite" in settings["ENGINE"] else f"test_simplejwt_{name}"}
+    settings["TEST"] = {
+        "NAME": None if "sqlite" in settings["ENGINE"] else f"test_simplejwt_{name}",
+        "DEPENDENCIES": [],
+    }
     return settings

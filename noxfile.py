@@ -1,0 +1,113 @@
+"""Every check of this project, each in an environment of its own; .ci/run calls them all."""
+
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
+PROJECTS = sorted(path.parent.name for path in Path("tests/projects").glob("*/settings.py"))
+DATABASES = {
+    "postgresql": "postgres://postgres@127.0.0.1:5432/postgres",
+    "mariadb": "mysql://root@127.0.0.1:3306/test",
+}
+
+
+def install(session, group, *extra):
+    """The package as it stands here, with a dependency group."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, group), *extra)
+
+
+def settings(project):
+    return f"tests.projects.{project}.settings"
+
+
+def pytest_each_project(session, *runner, projects=PROJECTS, **env):
+    for project in projects:
+        session.log(f"project {project}")
+        session.run(*runner, "pytest", "-q", f"--ds={settings(project)}", "tests", *session.posargs, env=env)
+
+
+@nox.session
+def tests(session):
+    """The whole suite on SQLite, in every test project, with the branches of src covered by all of them together."""
+    install(session, "test")
+    session.run("coverage", "erase")
+    pytest_each_project(session, "coverage", "run", "-m")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("versions", ["lowest", "django4.2", "django5.2", "latest"])
+def matrix(session, versions):
+    """The suite with the lowest versions we promise, with the Django releases in support, and with the newest."""
+    if versions == "django5.2" and session.python in ("3.10", "3.11"):
+        session.skip("the newest Django for this Python is 5.2: the same as latest")
+    if versions == "lowest":
+        session.run_install("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[crypto]")
+    pins = [f"django~={versions.removeprefix('django')}.0"] if versions.startswith("django") else []
+    install(session, "test", *pins)
+    session.run("uv", "pip", "list", "--quiet", silent=True, external=True)
+    session.run("python", "-c", _VERSIONS)
+    pytest_each_project(session)
+
+
+_VERSIONS = """
+import platform, django, rest_framework, jwt
+print("Python", platform.python_version(), "Django", django.__version__, "DRF", rest_framework.VERSION, "PyJWT", jwt.__version__)
+"""
+
+
+@nox.session
+@nox.parametrize("database", DATABASES)
+def databases(session, database):
+    """The suite on a database server."""
+    url = os.environ.get("DATABASE_URL", DATABASES[database])
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+    except OSError as error:
+        reason = f"no {database} at {parts.hostname}:{parts.port}: {error}"
+        session.error(reason) if os.environ.get("CI") else session.skip(reason)
+    install(session, "test", {"postgresql": "psycopg[binary]", "mariadb": "mysqlclient"}[database])
+    pytest_each_project(session, DATABASE_URL=url)
+
+
+@nox.session
+def lint(session):
+    """Format and lint."""
+    session.install(*(name for name in nox.project.dependency_groups(PYPROJECT, "lint") if name.startswith("ruff")))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session):
+    """Types, strictly."""
+    install(session, "lint")
+    session.run("mypy")
+
+
+@nox.session
+def imports(session):
+    """Who may import whom."""
+    install(session, "lint")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def migrations(session):
+    """No model has changed without a migration, in any project."""
+    install(session, "test")
+    for project in PROJECTS:
+        env = {"DJANGO_SETTINGS_MODULE": settings(project), "PYTHONPATH": "."}
+        session.log(f"project {project}")
+        session.run("python", "-W", "error", "-m", "django", "makemigrations", "--check", "--dry-run", env=env)

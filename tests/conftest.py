@@ -1,0 +1,122 @@
+"""Which tests run in which project, and what they all use."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.db import connections, router
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from rest_framework.test import APIClient
+
+from rest_framework_simplejwt.settings import api_settings
+
+PASSWORD = " correct horse battery staple "
+
+hypothesis_settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("suite")
+
+
+def project_traits():
+    """What `needs` can ask for: an app's label, or one of these."""
+    traits = {app.label for app in apps.get_app_configs()}
+    if django_settings.AUTH_USER_MODEL == "auth.User":
+        traits.add("django's user")
+    return traits
+
+
+def runs_here(item, traits):
+    wanted = {name for marker in item.iter_markers("needs") for name in marker.args}
+    return all((name.removeprefix("no ") in traits) is not name.startswith("no ") for name in wanted)
+
+
+def pytest_collection_modifyitems(config, items):
+    traits = project_traits()
+    elsewhere = [item for item in items if not runs_here(item, traits)]
+    items[:] = [item for item in items if runs_here(item, traits)]
+    config.hook.pytest_deselected(items=elsewhere)
+    # Tables live where the router puts them: touching another database is an error.
+    aliases = [alias for alias in django_settings.DATABASES if alias != "default"] or ["default"]
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker or "db" in item.fixturenames:
+            kwargs = {**(marker.kwargs if marker else {}), "databases": aliases}
+            item.add_marker(pytest.mark.django_db(**kwargs), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache():
+    cache.clear()
+
+
+@pytest.fixture
+def simple_jwt(settings):
+    """Change some of SIMPLE_JWT for one test: `simple_jwt(LEEWAY=10)`."""
+
+    def change(**values):
+        settings.SIMPLE_JWT = {**getattr(settings, "SIMPLE_JWT", {}), **values}
+
+    return change
+
+
+@pytest.fixture
+def credentials():
+    field = get_user_model().USERNAME_FIELD
+    return {field: "alice@example.com" if field == "email" else "alice", "password": PASSWORD}
+
+
+@pytest.fixture
+def user(db, credentials):
+    return get_user_model().objects.create_user(**credentials)
+
+
+@pytest.fixture
+def user_id(user):
+    """The user's id as it stands in claims."""
+    return str(getattr(user, api_settings.USER_ID_FIELD))
+
+
+@pytest.fixture
+def assert_statements():
+    """Within `with assert_statements(n):` the database is sent n of them, savepoints not counted."""
+
+    @contextmanager
+    def asserting(expected):
+        with CaptureQueriesContext(connections[router.db_for_write(get_user_model())]) as context:
+            yield
+        sent = [query["sql"] for query in context if "SAVEPOINT" not in query["sql"]]
+        assert len(sent) == expected, "\n".join(sent)
+
+    return asserting
+
+
+@pytest.fixture
+def post(client):
+    """POST JSON to one of the token endpoints: `post("refresh", refresh=...)`."""
+    paths = {
+        "obtain": "/token/",
+        "refresh": "/token/refresh/",
+        "verify": "/token/verify/",
+        "blacklist": "/token/blacklist/",
+        "blacklist family": "/token/family/blacklist/",
+        "obtain sliding": "/token/sliding/",
+        "refresh sliding": "/token/sliding/refresh/",
+    }
+    return lambda endpoint, **body: client.post(paths[endpoint], body)
+
+
+@pytest.fixture
+def client():
+    return APIClient()
+
+
+@pytest.fixture
+def whoami(client):
+    """GET the protected view with a token: `whoami(access)`."""
+    return lambda token, scheme="Bearer", path="/whoami/": client.get(path, HTTP_AUTHORIZATION=f"{scheme} {token}")

@@ -1,0 +1,35 @@
+"""Key pairs made for one test run."""
+
+from functools import cache
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+_MAKERS = {
+    "RS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "PS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
+    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ES512": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed": lambda: ed25519.Ed25519PrivateKey.generate(),
+}
+
+
+def new_private_key(family):
+    return _MAKERS[family]()
+
+
+@cache
+def private_key(family):
+    """The one of this run."""
+    return new_private_key(family)
+
+
+def pem_pair(family):
+    """The private and the public key in PEM."""
+    key = private_key(family)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()

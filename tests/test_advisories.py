@@ -1,0 +1,90 @@
+"""Holes that libraries of this kind have had, each closed here for good."""
+
+import base64
+import json
+
+import pytest
+
+from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+
+pytestmark = pytest.mark.django_db
+
+
+def forged(token, **claims):
+    """The token with other claims, under its old signature."""
+    header, _, signature = str(token).split(".")
+    payload = base64.urlsafe_b64encode(json.dumps({**token.payload, **claims}).encode()).decode().rstrip("=")
+    return f"{header}.{payload}.{signature}"
+
+
+@pytest.mark.parametrize("path", ["/whoami/", "/stateless/"])
+def test_edited_tokens_open_nothing(user, whoami, path):
+    token = AccessToken.for_user(user)
+    assert whoami(forged(token), path=path).status_code == 401
+    assert whoami(forged(token, is_superuser=True), path=path).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/whoami/", "/stateless/"])
+def test_expired_tokens_open_nothing(user, whoami, path):
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=-AccessToken.lifetime)
+    assert whoami(token, path=path).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/whoami/", "/stateless/"])
+@pytest.mark.parametrize("kind", [RefreshToken, SlidingToken])
+def test_tokens_for_something_else_open_nothing(user, whoami, path, kind):
+    assert whoami(kind.for_user(user), path=path).status_code == 401
+
+
+def test_unsigned_tokens_open_nothing(user, whoami):
+    header = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+    _, payload, _ = str(AccessToken.for_user(user)).split(".")
+    assert whoami(f"{header}.{payload}.").status_code == 401
+
+
+@pytest.mark.needs("no users_plain")
+@pytest.mark.parametrize(
+    ("kind", "endpoint", "field"), [(RefreshToken, "refresh", "refresh"), (SlidingToken, "refresh sliding", "token")]
+)
+@pytest.mark.parametrize("gone", ["deactivated", "deleted"])
+def test_users_who_are_gone_refresh_nothing(user, post, kind, endpoint, field, gone):
+    token = str(kind.for_user(user))
+    if gone == "deleted":
+        user.delete()
+    else:
+        user.is_active = False
+        user.save()
+    response = post(endpoint, **{field: token})
+    assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
+
+
+@pytest.mark.needs("token_blacklist")
+def test_revoked_tokens_do_not_revive_when_their_user_is_deleted(user, post):
+    token = RefreshToken.for_user(user)
+    token.blacklist()
+    user.delete()
+    response = post("verify", token=str(token))
+    assert (response.status_code, response.json()["detail"]) == (401, "Token is blacklisted")
+
+
+@pytest.mark.needs("django's user")
+@pytest.mark.parametrize("claim", [True, 1.0, " 1", "1.0", "01", [1]])
+def test_what_resembles_an_id_is_nobodys(user, whoami, claim):
+    type(user).objects.filter(pk=user.pk).update(id=1)
+    token = AccessToken()
+    token[api_settings.USER_ID_CLAIM] = claim
+    assert whoami(token).json()["code"] == "user_not_found"
+
+
+@pytest.mark.needs("token_blacklist")
+def test_no_log_line_holds_a_token(user, post, simple_jwt, caplog):
+    simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_BLACKLIST_ON_REUSE=True)
+    text = str(RefreshToken.for_user(user))
+    caplog.set_level("DEBUG", logger="rest_framework_simplejwt")
+    for _ in range(2):
+        post("refresh", refresh=text)
+    assert text.rsplit(".", 1)[0] not in caplog.text
+    assert tokens.OutstandingToken.objects.exists()

@@ -1,0 +1,299 @@
+import json
+from datetime import datetime, timedelta, timezone
+from unittest import mock
+from uuid import UUID
+
+import jwt
+import pytest
+from jwt import PyJWKClient, PyJWKClientError
+
+from rest_framework_simplejwt import backends
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
+from tests.keys import new_private_key, pem_pair, private_key
+
+SECRET = "a secret of more than sixty-four bytes, so that it is long enough for HS512"
+ALGORITHMS = {
+    "HS256": None,
+    "HS384": None,
+    "HS512": None,
+    "RS256": "RS",
+    "RS384": "RS",
+    "RS512": "RS",
+    "PS256": "PS",
+    "ES256": "ES256",
+    "ES384": "ES384",
+    "ES512": "ES512",
+    "EdDSA": "Ed",
+}
+
+
+def backend_for(algorithm, **options):
+    family = ALGORITHMS[algorithm]
+    private, public = (SECRET, "") if family is None else pem_pair(family)
+    return TokenBackend(algorithm, private, public, **options)
+
+
+def seconds_from_now(seconds):
+    return int(datetime.now(timezone.utc).timestamp()) + seconds
+
+
+@pytest.fixture
+def backend():
+    return backend_for("HS256")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_claims_come_back_from_a_token_of_every_algorithm(algorithm):
+    backend = backend_for(algorithm)
+    token = backend.encode({"foo": "bar"})
+    assert isinstance(token, str)
+    assert backend.decode(token) == {"foo": "bar"}
+    assert backend.decode(token.encode()) == {"foo": "bar"}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_another_key_of_the_same_algorithm_verifies_nothing(algorithm):
+    token = backend_for(algorithm).encode({"foo": "bar"})
+    family = ALGORITHMS[algorithm]
+    stranger = SECRET.upper() if family is None else new_private_key(family)
+    with pytest.raises(TokenBackendError, match="Token is invalid"):
+        TokenBackend(algorithm, stranger, stranger if family is None else stranger.public_key()).decode(token)
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_public_key_alone_verifies_and_does_not_sign(algorithm):
+    token = backend_for(algorithm).encode({"foo": "bar"})
+    verifier = TokenBackend(algorithm, None, pem_pair(ALGORITHMS[algorithm])[1])
+    assert verifier.decode(token) == {"foo": "bar"}
+    assert verifier.prepared_signing_key is None
+
+
+def test_the_arguments_may_be_given_by_position():
+    backend = TokenBackend("HS256", SECRET, "", "aud", "iss", None, 10, json.JSONEncoder)
+    assert backend.decode(backend.encode({})) == {"aud": "aud", "iss": "iss"}
+    assert backend.get_leeway() == timedelta(seconds=10)
+
+
+def test_hmac_ignores_the_verifying_key():
+    backend = TokenBackend("HS256", SECRET, "something else")
+    assert backend.prepared_verifying_key == backend.prepared_signing_key
+    assert backend.decode(backend.encode({"foo": 1})) == {"foo": 1}
+
+
+@pytest.mark.parametrize("algorithm", ["none", "oienarst oieanrsto i", "hs256", ""])
+def test_an_unknown_algorithm_is_refused(algorithm):
+    with pytest.raises(TokenBackendError) as caught:
+        TokenBackend(algorithm, SECRET)
+    assert str(caught.value) == f"Unrecognized algorithm type '{algorithm}'"
+
+
+def test_an_algorithm_that_needs_cryptography_says_so(monkeypatch):
+    monkeypatch.setattr(backends.algorithms, "has_crypto", False)
+    with pytest.raises(TokenBackendError, match=r"^You must have cryptography installed to use RS256\.$"):
+        TokenBackend("RS256", "key")
+    TokenBackend("HS256", SECRET)
+
+
+@pytest.mark.parametrize(("leeway", "expected"), [(None, 0), (0, 0), (5, 5), (1.5, 1.5), (timedelta(minutes=1), 60)])
+def test_leeway_is_seconds_or_a_timedelta(leeway, expected):
+    assert TokenBackend("HS256", SECRET, leeway=leeway).get_leeway() == timedelta(seconds=expected)
+
+
+def test_leeway_of_another_type_is_refused():
+    with pytest.raises(TokenBackendError) as caught:
+        TokenBackend("HS256", SECRET, leeway="1").get_leeway()
+    assert str(caught.value) == "Unrecognized type '<class 'str'>', 'leeway' must be of type int, float or timedelta."
+
+
+def test_leeway_may_be_changed_on_a_live_backend(backend):
+    token = backend.encode({"exp": seconds_from_now(-5)})
+    backend.leeway = 60
+    assert "exp" in backend.decode(token)
+
+
+def test_an_expired_token_is_told_apart(backend):
+    with pytest.raises(TokenBackendExpiredToken, match="^Token is expired$") as caught:
+        backend.decode(backend.encode({"exp": seconds_from_now(-1)}))
+    assert isinstance(caught.value.__cause__, jwt.ExpiredSignatureError)
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+def test_a_token_from_the_future_is_invalid(backend, claim):
+    with pytest.raises(TokenBackendError, match="Token is invalid"):
+        backend.decode(backend.encode({claim: seconds_from_now(60)}))
+
+
+def test_audience_and_issuer_are_put_in_and_required():
+    ours = TokenBackend("HS256", SECRET, audience="us", issuer="me")
+    assert ours.decode(ours.encode({})) == {"aud": "us", "iss": "me"}
+    for theirs in (TokenBackend("HS256", SECRET, audience="them", issuer="me"), TokenBackend("HS256", SECRET)):
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            ours.decode(theirs.encode({}))
+
+
+def test_an_audience_nobody_asked_for_is_accepted(backend):
+    token = TokenBackend("HS256", SECRET, audience=["a", "b"]).encode({})
+    assert backend.decode(token) == {"aud": ["a", "b"]}
+
+
+def test_encoding_leaves_the_payload_alone():
+    payload = {}
+    TokenBackend("HS256", SECRET, audience="us", issuer="me").encode(payload)
+    assert payload == {}
+
+
+def test_claims_of_another_type_need_an_encoder_for_them():
+    class UUIDEncoder(json.JSONEncoder):
+        def default(self, o):
+            return str(o)
+
+    value = UUID(int=1)
+    backend = TokenBackend("HS256", SECRET, json_encoder=UUIDEncoder)
+    assert backend.decode(backend.encode({"x": value})) == {"x": str(value)}
+
+
+def test_an_integer_subject_of_an_older_token_is_read(backend):
+    assert backend.decode(backend.encode({"sub": 5})) == {"sub": 5}
+
+
+def test_a_token_of_another_algorithm_names_the_fault(backend):
+    with pytest.raises(TokenBackendError, match="Invalid algorithm specified"):
+        backend.decode(jwt.encode({"foo": 1}, SECRET, algorithm="HS384"))
+
+
+def test_an_unsigned_token_is_refused(backend):
+    with pytest.raises(TokenBackendError, match="Invalid algorithm specified"):
+        backend.decode(jwt.encode({"foo": 1}, None, algorithm="none"))
+
+
+def test_a_public_key_is_no_hmac_secret():
+    public = pem_pair("RS")[1]
+    header, payload = (
+        jwt.utils.base64url_encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, {"admin": True})
+    )
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
+        header + b"." + payload, public.encode()
+    )
+    forged = b".".join((header, payload, jwt.utils.base64url_encode(signature)))
+    with pytest.raises(TokenBackendError, match="Invalid algorithm specified"):
+        TokenBackend("RS256", None, public).decode(forged)
+
+
+def mangled(token):
+    header, payload, signature = token.split(".")
+    return {
+        "empty": "",
+        "word": "garbage",
+        "two segments": f"{header}.{payload}",
+        "four segments": f"{token}.x",
+        "no signature": f"{header}.{payload}.",
+        "other payload": f"{header}.{jwt.utils.base64url_encode(b'{}').decode()}.{signature}",
+        "not base64": f"{header}.{payload}.!!!",
+        "not ascii": f"{token}é",
+        "header is no object": f"{jwt.utils.base64url_encode(b'[]').decode()}.{payload}.{signature}",
+    }
+
+
+@pytest.mark.parametrize("how", mangled("a.b.c"))
+def test_what_is_no_token_is_invalid(backend, how):
+    with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+        backend.decode(mangled(backend.encode({"foo": 1}))[how])
+
+
+def other_last_character(token):
+    """The same bytes, if the bits that nothing decodes to are ignored."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        other_last_character,
+        lambda token: f"{token}=",
+        lambda token: f"{token}\n",
+        lambda token: f" {token}",
+        lambda token: token.replace(".", ".\n"),
+        lambda token: token[:30] + "!" + token[30:],
+        lambda token: f"{token}.",
+        lambda token: f"{token}\ud800",
+    ],
+)
+@pytest.mark.parametrize("encoding", [str, lambda token: token.encode(errors="replace")], ids=["str", "bytes"])
+def test_a_token_has_one_spelling(backend, spell, encoding):
+    token = backend.encode({"foo": 1})
+    assert backend.decode(encoding(token))
+    with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+        backend.decode(encoding(spell(token)))
+
+
+@pytest.mark.parametrize(
+    "claims", ['{"exp": 1e999}', '{"exp": []}', '{"exp": "x"}', "[]", "1", '{"a":' * 100_000, "\xff"]
+)
+def test_odd_payloads_with_a_good_signature_are_invalid(backend, claims):
+    token = jwt.api_jws.encode(claims.encode("latin-1"), SECRET, algorithm="HS256")
+    with pytest.raises(TokenBackendError, match="Token is invalid"):
+        backend.decode(token)
+
+
+def test_without_verifying_a_payload_is_read_whatever_its_signature_age_and_audience():
+    token = TokenBackend("HS256", SECRET.upper(), audience="them").encode({"exp": seconds_from_now(-1), "foo": 1})
+    payload = TokenBackend("HS256", SECRET, audience="us", issuer="me").decode(token, verify=False)
+    assert payload["foo"] == 1
+
+
+def test_without_verifying_garbage_is_still_invalid(backend):
+    with pytest.raises(TokenBackendError, match="Token is invalid"):
+        backend.decode("garbage", verify=False)
+
+
+def test_a_key_is_parsed_once():
+    backend = backend_for("RS256")
+    with mock.patch.object(backends.jwt, "PyJWS", wraps=jwt.PyJWS) as parser:
+        for _ in range(3):
+            backend.decode(backend.encode({}))
+    assert parser.call_count == 2
+
+
+class TestKeysOfARemoteIssuer:
+    @pytest.fixture
+    def client(self):
+        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient", spec=PyJWKClient) as client_class:
+            client_class.return_value.get_signing_key_from_jwt.return_value.key = private_key("RS").public_key()
+            yield client_class
+
+    def test_the_key_that_the_issuer_names_verifies(self, client):
+        token = backend_for("RS256").encode({"foo": 1})
+        backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
+        client.assert_called_once_with("https://issuer.test/jwks")
+        assert backend.decode(token) == {"foo": 1}
+        backend.jwks_client.get_signing_key_from_jwt.assert_called_once_with(token)
+
+    @pytest.mark.parametrize(
+        "error", [PyJWKClientError("down"), jwt.DecodeError("bad"), UnicodeDecodeError("u", b"", 0, 1, "")]
+    )
+    def test_an_issuer_without_that_key_makes_the_token_invalid(self, client, error):
+        client.return_value.get_signing_key_from_jwt.side_effect = error
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode(backend_for("RS256").encode({}))
+
+    def test_hmac_asks_no_issuer(self, client):
+        backend = TokenBackend("HS256", SECRET, jwk_url="https://issuer.test/jwks")
+        backend.decode(backend.encode({}))
+        client.return_value.get_signing_key_from_jwt.assert_not_called()
+
+    def test_garbage_costs_the_issuer_nothing(self, client):
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode("garbage")
+        client.return_value.get_signing_key_from_jwt.assert_not_called()
+
+    def test_nobody_is_asked_about_an_unverified_token(self, client):
+        backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
+        assert backend.decode(backend_for("RS256").encode({"foo": 1}), verify=False) == {"foo": 1}
+        client.return_value.get_signing_key_from_jwt.assert_not_called()
+
+
+def test_the_key_set_client_is_there():
+    assert backends.JWK_CLIENT_AVAILABLE
+    assert TokenBackend("HS256", SECRET).jwks_client is None

@@ -1,0 +1,47 @@
+import pytest
+
+from rest_framework_simplejwt import exceptions
+
+
+def test_the_default_answer_has_a_detail_and_a_code():
+    assert exceptions.InvalidToken().detail == {"detail": "Token is invalid or expired", "code": "token_not_valid"}
+
+
+def test_a_detail_and_a_code_can_be_given():
+    error = exceptions.AuthenticationFailed("No.", code="because")
+    assert error.detail == {"detail": "No.", "code": "because"}
+    assert error.status_code == 401
+
+
+def test_a_dict_adds_to_the_answer_and_keeps_the_defaults():
+    error = exceptions.InvalidToken({"messages": ["one"]})
+    assert error.detail == {
+        "detail": "Token is invalid or expired",
+        "code": "token_not_valid",
+        "messages": ["one"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (exceptions.InvalidToken, 401, "token_not_valid"),
+        (exceptions.TokenHasNoFamily, 400, "token_has_no_family"),
+        (exceptions.TokenFamilyNotConfigured, 501, "token_family_not_configured"),
+    ],
+)
+def test_each_answer_has_its_status_and_code(error, status, code):
+    assert (error().status_code, error().detail["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("error", "base"),
+    [
+        (exceptions.ExpiredTokenError, exceptions.TokenError),
+        (exceptions.RefreshTokenBlacklistedError, exceptions.TokenError),
+        (exceptions.TokenBackendExpiredToken, exceptions.TokenBackendError),
+        (exceptions.InvalidToken, exceptions.AuthenticationFailed),
+    ],
+)
+def test_the_tree(error, base):
+    assert issubclass(error, base)

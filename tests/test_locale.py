@@ -1,0 +1,144 @@
+"""The translations are complete, and the errors that clients see are rendered in them."""
+
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.apps import apps
+from django.conf import global_settings
+from django.utils import translation
+
+import rest_framework_simplejwt
+from rest_framework_simplejwt import claims
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import RefreshToken
+
+PACKAGE = Path(rest_framework_simplejwt.__file__).parent
+CATALOGUES = {path.parts[-3]: path for path in sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))}
+KEYWORDS = {**DEFAULT_KEYWORDS, "_": None, "gettext_lazy": None}
+
+each_language = pytest.mark.parametrize("name", CATALOGUES)
+
+
+def read(name):
+    with CATALOGUES[name].open("rb") as file:
+        return read_po(file, abort_invalid=True)
+
+
+def messages(name):
+    return [message for message in read(name) if message.id]
+
+
+def placeholders(text):
+    """The `{}` of a text, each with the quote marks around it."""
+    return sorted(re.findall(r"'?\{[^}]*\}'?", text))
+
+
+def compile_into(folder, name):
+    target = folder / "locale" / name / "LC_MESSAGES" / "django.mo"
+    target.parent.mkdir(parents=True)
+    with target.open("wb") as file:
+        write_mo(file, read(name))
+
+
+@pytest.fixture(scope="module")
+def marked():
+    """What the source marks for translation."""
+    found = extract_from_dir(PACKAGE, method_map=[("**.py", "python")], keywords=KEYWORDS)
+    return {message for _, _, message, _, _ in found}
+
+
+@pytest.fixture
+def translated_app(tmp_path, monkeypatch, settings):
+    """The installed app with its catalogues compiled, whether or not the build has done so: `translated_app("de")`."""
+
+    def install(name):
+        app = apps.get_app_config("rest_framework_simplejwt")
+        assert Path(app.path) == PACKAGE
+        compile_into(tmp_path, name)
+        monkeypatch.setattr(app, "path", str(tmp_path))
+        # Django forgets what it has loaded when this changes, and when it changes back.
+        settings.LANGUAGES = list(global_settings.LANGUAGES)
+
+    return install
+
+
+def test_there_are_translations():
+    assert len(CATALOGUES) == 21
+
+
+def test_the_source_marks_messages(marked):
+    assert {"Token is invalid", "Token has no '{}' claim", "Token Blacklist"} <= marked
+
+
+@each_language
+def test_a_catalogue_has_the_messages_of_the_source_and_no_others(name, marked):
+    assert {message.id for message in messages(name)} == marked
+
+
+@each_language
+def test_a_catalogue_has_each_message_once(name):
+    text = CATALOGUES[name].read_text(encoding="utf-8")
+    assert len(re.findall(r"^msgid ", text, re.MULTILINE)) == len(messages(name)) + 1
+
+
+@each_language
+def test_every_message_is_translated(name):
+    assert [message.id for message in messages(name) if message.fuzzy or not message.string] == []
+
+
+@each_language
+def test_every_translation_keeps_the_placeholders(name):
+    changed = [message.id for message in messages(name) if placeholders(message.string) != placeholders(message.id)]
+    assert changed == []
+
+
+@each_language
+def test_placeholders_are_declared_to_translators(name):
+    text = CATALOGUES[name].read_text(encoding="utf-8")
+    for flag, message in re.findall(r'(#, python-brace-format\n)?msgid "(.*)"', text):
+        assert bool(flag) is ("{}" in message)
+
+
+@each_language
+def test_no_catalogue_has_invisible_marks_of_direction(name):
+    text = CATALOGUES[name].read_text(encoding="utf-8")
+    assert re.findall("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]", text) == []
+
+
+@each_language
+def test_a_catalogue_is_for_the_language_of_its_folder(name):
+    assert str(read(name).locale) == name
+    assert translation.to_language(name) in dict(global_settings.LANGUAGES)
+
+
+@pytest.mark.needs("rest_framework_simplejwt")
+def test_installing_the_app_brings_the_translations(translated_app):
+    translated_app("de")
+    with pytest.raises(TokenError) as error:
+        RefreshToken("garbage")
+    assert str(error.value) == "Token is invalid"
+    with translation.override("de"):
+        assert str(error.value) == "Das Token ist ungültig"
+
+
+@pytest.mark.needs("rest_framework_simplejwt")
+def test_the_placeholder_of_a_translation_is_filled(translated_app):
+    translated_app("de")
+    with pytest.raises(TokenError) as error:
+        claims.moment({}, "exp")
+    with translation.override("de"):
+        assert str(error.value) == "Das Token hat keinen Claim 'exp'"
+
+
+@pytest.mark.needs("rest_framework_simplejwt")
+@each_language
+def test_an_error_is_rendered_in_every_language(name, translated_app):
+    translated_app(name)
+    with pytest.raises(TokenError) as error:
+        RefreshToken("garbage")
+    with translation.override(translation.to_language(name)):
+        assert str(error.value) == read(name)["Token is invalid"].string != "Token is invalid"

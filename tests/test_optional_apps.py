@@ -1,0 +1,313 @@
+"""What the two optional apps have in common: tables, admin, migrations and the flush."""
+
+import importlib
+from datetime import timedelta
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connections, router
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.utils import aware_utcnow
+
+BLACKLIST = "rest_framework_simplejwt.token_blacklist"
+FAMILY = "rest_framework_simplejwt.token_family"
+
+
+def models_of(app):
+    """The model of what was issued, and that of its revocation."""
+    module = importlib.import_module(f"{app}.models")
+    names = {BLACKLIST: ("OutstandingToken", "BlacklistedToken"), FAMILY: ("TokenFamily", "BlacklistedTokenFamily")}
+    return tuple(getattr(module, name) for name in names[app])
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(BLACKLIST, marks=pytest.mark.needs("no token_blacklist")),
+        pytest.param(FAMILY, marks=pytest.mark.needs("no token_family")),
+    ],
+)
+class TestMissingApp:
+    def test_its_models_are_abstract_and_belong_to_nobody(self, app):
+        for model in models_of(app):
+            assert model._meta.abstract
+            assert model not in apps.get_models()
+
+    @pytest.mark.django_db
+    def test_importing_its_models_leaves_nothing_to_migrate(self, app):
+        models_of(app)
+        call_command("makemigrations", check=True, dry_run=True, stdout=StringIO())
+
+
+with_blacklist = pytest.param(BLACKLIST, marks=pytest.mark.needs("token_blacklist"), id="token_blacklist")
+with_family = pytest.param(FAMILY, marks=pytest.mark.needs("token_family"), id="token_family")
+each_app = pytest.mark.parametrize("app", [with_blacklist, with_family])
+ID_FIELDS = {BLACKLIST: "jti", FAMILY: "family_id"}
+LINKS = {BLACKLIST: "token", FAMILY: "family"}
+
+
+@pytest.fixture
+def refresh(user, simple_jwt):
+    return RefreshToken.for_user(user)
+
+
+@pytest.fixture
+def rows(app, refresh):
+    """What was issued and its revocation, of one login."""
+    _, revoked_model = models_of(app)
+    revoked, _ = refresh.blacklist() if app == BLACKLIST else refresh.blacklist_family()
+    assert revoked_model.objects.get() == revoked
+    return getattr(revoked, LINKS[app]), revoked
+
+
+@each_app
+class TestModels:
+    def test_rows_say_whose_they_are(self, app, rows, user):
+        issued, revoked = rows
+        name = {BLACKLIST: "oken", FAMILY: "oken family"}[app]
+        assert str(issued) == f"T{name} for {user} ({getattr(issued, ID_FIELDS[app])})"
+        assert str(revoked) == f"Blacklisted t{name} for {user}"
+
+    def test_they_outlive_their_user(self, app, rows, user):
+        user.delete()
+        issued, revoked = rows
+        for row in rows:
+            row.refresh_from_db()
+        assert issued.user is None
+        assert str(revoked).endswith(" for None")
+
+    def test_their_names_are_translated(self, app):
+        names = [str(model._meta.verbose_name_plural) for model in models_of(app)]
+        assert (
+            names
+            == {
+                BLACKLIST: ["Outstanding Tokens", "Blacklisted Tokens"],
+                FAMILY: ["Token Families", "Blacklisted Token Families"],
+            }[app]
+        )
+
+
+@pytest.mark.needs("token_blacklist")
+def test_look_ups_that_projects_make(user):
+    outstanding, blacklisted = models_of(BLACKLIST)
+    RefreshToken.for_user(user)
+    row = outstanding.objects.get(user=user, blacklistedtoken__isnull=True)
+    RefreshToken(row.token).blacklist()
+    assert not outstanding.objects.filter(user=user, blacklistedtoken__isnull=True).exists()
+    assert blacklisted.objects.get_or_create(token=row)[1] is False
+
+
+@pytest.mark.needs("token_family")
+def test_families_are_reached_from_their_user(user, refresh):
+    family = user.token_families.get()
+    assert family.family_id == refresh.get_family_id()
+    revoked, _ = refresh.blacklist_family()
+    assert family.blacklisted == revoked
+
+
+@pytest.mark.needs("admin")
+@each_app
+class TestAdmin:
+    @pytest.fixture
+    def admin_client(self, client, user):
+        user.is_staff = user.is_superuser = True
+        user.save()
+        client.force_login(user)
+        return client
+
+    def url(self, model, page="changelist", *args):
+        from django.urls import reverse
+
+        return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+    def test_the_lists_show_what_there_is(self, app, rows, admin_client):
+        for row in rows:
+            page = admin_client.get(self.url(type(row)))
+            assert getattr(rows[0], ID_FIELDS[app]) in page.content.decode()
+
+    def test_rows_are_found_by_id_and_by_user(self, app, rows, admin_client, user):
+        for row in rows:
+            for words in (getattr(rows[0], ID_FIELDS[app]), str(user.pk), user.get_username()):
+                page = admin_client.get(self.url(type(row)), {"q": words})
+                assert page.context["cl"].result_count == 1, words
+            assert admin_client.get(self.url(type(row)), {"q": "nobody"}).context["cl"].result_count == 0
+
+    def test_what_was_issued_is_read_only(self, app, rows, admin_client):
+        issued, _ = rows
+        assert admin_client.get(self.url(type(issued), "add")).status_code == 403
+        assert admin_client.get(self.url(type(issued), "delete", issued.pk)).status_code == 403
+        page = admin_client.get(self.url(type(issued), "change", issued.pk))
+        assert page.status_code == 200
+        assert not page.context["has_change_permission"]
+
+    def test_no_page_shows_the_text_of_a_token(self, app, rows, admin_client, refresh):
+        for row in rows:
+            for page in (self.url(type(row)), self.url(type(row), "change", row.pk)):
+                assert str(refresh) not in admin_client.get(page).content.decode()
+
+    def test_a_revocation_can_be_added_by_hand(self, app, rows, admin_client):
+        issued, revoked = rows
+        revoked.delete()
+        response = admin_client.post(self.url(type(revoked), "add"), {LINKS[app]: issued.pk}, format="multipart")
+        assert response.status_code == 302
+        assert type(revoked).objects.filter(**{LINKS[app]: issued}).exists()
+
+    def test_a_user_with_rows_can_be_deleted(self, app, rows, admin_client):
+        from django.contrib import admin
+        from django.test import RequestFactory
+
+        user_model = get_user_model()
+        request = RequestFactory().get("/")
+        request.user = rows[0].user
+        site = admin.AdminSite()
+        site.register(user_model)
+        *_, protected = site._registry[user_model].get_deleted_objects([rows[0].user], request)
+        assert protected == []
+
+
+@each_app
+class TestFlush:
+    command = {BLACKLIST: "flushexpiredtokens", FAMILY: "flushexpiredfamilies"}
+
+    def flush(self, app):
+        out = StringIO()
+        call_command(self.command[app], stdout=out)
+        return out.getvalue()
+
+    def test_what_has_expired_goes_with_its_revocation(self, app, rows):
+        issued, revoked = rows
+        assert self.flush(app).strip().endswith("deleted: 0.")
+        issued.expires_at = aware_utcnow() - timedelta(seconds=1)
+        issued.save()
+        assert self.flush(app).strip().endswith("deleted: 1.")
+        assert not type(issued).objects.exists()
+        assert not type(revoked).objects.exists()
+
+    def test_the_command_can_be_called_without_arguments(self, app, rows, capsys):
+        importlib.import_module(f"{app}.management.commands.{self.command[app]}").Command().handle()
+        assert "deleted: 0." in capsys.readouterr().out
+
+    def test_what_never_expires_stays(self, app, rows):
+        issued, _ = rows
+        if app == BLACKLIST:
+            issued.expires_at = aware_utcnow() + timedelta(days=10_000)
+        else:
+            issued.expires_at = None
+        issued.save()
+        self.flush(app)
+        assert type(issued).objects.exists()
+
+
+class TestMigrations:
+    NAMES = {
+        "token_blacklist": [
+            "0001_initial",
+            "0002_outstandingtoken_jti_hex",
+            "0003_auto_20171017_2007",
+            "0004_auto_20171017_2013",
+            "0005_remove_outstandingtoken_jti",
+            "0006_auto_20171017_2113",
+            "0007_auto_20171017_2214",
+            "0008_migrate_to_bigautofield",
+            "0010_fix_migrate_to_bigautofield",
+            "0011_linearizes_history",
+            "0012_alter_outstandingtoken_user",
+            "0013_alter_blacklistedtoken_options_and_more",
+        ],
+        "token_family": ["0001_initial", "0002_rename_tokenfamilyblacklist_blacklistedtokenfamily"],
+    }
+
+    @pytest.mark.parametrize(
+        "label", [pytest.param(label, marks=pytest.mark.needs(label)) for label in ("token_blacklist", "token_family")]
+    )
+    def test_their_names_are_those_that_databases_have_recorded(self, label):
+        names = sorted(name for app, name in MigrationLoader(None).disk_migrations if app == label)
+        assert names[: len(self.NAMES[label])] == self.NAMES[label]
+
+    @pytest.mark.django_db
+    def test_the_models_are_what_the_migrations_make(self):
+        call_command("makemigrations", check=True, dry_run=True, stdout=StringIO())
+
+    @pytest.mark.needs("token_blacklist")
+    @pytest.mark.django_db(transaction=True)
+    def test_ids_survive_the_way_from_uuids_and_back(self, user):
+        alias = router.db_for_write(models_of(BLACKLIST)[0])
+        executor = MigrationExecutor(connections[alias])
+        (_, newest), *_ = executor.loader.graph.leaf_nodes("token_blacklist")
+
+        def rows_at(name):
+            executor.loader.build_graph()
+            state = executor.migrate([("token_blacklist", name)])
+            return state.apps.get_model("token_blacklist", "OutstandingToken").objects.using(alias)
+
+        jti, now = uuid4(), aware_utcnow()
+        try:
+            with_uuids = rows_at("0002_outstandingtoken_jti_hex")
+            with_uuids.create(jti=jti, token="t", created_at=now, expires_at=now, user_id=user.pk)
+            assert rows_at("0004_auto_20171017_2013").get().jti_hex == jti.hex
+            with_uuids.update(jti=uuid4())
+            assert rows_at("0002_outstandingtoken_jti_hex").get().jti == jti
+            assert rows_at(newest).get().jti == jti.hex
+        finally:
+            rows_at(newest).all().delete()
+
+    def test_a_ninth_migration_of_the_projects_own_comes_before_the_eleventh(self, tmp_path):
+        module = importlib.import_module(f"{BLACKLIST}.migrations.0011_linearizes_history")
+        for name in ("0008_migrate_to_bigautofield", "0009_theirs", "0014_later"):
+            (tmp_path / f"{name}.py").touch()
+        assert module.projects_own(str(tmp_path)) == ["0009_theirs"]
+        assert module.Migration.dependencies == [("token_blacklist", "0010_fix_migrate_to_bigautofield")]
+
+
+@pytest.mark.needs("token_family")
+class TestFamilySettings:
+    def ready(self):
+        apps.get_app_config("token_family").ready()
+
+    def test_sound_ones_let_the_project_start(self, simple_jwt):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=None)
+        self.ready()
+        simple_jwt(TOKEN_FAMILY_LIFETIME=timedelta(days=1))
+        self.ready()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("TOKEN_FAMILY_ENABLED", "yes"),
+            ("TOKEN_FAMILY_CHECK_ON_ACCESS", None),
+            ("TOKEN_FAMILY_BLACKLIST_ON_REUSE", 1),
+            ("TOKEN_FAMILY_LIFETIME", 30),
+            ("TOKEN_FAMILY_LIFETIME", timedelta(0)),
+            ("TOKEN_FAMILY_CLAIM", ""),
+            ("TOKEN_FAMILY_CLAIM", None),
+            ("TOKEN_FAMILY_CLAIM", "jti"),
+            ("TOKEN_FAMILY_CLAIM", "exp"),
+            ("TOKEN_FAMILY_EXPIRATION_CLAIM", 5),
+            ("TOKEN_FAMILY_EXPIRATION_CLAIM", "family_id"),
+            ("CACHE_BLACKLISTED_FAMILIES", "no"),
+            ("CACHE_TTL_BLACKLISTED_FAMILIES", 0),
+            ("CACHE_TTL_BLACKLISTED_FAMILIES", True),
+            ("CACHE_KEY_PREFIX_BLACKLISTED_FAMILIES", ""),
+        ],
+    )
+    def test_wrong_ones_are_named_before_it_does(self, simple_jwt, name, value):
+        from django.core.exceptions import ImproperlyConfigured
+
+        simple_jwt(**{name: value})
+        with pytest.raises(ImproperlyConfigured, match=name):
+            self.ready()
+
+
+def test_the_core_app_has_a_name():
+    from rest_framework_simplejwt.apps import SimpleJWTConfig
+
+    assert SimpleJWTConfig.name == "rest_framework_simplejwt"
+    assert api_settings

@@ -1,0 +1,259 @@
+from unittest import mock
+
+import pytest
+from django.contrib.auth import get_user_model
+from rest_framework.exceptions import ErrorDetail
+
+from rest_framework_simplejwt import serializers
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
+from rest_framework_simplejwt.serializers import (
+    PasswordField,
+    TokenObtainPairSerializer,
+    TokenObtainSerializer,
+    TokenObtainSlidingSerializer,
+    TokenRefreshSerializer,
+    TokenRefreshSlidingSerializer,
+)
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+
+pytestmark = pytest.mark.django_db
+
+
+def validated(serializer_class, data, **context):
+    serializer = serializer_class(data=data, context=context)
+    serializer.is_valid(raise_exception=True)
+    return serializer
+
+
+class TestObtain:
+    def test_the_fields_are_the_login_and_the_password(self):
+        fields = TokenObtainSerializer().fields
+        assert list(fields) == [get_user_model().USERNAME_FIELD, "password"]
+        assert all(field.write_only for field in fields.values())
+        assert fields["password"].style == {"input_type": "password"}
+
+    def test_the_user_is_kept(self, credentials, user):
+        assert validated(TokenObtainPairSerializer, credentials).user == user
+
+    def test_white_space_is_part_of_a_password(self, credentials, user):
+        assert credentials["password"] != credentials["password"].strip()
+        with pytest.raises(AuthenticationFailed):
+            validated(TokenObtainPairSerializer, {**credentials, "password": credentials["password"].strip()})
+
+    def test_a_password_field_takes_a_style_of_its_own(self):
+        field = PasswordField(style={"placeholder": "…"}, trim_whitespace=True)
+        assert field.style == {"placeholder": "…", "input_type": "password"}
+        assert field.trim_whitespace
+
+    def test_claims_may_be_added_in_get_token(self, credentials, user):
+        class Mine(TokenObtainPairSerializer):
+            @classmethod
+            def get_token(cls, user):
+                token = super().get_token(user)
+                token["colour"] = "blue"
+                return token
+
+        data = validated(Mine, credentials).validated_data
+        assert RefreshToken(data["refresh"])["colour"] == "blue"
+        assert AccessToken(data["access"])["colour"] == "blue"
+
+    def test_the_class_of_token_is_an_attribute(self, credentials, user):
+        class Mine(TokenObtainSlidingSerializer):
+            token_class = AccessToken
+
+        assert AccessToken(validated(Mine, credentials).validated_data["token"])
+
+    def test_a_serializer_without_a_class_of_token_says_so(self, user):
+        with pytest.raises(AssertionError, match="TokenObtainSerializer.token_class"):
+            TokenObtainSerializer.get_token(user)
+
+    def test_wrong_credentials_are_refused_with_a_code(self, credentials, user):
+        with pytest.raises(AuthenticationFailed) as caught:
+            validated(TokenObtainPairSerializer, {**credentials, "password": "wrong"})
+        assert caught.value.detail == {
+            "detail": "No active account found with the given credentials",
+            "code": "no_active_account",
+        }
+
+    def test_the_projects_rule_decides(self, credentials, user):
+        never = mock.patch.object(api_settings, "USER_AUTHENTICATION_RULE", lambda user: False)
+        with never, pytest.raises(AuthenticationFailed):
+            validated(TokenObtainPairSerializer, credentials)
+
+    def test_the_request_reaches_the_authentication_backends(self, credentials, user):
+        with mock.patch.object(serializers, "authenticate", return_value=user) as authenticate:
+            validated(TokenObtainPairSerializer, credentials, request="the request")
+        authenticate.assert_called_once_with("the request", **credentials)
+
+
+class TestLoginHooks:
+    def test_a_failed_login_is_reported_with_the_secrets_masked(self, credentials, user):
+        wrong = {**credentials, "password": "wrong"}
+        with (
+            mock.patch("rest_framework_simplejwt.settings.api_settings.ON_LOGIN_FAILED") as failed,
+            pytest.raises(AuthenticationFailed),
+        ):
+            validated(TokenObtainPairSerializer, wrong, request="the request")
+        failed.assert_called_once_with({**wrong, "password": "********************"}, "the request")
+
+    @pytest.mark.parametrize("serializer", [TokenObtainPairSerializer, TokenObtainSlidingSerializer])
+    @pytest.mark.parametrize("update", [True, False])
+    def test_success_is_reported_where_last_login_is_updated(self, credentials, user, simple_jwt, serializer, update):
+        simple_jwt(UPDATE_LAST_LOGIN=update)
+        with mock.patch.object(api_settings, "ON_LOGIN_SUCCESS") as success:
+            validated(serializer, credentials, request="the request")
+        assert success.mock_calls == ([mock.call(user, "the request")] if update else [])
+
+    @pytest.mark.needs("no users_plain")
+    def test_by_default_success_updates_last_login(self, credentials, user, simple_jwt):
+        simple_jwt(UPDATE_LAST_LOGIN=True)
+        validated(TokenObtainPairSerializer, credentials)
+        user.refresh_from_db()
+        assert user.last_login is not None
+
+    def test_by_default_failure_does_nothing(self):
+        assert serializers.default_on_login_failed({}, None) is None
+
+
+REFRESHES = {
+    "refresh": (TokenRefreshSerializer, RefreshToken),
+    "token": (TokenRefreshSlidingSerializer, SlidingToken),
+}
+
+
+@pytest.fixture(params=REFRESHES)
+def field(request):
+    return request.param
+
+
+class TestRefreshOfEitherKind:
+    @pytest.fixture
+    def token(self, field, user):
+        return REFRESHES[field][1].for_user(user)
+
+    @pytest.fixture
+    def refreshed(self, field):
+        return lambda token: validated(REFRESHES[field][0], {field: str(token)}).validated_data
+
+    def refusal(self, refreshed, token):
+        with pytest.raises(AuthenticationFailed) as caught:
+            refreshed(token)
+        return caught.value.detail
+
+    def test_it_works(self, refreshed, token):
+        assert refreshed(token)
+
+    def test_a_deleted_user_gets_nothing(self, refreshed, token, user):
+        user.delete()
+        assert self.refusal(refreshed, token) == {
+            "detail": "No active account found for the given token.",
+            "code": "no_active_account",
+        }
+
+    @pytest.mark.needs("no users_plain")
+    def test_an_inactive_user_gets_nothing(self, refreshed, token, user):
+        user.is_active = False
+        user.save()
+        assert self.refusal(refreshed, token)["code"] == "no_active_account"
+
+    def test_a_token_of_nobody_gets_nothing(self, refreshed, token):
+        del token[api_settings.USER_ID_CLAIM]
+        with pytest.raises(InvalidToken, match="no recognizable user identification"):
+            refreshed(token)
+
+    def test_a_changed_password_ends_the_token_where_that_is_checked(self, refreshed, token, user, simple_jwt, field):
+        simple_jwt(CHECK_REVOKE_TOKEN=True)
+        token = REFRESHES[field][1].for_user(user)
+        assert refreshed(token)
+        user.set_password("another")
+        user.save()
+        assert self.refusal(refreshed, token) == {
+            "detail": "The user's password has been changed.",
+            "code": "password_changed",
+        }
+        assert not hasattr(token, "check_blacklist") or self._is_revoked(token)
+
+    def _is_revoked(self, token):
+        with pytest.raises(TokenError, match="Token is blacklisted"):
+            token.check_blacklist()
+        return True
+
+    def test_another_kind_of_token_is_refused(self, refreshed, user):
+        with pytest.raises(TokenError, match="wrong type"):
+            refreshed(AccessToken.for_user(user))
+
+    def test_a_subclass_may_find_the_user_elsewhere(self, field, user):
+        class Mine(REFRESHES[field][0]):
+            def get_user(self, token):
+                return user
+
+        token = REFRESHES[field][1]()
+        assert validated(Mine, {field: str(token)}).validated_data
+
+
+class TestRefresh:
+    def test_without_rotation_there_is_an_access_token_alone(self, user, user_id):
+        data = validated(TokenRefreshSerializer, {"refresh": str(RefreshToken.for_user(user))}).validated_data
+        assert list(data) == ["access"]
+        assert AccessToken(data["access"])[api_settings.USER_ID_CLAIM] == user_id
+
+    def test_with_rotation_there_is_a_pair(self, user, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True)
+        text = str(RefreshToken.for_user(user))
+        data = validated(TokenRefreshSerializer, {"refresh": text}).validated_data
+        assert list(data) == ["access", "refresh"]
+        assert RefreshToken(data["refresh"])["jti"] != RefreshToken(text)["jti"]
+
+    def test_a_subclass_may_fetch_the_token_elsewhere(self, user):
+        text = str(RefreshToken.for_user(user))
+
+        class CookieRefreshSerializer(TokenRefreshSerializer):
+            refresh = serializers.serializers.CharField(required=False)
+
+            def validate(self, attrs):
+                attrs["refresh"] = text
+                return super().validate(attrs)
+
+        assert "access" in validated(CookieRefreshSerializer, {}).validated_data
+
+
+class TestSlidingRefresh:
+    def test_the_token_is_the_same_with_later_times(self, user):
+        token = SlidingToken.for_user(user)
+        token.set_iat(at_time=token.current_time - SlidingToken.lifetime / 2)
+        token.set_exp(from_time=token.current_time - SlidingToken.lifetime / 2)
+        data = validated(TokenRefreshSlidingSerializer, {"token": str(token)}).validated_data
+        again = SlidingToken(data["token"])
+        assert again["exp"] > token["exp"]
+        assert again["iat"] > token["iat"]
+        assert again["jti"] == token["jti"]
+        assert again["refresh_exp"] == token["refresh_exp"]
+
+    def test_it_ends_with_the_refresh_period(self, user):
+        token = SlidingToken.for_user(user)
+        token["refresh_exp"] = token["iat"]
+        with pytest.raises(TokenError, match="Token 'refresh_exp' claim has expired"):
+            validated(TokenRefreshSlidingSerializer, {"token": str(token)})
+
+
+@pytest.mark.parametrize(
+    ("serializer", "fields"),
+    [
+        ("TokenObtainSerializer", ["<login>", "password"]),
+        ("TokenObtainPairSerializer", ["access", "refresh", "<login>", "password"]),
+        ("TokenObtainSlidingSerializer", ["token", "<login>", "password"]),
+        ("TokenRefreshSerializer", ["refresh", "access"]),
+        ("TokenRefreshSlidingSerializer", ["token"]),
+        ("TokenVerifySerializer", ["token"]),
+        ("TokenBlacklistSerializer", ["refresh"]),
+        ("TokenFamilyBlacklistSerializer", ["refresh", "message"]),
+    ],
+)
+def test_a_missing_field_is_named(serializer, fields):
+    instance = getattr(serializers, serializer)(data={})
+    login = get_user_model().USERNAME_FIELD
+    assert list(instance.fields) == [login if name == "<login>" else name for name in fields]
+    assert not instance.is_valid()
+    required = [name for name, field in instance.fields.items() if not field.read_only]
+    assert instance.errors == {name: [ErrorDetail("This field is required.", "required")] for name in required}

@@ -1,0 +1,228 @@
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
+
+from rest_framework_simplejwt import settings as module
+from rest_framework_simplejwt.settings import APISettings, api_settings, reload_api_settings
+from rest_framework_simplejwt.tokens import AccessToken
+
+EARLY = api_settings  # as a project's module imports it, once
+
+
+@pytest.mark.parametrize("name", module.DEFAULTS)
+def test_every_setting_is_documented_and_can_be_read(name):
+    assert vars(APISettings)[name].__doc__
+    assert isinstance(getattr(APISettings, name), module.Setting)
+    getattr(api_settings, name)
+
+
+def test_the_defaults_are_those_of_the_interface():
+    off = dict.fromkeys(
+        """ROTATE_REFRESH_TOKENS BLACKLIST_AFTER_ROTATION UPDATE_LAST_LOGIN TOKEN_FAMILY_ENABLED
+        TOKEN_FAMILY_CHECK_ON_ACCESS TOKEN_FAMILY_BLACKLIST_ON_REUSE CACHE_BLACKLISTED_REFRESH_TOKENS
+        CACHE_BLACKLISTED_FAMILIES CHECK_REVOKE_TOKEN""".split(),
+        False,
+    )
+    unset = dict.fromkeys("AUDIENCE ISSUER JSON_ENCODER JWK_URL".split())
+    serializers = {
+        "TOKEN_OBTAIN_SERIALIZER": "TokenObtainPairSerializer",
+        "TOKEN_REFRESH_SERIALIZER": "TokenRefreshSerializer",
+        "TOKEN_VERIFY_SERIALIZER": "TokenVerifySerializer",
+        "TOKEN_BLACKLIST_SERIALIZER": "TokenBlacklistSerializer",
+        "SLIDING_TOKEN_OBTAIN_SERIALIZER": "TokenObtainSlidingSerializer",
+        "SLIDING_TOKEN_REFRESH_SERIALIZER": "TokenRefreshSlidingSerializer",
+        "TOKEN_FAMILY_BLACKLIST_SERIALIZER": "TokenFamilyBlacklistSerializer",
+    }
+    assert module.DEFAULTS == {
+        **off,
+        **unset,
+        **{name: f"rest_framework_simplejwt.serializers.{cls}" for name, cls in serializers.items()},
+        "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+        "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+        "SLIDING_TOKEN_LIFETIME": timedelta(minutes=5),
+        "SLIDING_TOKEN_REFRESH_LIFETIME": timedelta(days=1),
+        "TOKEN_FAMILY_LIFETIME": timedelta(days=30),
+        "ALGORITHM": "HS256",
+        "SIGNING_KEY": django_settings.SECRET_KEY,
+        "VERIFYING_KEY": "",
+        "LEEWAY": 0,
+        "SJWT_CACHE_NAME": "default",
+        "CACHE_TTL_BLACKLISTED_REFRESH_TOKENS": 3600,
+        "CACHE_TTL_BLACKLISTED_FAMILIES": 3600,
+        "CACHE_KEY_PREFIX_BLACKLISTED_REFRESH_TOKENS": "sjwt_brt",
+        "CACHE_KEY_PREFIX_BLACKLISTED_FAMILIES": "sjwt_btf",
+        "AUTH_HEADER_TYPES": ("Bearer",),
+        "AUTH_HEADER_NAME": "HTTP_AUTHORIZATION",
+        "USER_ID_FIELD": "id",
+        "USER_ID_CLAIM": "user_id",
+        "USER_AUTHENTICATION_RULE": "rest_framework_simplejwt.authentication.default_user_authentication_rule",
+        "ON_LOGIN_SUCCESS": "rest_framework_simplejwt.serializers.default_on_login_success",
+        "ON_LOGIN_FAILED": "rest_framework_simplejwt.serializers.default_on_login_failed",
+        "AUTH_TOKEN_CLASSES": ("rest_framework_simplejwt.tokens.AccessToken",),
+        "TOKEN_TYPE_CLAIM": "token_type",
+        "JTI_CLAIM": "jti",
+        "TOKEN_FAMILY_CLAIM": "family_id",
+        "TOKEN_FAMILY_EXPIRATION_CLAIM": "family_exp",
+        "TOKEN_USER_CLASS": "rest_framework_simplejwt.models.TokenUser",
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "refresh_exp",
+        "REVOKE_TOKEN_CLAIM": "hash_password",
+        "CHECK_USER_IS_ACTIVE": True,
+    }
+
+
+def test_the_import_strings_are_those_of_the_interface():
+    assert set(module.IMPORT_STRINGS) == {
+        "AUTH_TOKEN_CLASSES",
+        "JSON_ENCODER",
+        "TOKEN_USER_CLASS",
+        "USER_AUTHENTICATION_RULE",
+        "ON_LOGIN_SUCCESS",
+        "ON_LOGIN_FAILED",
+    }
+
+
+def test_defaults_apply_to_what_the_project_does_not_say():
+    assert APISettings({}).ACCESS_TOKEN_LIFETIME == timedelta(minutes=5)
+    assert APISettings({}).SIGNING_KEY == django_settings.SECRET_KEY
+
+
+def test_the_projects_value_wins():
+    assert APISettings({"LEEWAY": 7}).LEEWAY == 7
+
+
+def test_a_subclass_may_add_settings_of_its_own():
+    own = APISettings({"PAINT": "red"}, {**module.DEFAULTS, "PAINT": None, "SIZE": 3}, module.IMPORT_STRINGS)
+    assert (own.PAINT, own.SIZE) == ("red", 3)
+    own.reload({"PAINT": "blue"})
+    assert own.PAINT == "blue"
+
+
+def test_an_unknown_setting_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="NO_SUCH_THING"):
+        api_settings.NO_SUCH_THING  # noqa: B018
+
+
+@pytest.mark.parametrize("name", module.REMOVED_SETTINGS)
+def test_a_removed_setting_is_named(name):
+    with pytest.raises(RuntimeError, match=name):
+        APISettings({name: "x"})
+
+
+def test_a_removed_setting_is_named_under_override_settings():
+    with pytest.raises(RuntimeError, match="SECRET_KEY"), override_settings(SIMPLE_JWT={"SECRET_KEY": "x"}):
+        pass
+
+
+def test_import_strings_are_imported():
+    settings = APISettings({"TOKEN_USER_CLASS": "rest_framework_simplejwt.tokens.Token"})
+    assert settings.TOKEN_USER_CLASS.__name__ == "Token"
+    assert list(settings.AUTH_TOKEN_CLASSES) == [AccessToken]
+
+
+@pytest.mark.parametrize("value", ["JWT", ("JWT",), ["JWT"]])
+def test_one_header_type_may_be_a_plain_string(value):
+    settings = APISettings({"AUTH_HEADER_TYPES": value})
+    assert settings.AUTH_HEADER_TYPES == ("JWT",)
+    assert settings.AUTH_HEADER_TYPES == ("JWT",), "also when read again"
+
+
+def test_override_settings_reaches_early_importers_and_is_undone():
+    before = EARLY.LEEWAY
+    with override_settings(SIMPLE_JWT={"LEEWAY": 99}):
+        assert EARLY.LEEWAY == 99
+        assert module.api_settings is EARLY
+    assert EARLY.LEEWAY == before
+
+
+def test_another_secret_key_is_another_default_signing_key():
+    with override_settings(SECRET_KEY="x" * 50, SIMPLE_JWT={}):
+        assert EARLY.SIGNING_KEY == "x" * 50
+    assert EARLY.SIGNING_KEY == django_settings.SECRET_KEY
+
+
+def test_other_settings_are_none_of_our_business():
+    api_settings.LEEWAY = 5
+    try:
+        with override_settings(DEBUG=True):
+            assert api_settings.LEEWAY == 5
+    finally:
+        del api_settings.LEEWAY
+
+
+def test_an_assigned_value_is_forgotten_by_a_reload(simple_jwt):
+    simple_jwt(LEEWAY=1)
+    api_settings.LEEWAY = 5
+    reload_api_settings(setting="SIMPLE_JWT", value={"LEEWAY": 2})
+    assert api_settings.LEEWAY == 2
+
+
+def test_reloading_without_a_value_means_the_defaults(simple_jwt):
+    simple_jwt(LEEWAY=1)
+    reload_api_settings(setting="SIMPLE_JWT", value=None)
+    assert api_settings.LEEWAY == 0
+
+
+def test_a_cached_value_may_be_deleted_and_is_read_again(simple_jwt):
+    simple_jwt(LEEWAY=1)
+    assert api_settings.LEEWAY == 1
+    del api_settings.LEEWAY
+    assert api_settings.LEEWAY == 1
+
+
+def test_deleting_before_a_reload_does_no_harm(simple_jwt):
+    assert api_settings.LEEWAY == 0
+    del api_settings.LEEWAY
+    simple_jwt(LEEWAY=3)
+    assert api_settings.LEEWAY == 3
+
+
+def test_a_value_may_be_patched(simple_jwt):
+    with mock.patch("rest_framework_simplejwt.settings.api_settings.LEEWAY", 42):
+        assert api_settings.LEEWAY == 42
+    assert api_settings.LEEWAY == 0
+
+
+def edit_item(values):
+    values["LEEWAY"] = 3
+
+
+def delete_and_set(values):
+    values.setdefault("LEEWAY", 1)
+    del values["LEEWAY"]
+    values |= {"LEEWAY": 3}
+
+
+@pytest.mark.parametrize("edit", [edit_item, delete_and_set, lambda values: values.update(LEEWAY=3)])
+def test_editing_the_users_dict_takes_effect_at_once(simple_jwt, edit):
+    simple_jwt()
+    assert api_settings.LEEWAY == 0
+    edit(api_settings.user_settings)
+    assert api_settings.LEEWAY == 3
+
+
+def test_the_users_dict_may_be_patched(simple_jwt):
+    simple_jwt(LEEWAY=1)
+    with mock.patch.dict(api_settings.user_settings, {"LEEWAY": 2}):
+        assert api_settings.LEEWAY == 2
+    assert api_settings.LEEWAY == 1
+
+
+def test_the_users_dict_is_a_dict_of_its_own(simple_jwt):
+    simple_jwt(LEEWAY=1)
+    assert isinstance(api_settings.user_settings, dict)
+    api_settings.user_settings["LEEWAY"] = 2
+    assert django_settings.SIMPLE_JWT["LEEWAY"] == 1
+
+
+def test_editing_keeps_what_was_assigned(simple_jwt):
+    simple_jwt()
+    api_settings.LEEWAY = 5
+    api_settings.user_settings["ISSUER"] = "us"
+    assert api_settings.LEEWAY == 5
+
+
+def test_a_bare_users_dict_can_be_edited():
+    module.UserSettings(LEEWAY=1).clear()

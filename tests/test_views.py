@@ -1,0 +1,303 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connections, transaction
+from rest_framework.test import APIRequestFactory
+
+from rest_framework_simplejwt import serializers, tokens, views
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+from rest_framework_simplejwt.views import TokenObtainPairView, TokenViewBase
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def pair(post, credentials, user):
+    return post("obtain", **credentials).json()
+
+
+@pytest.fixture
+def atomic_requests(monkeypatch):
+    for connection in connections.all():
+        monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+
+
+def refused(response, detail, code="token_not_valid"):
+    """401, in our shape and with a challenge."""
+    return (
+        response.status_code == 401
+        and response.json() == {"detail": detail, "code": code}
+        and response["WWW-Authenticate"] == 'Bearer realm="api"'
+    )
+
+
+class TestObtain:
+    def test_credentials_buy_a_pair(self, pair, user_id, whoami):
+        assert list(pair) == ["refresh", "access"]
+        assert RefreshToken(pair["refresh"])
+        assert whoami(pair["access"]).status_code == 200
+
+    def test_wrong_credentials_buy_nothing(self, post, credentials, user):
+        response = post("obtain", **{**credentials, "password": "wrong"})
+        assert refused(response, "No active account found with the given credentials", "no_active_account")
+
+    def test_an_unknown_user_gets_the_same_answer(self, post, credentials):
+        response = post("obtain", **credentials)
+        assert refused(response, "No active account found with the given credentials", "no_active_account")
+
+    @pytest.mark.needs("no users_plain")
+    def test_an_inactive_user_gets_the_same_answer(self, post, credentials, user):
+        user.is_active = False
+        user.save()
+        response = post("obtain", **credentials)
+        assert refused(response, "No active account found with the given credentials", "no_active_account")
+
+    def test_missing_fields_are_named(self, post, credentials):
+        response = post("obtain")
+        assert response.status_code == 400
+        assert response.json() == {name: ["This field is required."] for name in credentials}
+
+    @pytest.mark.needs("token_blacklist", "token_family")
+    def test_its_statements_are_counted(self, post, credentials, user, assert_statements):
+        # The user; is the family known? its row; is the token known? its row.
+        with assert_statements(5):
+            post("obtain", **credentials)
+
+
+class TestRefresh:
+    def test_a_refresh_token_buys_an_access_token(self, post, pair, whoami):
+        response = post("refresh", refresh=pair["refresh"])
+        assert list(response.json()) == ["access"]
+        assert whoami(response.json()["access"]).status_code == 200
+
+    def test_rotation_buys_a_refresh_token_too(self, post, pair, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+        response = post("refresh", refresh=pair["refresh"])
+        assert list(response.json()) == ["access", "refresh"]
+        assert post("refresh", refresh=response.json()["refresh"]).status_code == 200
+
+    @pytest.mark.parametrize("text", ["garbage", "a.b.c", "é", "x" * 10_000])
+    def test_garbage_is_refused(self, post, text):
+        assert refused(post("refresh", refresh=text), "Token is invalid")
+
+    def test_an_access_token_is_no_refresh_token(self, post, pair):
+        assert refused(post("refresh", refresh=pair["access"]), "Token has wrong type")
+
+    def test_an_expired_token_is_refused(self, post, user):
+        token = RefreshToken.for_user(user)
+        token.set_exp(lifetime=-timedelta(seconds=1))
+        assert refused(post("refresh", refresh=str(token)), "Token is expired")
+
+    def test_a_deleted_user_is_a_401(self, post, pair, user):
+        user.delete()
+        response = post("refresh", refresh=pair["refresh"])
+        assert refused(response, "No active account found for the given token.", "no_active_account")
+
+    def test_a_token_of_nobody_is_refused(self, post):
+        response = post("refresh", refresh=str(RefreshToken()))
+        assert refused(response, "Token contained no recognizable user identification")
+
+    @pytest.mark.parametrize("body", [{}, {"refresh": ""}, {"refresh": None}, {"refresh": []}, {"refresh": {}}])
+    def test_a_missing_or_malformed_token_is_a_400(self, post, body):
+        response = post("refresh", **body)
+        assert response.status_code == 400
+        assert list(response.json()) == ["refresh"]
+
+
+@pytest.mark.needs("token_blacklist")
+class TestReplay:
+    @pytest.fixture(autouse=True)
+    def _rotating(self, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_BLACKLIST_ON_REUSE=True)
+
+    def test_a_spent_token_is_refused(self, post, pair):
+        post("refresh", refresh=pair["refresh"])
+        assert refused(post("refresh", refresh=pair["refresh"]), "Token is blacklisted")
+
+    @pytest.mark.needs("token_family")
+    def test_the_alarm_outlives_the_401_that_reports_it(self, post, pair):
+        newest = post("refresh", refresh=pair["refresh"]).json()["refresh"]
+        post("refresh", refresh=pair["refresh"])
+        assert refused(post("refresh", refresh=newest), "Token family is blacklisted")
+
+    @pytest.mark.needs("token_family")
+    @pytest.mark.django_db(transaction=True)
+    def test_and_under_atomic_requests(self, post, pair, atomic_requests):
+        newest = post("refresh", refresh=pair["refresh"]).json()["refresh"]
+        post("refresh", refresh=pair["refresh"])
+        assert refused(post("refresh", refresh=newest), "Token family is blacklisted")
+
+    @pytest.mark.needs("token_family")
+    def test_and_within_a_transaction_of_the_projects_own(self, post, pair, atomic_requests):
+        newest = post("refresh", refresh=pair["refresh"]).json()["refresh"]
+        with transaction.atomic(using=tokens.OutstandingToken.objects.db):
+            post("refresh", refresh=pair["refresh"])
+        assert refused(post("refresh", refresh=newest), "Token family is blacklisted")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_changed_password_revokes_under_atomic_requests(self, post, simple_jwt, user, atomic_requests):
+        simple_jwt(CHECK_REVOKE_TOKEN=True)
+        token = RefreshToken.for_user(user)
+        user.set_password("another")
+        user.save()
+        response = post("refresh", refresh=str(token))
+        assert refused(response, "The user's password has been changed.", "password_changed")
+        assert tokens.BlacklistedToken.objects.filter(token__jti=token["jti"]).exists()
+
+    @pytest.mark.needs("token_family")
+    def test_its_statements_are_counted(self, post, pair, assert_statements):
+        # Revoked? family revoked? the user; the old row, revoked? revoke it; the new row, its user, insert it.
+        with assert_statements(9):
+            post("refresh", refresh=pair["refresh"])
+
+
+class TestSliding:
+    def test_credentials_buy_a_token_that_opens_views(self, post, credentials, user, whoami, simple_jwt):
+        simple_jwt(AUTH_TOKEN_CLASSES=["rest_framework_simplejwt.tokens.SlidingToken"])
+        response = post("obtain sliding", **credentials)
+        assert list(response.json()) == ["token"]
+        assert whoami(response.json()["token"]).json()["type"] == "sliding"
+
+    def test_the_token_buys_itself_anew(self, post, credentials, user):
+        token = post("obtain sliding", **credentials).json()["token"]
+        again = post("refresh sliding", token=token).json()
+        assert SlidingToken(again["token"])["jti"] == SlidingToken(token)["jti"]
+
+    def test_its_refresh_period_ends(self, post, user):
+        token = SlidingToken.for_user(user)
+        token["refresh_exp"] = token["iat"]
+        assert refused(post("refresh sliding", token=str(token)), "Token 'refresh_exp' claim has expired")
+
+    def test_wrong_credentials_buy_nothing(self, post, credentials):
+        response = post("obtain sliding", **credentials)
+        assert refused(response, "No active account found with the given credentials", "no_active_account")
+
+
+class TestVerify:
+    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
+    def test_any_good_token_is_an_empty_answer(self, post, user, kind):
+        response = post("verify", token=str(kind.for_user(user)))
+        assert (response.status_code, response.json()) == (200, {})
+
+    def test_a_bad_one_is_refused(self, post):
+        assert refused(post("verify", token="garbage"), "Token is invalid")
+
+    @pytest.mark.needs("token_blacklist")
+    @pytest.mark.parametrize("rotating", [True, False])
+    def test_a_revoked_token_is_refused_whatever_the_rotation(self, post, pair, simple_jwt, rotating):
+        simple_jwt(BLACKLIST_AFTER_ROTATION=rotating, ROTATE_REFRESH_TOKENS=rotating)
+        RefreshToken(pair["refresh"]).blacklist()
+        assert refused(post("verify", token=pair["refresh"]), "Token is blacklisted")
+
+    @pytest.mark.needs("token_family")
+    def test_a_revoked_or_ended_family_is_refused(self, post, pair):
+        refresh = RefreshToken(pair["refresh"])
+        refresh.set_exp("family_exp", lifetime=-timedelta(seconds=1))
+        assert refused(post("verify", token=str(refresh)), "Token family has expired")
+        refresh.blacklist_family()
+        assert refused(post("verify", token=pair["refresh"]), "Token family is blacklisted")
+
+
+class TestBlacklist:
+    def test_logging_out_is_an_empty_answer(self, post, pair):
+        response = post("blacklist", refresh=pair["refresh"])
+        assert (response.status_code, response.json()) == (200, {})
+
+    @pytest.mark.needs("token_blacklist")
+    def test_it_ends_the_token(self, post, pair):
+        post("blacklist", refresh=pair["refresh"])
+        for endpoint in ("refresh", "blacklist"):
+            assert refused(post(endpoint, refresh=pair["refresh"]), "Token is blacklisted")
+
+    @pytest.mark.needs("no token_blacklist")
+    def test_without_the_app_it_ends_nothing(self, post, pair):
+        post("blacklist", refresh=pair["refresh"])
+        assert post("refresh", refresh=pair["refresh"]).status_code == 200
+
+    def test_an_access_token_can_not_be_revoked(self, post, pair):
+        assert refused(post("blacklist", refresh=pair["access"]), "Token has wrong type")
+
+
+class TestBlacklistFamily:
+    @pytest.mark.needs("token_family")
+    def test_it_ends_the_family(self, post, pair):
+        response = post("blacklist family", refresh=pair["refresh"])
+        assert (response.status_code, response.json()) == (200, {"message": "Token Family blacklisted"})
+        assert refused(post("refresh", refresh=pair["refresh"]), "Token family is blacklisted")
+
+    @pytest.mark.needs("token_family")
+    def test_a_token_without_a_family_is_a_400(self, post, pair):
+        refresh = RefreshToken(pair["refresh"])
+        del refresh["family_id"]
+        response = post("blacklist family", refresh=str(refresh))
+        assert response.status_code == 400
+        assert response.json() == {"detail": "Token has no family ID", "code": "token_has_no_family"}
+
+    @pytest.mark.needs("token_family")
+    def test_while_the_feature_is_off_it_is_a_501(self, post, pair, simple_jwt):
+        simple_jwt(TOKEN_FAMILY_ENABLED=False)
+        assert post("blacklist family", refresh=pair["refresh"]).status_code == 501
+
+    @pytest.mark.needs("no token_family")
+    def test_without_the_app_it_is_a_501(self, post, pair):
+        response = post("blacklist family", refresh=pair["refresh"])
+        assert response.status_code == 501
+        assert response.json() == {
+            "detail": "Token family is not configured",
+            "code": "token_family_not_configured",
+        }
+
+
+class TestSerializerClass:
+    def of(self, view):
+        return view.get_serializer_class()
+
+    def test_the_setting_names_it(self, simple_jwt):
+        assert self.of(TokenObtainPairView()) is serializers.TokenObtainPairSerializer
+        simple_jwt(TOKEN_OBTAIN_SERIALIZER="rest_framework_simplejwt.serializers.TokenObtainSlidingSerializer")
+        assert self.of(TokenObtainPairView()) is serializers.TokenObtainSlidingSerializer
+
+    def test_a_class_wins_over_the_setting(self):
+        class Mine(TokenObtainPairView):
+            serializer_class = serializers.TokenVerifySerializer
+
+        assert self.of(Mine()) is serializers.TokenVerifySerializer
+
+    def test_a_subclass_may_give_a_path(self):
+        class Mine(TokenViewBase):
+            _serializer_class = "rest_framework_simplejwt.serializers.TokenVerifySerializer"
+
+        assert self.of(Mine()) is serializers.TokenVerifySerializer
+
+    @pytest.mark.parametrize("path", ["no.such.Serializer", "", "json.NoSuchSerializer"])
+    def test_a_path_that_leads_nowhere_is_named(self, path):
+        class Mine(TokenViewBase):
+            _serializer_class = path
+
+        with pytest.raises(ImportError, match=f"Could not import serializer '{path}'"):
+            self.of(Mine())
+
+
+def test_views_take_anyone_and_challenge_with_the_first_type(simple_jwt):
+    simple_jwt(AUTH_HEADER_TYPES=("JWT", "Bearer"))
+    view = TokenViewBase()
+    assert view.permission_classes == view.authentication_classes == ()
+    assert view.get_authenticate_header(None) == 'JWT realm="api"'
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token_obtain_pair",
+        "token_refresh",
+        "token_obtain_sliding",
+        "token_refresh_sliding",
+        "token_verify",
+        "token_blacklist",
+        "token_family_blacklist",
+    ],
+)
+def test_each_view_is_a_ready_function_outside_the_requests_transaction(name):
+    view = getattr(views, name)
+    assert view(APIRequestFactory().get("/")).status_code == 405
+    assert view._non_atomic_requests == set(connections)
