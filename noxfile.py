@@ -1,6 +1,7 @@
 """Every check of this project, each in an environment of its own; .ci/run calls them all."""
 
 import os
+import shutil
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ nox.options.sessions = ["tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PROJECTS = sorted(path.parent.name for path in Path("tests/projects").glob("*/settings.py"))
+WITNESS = "witness"
 DATABASES = {
     "postgresql": "postgres://postgres@127.0.0.1:5432/postgres",
     "mariadb": "mysql://root@127.0.0.1:3306/test",
@@ -29,10 +31,12 @@ def settings(project):
     return f"tests.projects.{project}.settings"
 
 
-def pytest_each_project(session, *runner, projects=PROJECTS, **env):
-    for project in projects:
+def pytest_each_project(session, *runner, **env):
+    """The suite in each project; the witness has tests of its own."""
+    for project in PROJECTS:
         session.log(f"project {project}")
-        session.run(*runner, "pytest", "-q", f"--ds={settings(project)}", "tests", *session.posargs, env=env)
+        tests = "tests/projects/witness" if project == WITNESS else "tests"
+        session.run(*runner, "pytest", "-q", f"--ds={settings(project)}", tests, *session.posargs, env=env)
 
 
 @nox.session
@@ -62,7 +66,8 @@ def matrix(session, versions):
 
 _VERSIONS = """
 import platform, django, rest_framework, jwt
-print("Python", platform.python_version(), "Django", django.__version__, "DRF", rest_framework.VERSION, "PyJWT", jwt.__version__)
+versions = {"Django": django.__version__, "DRF": rest_framework.VERSION, "PyJWT": jwt.__version__}
+print("Python", platform.python_version(), *(f"{name} {version}" for name, version in versions.items()))
 """
 
 
@@ -111,3 +116,36 @@ def migrations(session):
         env = {"DJANGO_SETTINGS_MODULE": settings(project), "PYTHONPATH": "."}
         session.log(f"project {project}")
         session.run("python", "-W", "error", "-m", "django", "makemigrations", "--check", "--dry-run", env=env)
+
+
+@nox.session
+def wheel(session):
+    """The wheel holds what it should, and passes the demo in an empty environment, outside the checkout."""
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    session.run("uv", "build", "--quiet", "--out-dir", str(folder / "dist"), external=True)
+    (built,) = (folder / "dist").glob("*.whl")
+    session.run("python", "-c", _CHECK_WHEEL, str(built))
+    session.install(str(built), *nox.project.dependency_groups(PYPROJECT, "demo"))
+    shutil.copytree("demo", folder / "demo", ignore=shutil.ignore_patterns("*.sqlite3*", "__pycache__"))
+    session.chdir(folder)
+    session.run("python", "demo/manage.py", "quickstart")
+
+
+_CHECK_WHEEL = """
+import sys, zipfile
+names = zipfile.ZipFile(sys.argv[1]).namelist()
+package = "rest_framework_simplejwt/"
+for needed in (
+    "py.typed",
+    "token_blacklist/migrations/0013_alter_blacklistedtoken_options_and_more.py",
+    "token_family/migrations/0002_rename_tokenfamilyblacklist_blacklistedtokenfamily.py",
+    "token_blacklist/management/commands/flushexpiredtokens.py",
+    "locale/de/LC_MESSAGES/django.po",
+    "locale/de/LC_MESSAGES/django.mo",
+):
+    assert package + needed in names, needed
+strangers = [n for n in names if not n.startswith((package, "djangorestframework_simplejwt-5.6.0.dist-info/"))]
+assert not strangers, strangers
+print(len(names), "files, all of them the package's")
+"""

@@ -15,6 +15,9 @@ from rest_framework.test import APIClient
 
 from rest_framework_simplejwt.settings import api_settings
 
+# Environments of their own: `uvx nox -l` lists them.
+collect_ignore = ["compat", "projects", "upgrade"]
+
 PASSWORD = " correct horse battery staple "
 
 hypothesis_settings.register_profile(
@@ -24,8 +27,9 @@ hypothesis_settings.load_profile("suite")
 
 
 def project_traits():
-    """What `needs` can ask for: an app's label, or one of these."""
-    traits = {app.label for app in apps.get_app_configs()}
+    """What `needs` can ask for: an app's label, the project's name, or Django's own user model."""
+    *_, project, _ = django_settings.SETTINGS_MODULE.split(".")
+    traits = {project, *(app.label for app in apps.get_app_configs())}
     if django_settings.AUTH_USER_MODEL == "auth.User":
         traits.add("django's user")
     return traits

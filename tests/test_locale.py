@@ -80,6 +80,13 @@ def test_a_catalogue_has_the_messages_of_the_source_and_no_others(name, marked):
 
 
 @each_language
+def test_no_line_of_a_catalogue_lacks_a_quote(name):
+    line = re.compile(r'(#.*|((msgid|msgstr) )?"([^"\\]|\\.)*")?')
+    text = CATALOGUES[name].read_text(encoding="utf-8")
+    assert [found for found in text.splitlines() if not line.fullmatch(found)] == []
+
+
+@each_language
 def test_a_catalogue_has_each_message_once(name):
     text = CATALOGUES[name].read_text(encoding="utf-8")
     assert len(re.findall(r"^msgid ", text, re.MULTILINE)) == len(messages(name)) + 1

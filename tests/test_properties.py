@@ -10,7 +10,7 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from tests.keys import pem_pair
 
 # One project is enough for what no setting changes.
-pytestmark = pytest.mark.needs("no token_blacklist", "no token_family")
+pytestmark = pytest.mark.needs("bare")
 
 REGISTERED = {"exp", "iat", "nbf", "iss", "aud", "jti", "sub"}
 JSON = st.recursive(

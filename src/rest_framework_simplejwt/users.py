@@ -18,13 +18,13 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     The claim is read with the model's own field. What that field can't hold, and what merely
     resembles an id (``true``, ``1.0``, ``"01"``), is nobody's.
     """
-    try:
-        value = _coerce(_field(user_model, field_name), claim)
-    except (TypeError, ValueError, OverflowError, ValidationError):
-        return None
     # Projects filter `objects` to say who can log in, so it wins over the default manager.
     manager = getattr(user_model, "objects", user_model._default_manager)
-    return manager.filter(**{field_name: value}).first() if value is not None else None
+    try:
+        value = _coerce(_field(user_model, field_name), claim)
+        return manager.filter(**{field_name: value}).first() if value is not None else None
+    except (TypeError, ValueError, OverflowError, ValidationError):
+        return None
 
 
 def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:

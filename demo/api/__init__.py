@@ -1,0 +1,1 @@
+"""The demo's API: what the tokens are for."""

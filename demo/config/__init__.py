@@ -1,0 +1,1 @@
+"""The demo's project: its settings and its URLs."""
