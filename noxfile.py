@@ -20,6 +20,7 @@ DATABASES = {
     "postgresql": "postgres://postgres@127.0.0.1:5432/postgres",
     "mariadb": "mysql://root@127.0.0.1:3306/test",
 }
+COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular"]
 
 
 def install(session, group, *extra):
@@ -72,7 +73,7 @@ print("Python", platform.python_version(), *(f"{name} {version}" for name, versi
 
 
 @nox.session
-@nox.parametrize("database", DATABASES)
+@nox.parametrize("database", list(DATABASES))
 def databases(session, database):
     """The suite on a database server."""
     url = os.environ.get("DATABASE_URL", DATABASES[database])
@@ -116,6 +117,41 @@ def migrations(session):
         env = {"DJANGO_SETTINGS_MODULE": settings(project), "PYTHONPATH": "."}
         session.log(f"project {project}")
         session.run("python", "-W", "error", "-m", "django", "makemigrations", "--check", "--dry-run", env=env)
+
+
+@nox.session
+@nox.parametrize("package", COMPATIBLE)
+def compat(session, package):
+    """A small project on a package that builds on this one, from PyPI; nothing may pull in another of our name."""
+    session.install(".", *nox.project.dependency_groups(PYPROJECT, "test"), package)
+    session.run("python", "-c", _CHECK_DISTRIBUTION)
+    name = package.replace("-", "_")
+    session.run("pytest", "-q", f"--ds=tests.compat.{name}.settings", f"tests/compat/{name}", *session.posargs)
+
+
+_CHECK_DISTRIBUTION = """
+from importlib.metadata import packages_distributions, version
+found = packages_distributions()["rest_framework_simplejwt"]
+assert set(found) == {"djangorestframework-simplejwt"}, found
+assert version("djangorestframework-simplejwt") == "5.6.0"
+"""
+
+
+@nox.session
+def upgrade(session):
+    """The witness passes its tests on the published package too; then one database travels to ours and back."""
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder)
+    published, ours = (folder / name / "bin" / "python" for name in ("published", "ours"))
+    group = nox.project.dependency_groups(PYPROJECT, "test")
+    for python, package in {published: ["djangorestframework-simplejwt==5.5.1"], ours: ["-e", "."]}.items():
+        session.run("uv", "venv", "--quiet", str(python.parent.parent), external=True)
+        session.run("uv", "pip", "install", "--quiet", "--python", str(python), *package, *group, external=True)
+    env = {"DJANGO_SETTINGS_MODULE": settings(WITNESS)}
+    session.run(str(published), "-m", "pytest", "-q", "tests/projects/witness", env=env, external=True)
+    env["DATABASE_URL"] = f"sqlite:///{folder / 'journey.sqlite3'}"
+    for python in (published, ours, published, ours):
+        session.run(str(python), "-m", "tests.upgrade.journey", str(folder / "state.json"), env=env, external=True)
 
 
 @nox.session

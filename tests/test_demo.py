@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+# One project is enough: the demo brings its own.
+pytestmark = pytest.mark.needs("full")
+
 SOURCE = Path(__file__).parent.parent / "demo"
 SECONDS = 20
 
