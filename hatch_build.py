@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from string import Formatter
@@ -42,8 +43,11 @@ def _compile(source: Path, target: Path) -> None:
         raise ValueError("\n".join(f"{source}: {problem}" for problem in problems))
     # Babel would write the time of the build, but the same source makes the same wheel.
     catalogue.creation_date = datetime.fromtimestamp(0, tz=timezone.utc)
-    with target.open("wb") as file:
+    # In one step: another build, or a running process, may be at the same file.
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
         write_mo(file, catalogue)
+    unfinished.replace(target)
 
 
 def _problems(catalogue: Catalog) -> list[str]:
