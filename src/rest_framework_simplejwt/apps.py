@@ -1,4 +1,4 @@
-"""The core app: installing it is optional, and brings the translations."""
+"""The core app: installing it is optional, and brings the translations, the checks and `revoketokens`."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -7,3 +7,6 @@ from django.utils.translation import gettext_lazy as _
 class SimpleJWTConfig(AppConfig):
     name = "rest_framework_simplejwt"
     verbose_name = _("JSON Web Tokens")
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401  # importing it registers them

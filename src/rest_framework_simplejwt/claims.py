@@ -57,3 +57,16 @@ def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta
     """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``; equal is expired."""
     if moment(claims, claim) <= now - leeway:
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
+
+
+def end_of_copies(claims: Claims, refresh_claim: str, *, lifetime: timedelta) -> datetime:
+    """When the last copy of a sliding token expires, which may be made until the time in ``refresh_claim``.
+
+    A copy bears the id of the first one, so its revocation must be remembered for as long.
+    Without such a claim it is the token's own expiry. Raises ``TokenError`` if that is malformed.
+    """
+    own = moment(claims, "exp")
+    try:
+        return max(own, moment(claims, refresh_claim) + lifetime)
+    except (TokenError, OverflowError):
+        return own

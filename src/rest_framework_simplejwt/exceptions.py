@@ -9,7 +9,8 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 ├── AuthenticationFailed             401
 │   └── InvalidToken                 401 token_not_valid
 ├── TokenHasNoFamily                 400 token_has_no_family
-└── TokenFamilyNotConfigured         501 token_family_not_configured
+├── TokenFamilyNotConfigured         501 token_family_not_configured
+└── RevocationUnavailable            503 revocation_unavailable
 """
 
 from __future__ import annotations
@@ -75,6 +76,16 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("Token has no family ID")
     default_code = "token_has_no_family"
+
+
+class RevocationUnavailable(DetailDictMixin, exceptions.APIException):
+    """503: whether a token was revoked can't be found out now. Says when to ask again (RFC 9110 section 10.2.3)."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("Tokens can't be checked at the moment, try again")
+    default_code = "revocation_unavailable"
+    # Seconds; DRF's exception handler makes the Retry-After header of it.
+    wait = 1
 
 
 class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):

@@ -82,6 +82,9 @@ class APISettings(DRFAPISettings):
     REFRESH_TOKEN_LIFETIME = Setting[timedelta](timedelta(days=1), "How long a refresh token is good.")
     ROTATE_REFRESH_TOKENS = Setting[bool](False, "Whether a refresh also answers with a new refresh token.")
     BLACKLIST_AFTER_ROTATION = Setting[bool](False, "Whether the refresh token that was rotated is revoked.")
+    REFRESH_TOKEN_GRACE_PERIOD = Setting[timedelta](
+        timedelta(0), "How long a spent refresh token still buys its own successor; 5 minutes at most."
+    )
     UPDATE_LAST_LOGIN = Setting[bool](False, "Whether ON_LOGIN_SUCCESS is called.")
 
     TOKEN_FAMILY_ENABLED = Setting[bool](False, "Whether tokens descended from one login form a family.")
@@ -101,6 +104,17 @@ class APISettings(DRFAPISettings):
     JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)
     JWK_URL = Setting[str | None](None, "Where the issuer publishes its keys, RFC 7517.")
     LEEWAY = Setting[float | timedelta](0, "Clock skew forgiven: seconds, or a timedelta.")
+
+    REVOCATION_STORE = Setting[Any](
+        None, "Dotted path of a RevocationStore; by default the tables of the installed apps.", imported=True
+    )
+    REVOCATION_REDIS_URL = Setting[str | None](None, "Where RedisStore connects; by default as SJWT_CACHE_NAME does.")
+    REVOCATION_FAIL_MODE = Setting[str](
+        "closed", "While Redis can't be asked, an access token is answered 503 (closed) or accepted (open)."
+    )
+    STORE_OUTSTANDING_TOKENS = Setting[str](
+        "full", "What the table of outstanding tokens holds of their texts: all (full) or nothing (none)."
+    )
 
     SJWT_CACHE_NAME = Setting[str]("default", "The alias in CACHES that remembers revocations.")
     CACHE_BLACKLISTED_REFRESH_TOKENS = Setting[bool](False, "Whether revoked tokens are cached.")
