@@ -1,26 +1,49 @@
-"""Where revocations are remembered: the store of the optional app that is installed, or none."""
+"""Where revocations are remembered: ``REVOCATION_STORE``, or the store of the app that is installed, or none."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from django.utils.module_loading import import_string
 
 from .._optional import app_installed
 from ..cache import blacklist_cache
-from .base import Issued, RevocationStore
+from ..settings import api_settings
+from .access import on_access
+from .base import Issued, RevocationStore, Successor
 from .cached import CachedStore
 from .null import NullStore
 
-__all__ = ["Issued", "RevocationStore", "blacklist_installed", "family_installed", "family_store", "token_store"]
+__all__ = [
+    "Issued",
+    "RevocationStore",
+    "Successor",
+    "blacklist_installed",
+    "families_remembered",
+    "family_installed",
+    "family_store",
+    "on_access",
+    "token_store",
+    "tokens_remembered",
+]
 
 blacklist_installed = app_installed("rest_framework_simplejwt.token_blacklist")
 family_installed = app_installed("rest_framework_simplejwt.token_family")
 
 
+def tokens_remembered() -> bool:
+    """Whether single tokens can be revoked."""
+    return api_settings.REVOCATION_STORE is not None or blacklist_installed()
+
+
+def families_remembered() -> bool:
+    """Whether families can be revoked."""
+    return api_settings.REVOCATION_STORE is not None or family_installed()
+
+
 def token_store() -> RevocationStore:
     """The store of single tokens, by ``jti``."""
-    if not blacklist_installed():
-        return NullStore()
-    store: RevocationStore = import_string("rest_framework_simplejwt.token_blacklist.store.TokenStore")()
+    store = _store("token", blacklist_installed, "rest_framework_simplejwt.token_blacklist.store.TokenStore")
     if not blacklist_cache.is_refresh_tokens_cache_enabled:
         return store
     return CachedStore(store, holds=blacklist_cache.is_refresh_token_blacklisted, add=blacklist_cache.add_refresh_token)
@@ -28,9 +51,15 @@ def token_store() -> RevocationStore:
 
 def family_store() -> RevocationStore:
     """The store of token families, by family id."""
-    if not family_installed():
-        return NullStore()
-    store: RevocationStore = import_string("rest_framework_simplejwt.token_family.store.FamilyStore")()
+    store = _store("family", family_installed, "rest_framework_simplejwt.token_family.store.FamilyStore")
     if not blacklist_cache.is_families_cache_enabled:
         return store
     return CachedStore(store, holds=blacklist_cache.is_token_family_blacklisted, add=blacklist_cache.add_token_family)
+
+
+def _store(kind: str, installed: Callable[[], bool], path: str) -> RevocationStore:
+    if api_settings.REVOCATION_STORE is not None:
+        store: RevocationStore = api_settings.REVOCATION_STORE(kind)
+    else:
+        store = import_string(path)() if installed() else NullStore()
+    return store

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from ..utils import aware_utcnow, format_lazy
+from .base import Issued, RevocationStore
 
 
 class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
@@ -21,9 +27,34 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
 
 class IssuedAdmin(UserSearchAdmin):
-    """Read-only: these rows come from a login, and go with the flush."""
+    """Read-only, but that they can be revoked: these rows come from a login, and go with the flush."""
 
     list_select_related = ("user",)
+    actions = ("revoke_selected",)
+    revoked_model: type[Model]
+
+    def store(self) -> RevocationStore:
+        raise NotImplementedError
+
+    @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        store = self.store()
+        revoked = 0
+        for key, expires_at in queryset.values_list(self.id_path, "expires_at").iterator():
+            _, first = store.revoke(Issued(key, aware_utcnow(), expires_at, owner_pk=lambda: None, text=lambda: ""))
+            if first:
+                revoked += 1
+                store.after_commit(partial(self.tell, key))
+        self.message_user(request, format_lazy(gettext_lazy("Revoked: {}"), revoked))
+
+    def tell(self, key: str) -> None:
+        """Tell the receivers that this one was revoked."""
+        raise NotImplementedError
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Who may add rows to the table of revocations may revoke."""
+        options = self.revoked_model._meta
+        return request.user.has_perm(f"{options.app_label}.{get_permission_codename('add', options)}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Issued:
     """A token or family as a store records it.
 
     ``text`` and ``owner_pk`` are called only when a new record is made: a token that is known
-    costs no signature and no look-up of its user.
+    costs no signature and no look-up of its user. ``successor`` is what a refresh turns the
+    token into, when that is why it is revoked.
     """
 
     id: str
@@ -22,16 +24,32 @@ class Issued:
     expires_at: datetime | None
     owner_pk: Callable[[], Any]
     text: Callable[[], str] | None = None
+    family_id: str | None = None
+    successor: Issued | None = None
+
+
+@dataclass(frozen=True)
+class Successor:
+    """What a token was turned into: when, how long ago by the store's own clock, and whether it is revoked by now."""
+
+    issued_at: datetime
+    expires_at: datetime
+    age: timedelta
+    is_revoked: bool
 
 
 class RevocationStore(Protocol):
     """Remembers what was issued and what was revoked, by id.
 
-    The records in the answers are the store's own kind, rows in SQL.
+    The records in the answers are the store's own kind, rows in SQL. A store that can't be
+    asked raises ``RevocationUnavailable``: it never guesses.
     """
 
     def remember(self, issued: Issued) -> tuple[Any, bool]:
-        """The record of what was issued, and whether this call made it."""
+        """The record of what was issued, and whether this call made it.
+
+        A record that is there is kept until the later of the two expiries.
+        """
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
         """The record of the revocation, and True for exactly one caller, ever.
@@ -40,13 +58,28 @@ class RevocationStore(Protocol):
         remembered can be revoked all the same.
         """
 
+    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+        """Revoke what was remembered of that owner, or with ``None`` of everybody, and is alive at ``now``.
+
+        How many that were. In SQL the number of statements does not grow with theirs.
+        """
+
     def is_revoked(self, key: str) -> bool: ...
 
-    def purge(self, now: datetime) -> int:
-        """Forget what had expired by ``now``; how many records that were."""
+    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
+        """What a refresh turned ``key`` into; ``None`` if it was revoked otherwise, or not at all."""
 
-    def atomic(self) -> AbstractContextManager[Any]:
-        """Within it, either every write is kept or, when it is left by an exception, none."""
+    def expired(self, now: datetime) -> int:
+        """How many records had expired by ``now``."""
+
+    def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
+        """Forget what had expired by ``now``, a batch at a time; the size of each. It may be left at any time."""
+
+    def transact(self, work: Callable[[], T]) -> T:
+        """Do all the ``work``, or when it raises none of it; once more if another transaction got in its way."""
+
+    def lasting(self, key: str, work: Callable[[], T]) -> T:
+        """Do the ``work``, on the record of ``key``, so that it outlives a transaction that may be rolled back."""
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         """Call ``callback`` once what was written so far can't be rolled back any more."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from ..utils import logger
-from .base import Issued, RevocationStore
+from .base import Issued, RevocationStore, Successor
+from .outage import Outage
+
+T = TypeVar("T")
+
+_outage = Outage("The cache of revoked tokens", "the store is asked instead")
 
 
 class CachedStore:
     """Answers "revoked" from the cache; everything else is the store's to say.
 
-    A cache that fails counts as one that does not know, and is logged.
+    A cache that fails counts as one that does not know.
     """
 
     def __init__(self, store: RevocationStore, *, holds: Callable[[str], bool], add: Callable[[str], None]) -> None:
@@ -27,31 +30,48 @@ class CachedStore:
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
         record, first = self._store.revoke(issued)
-        # Not before the commit: what is rolled back was never revoked.
-        self._store.after_commit(lambda: self._try(self._add, issued.id))
+        self._add_after_commit(issued.id)
         return record, first
+
+    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+        return self._store.revoke_all(owner_pk, now=now, except_family=except_family)
 
     def is_revoked(self, key: str) -> bool:
         if self._try(self._holds, key):
             return True
         revoked = self._store.is_revoked(key)
         if revoked:
-            self._store.after_commit(lambda: self._try(self._add, key))
+            self._add_after_commit(key)
         return revoked
 
-    def purge(self, now: datetime) -> int:
-        return self._store.purge(now)
+    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
+        return self._store.successor(key, successor_key, now=now)
 
-    def atomic(self) -> AbstractContextManager[Any]:
-        return self._store.atomic()
+    def expired(self, now: datetime) -> int:
+        return self._store.expired(now)
+
+    def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
+        return self._store.purge(now, batch_size=batch_size)
+
+    def transact(self, work: Callable[[], T]) -> T:
+        return self._store.transact(work)
+
+    def lasting(self, key: str, work: Callable[[], T]) -> T:
+        return self._store.lasting(key, work)
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         self._store.after_commit(callback)
 
+    def _add_after_commit(self, key: str) -> None:
+        # Not before the commit: what is rolled back was never revoked.
+        self._store.after_commit(lambda: self._try(self._add, key))
+
     @staticmethod
     def _try(ask: Callable[[str], bool | None], key: str) -> bool | None:
         try:
-            return ask(key)
-        except Exception:  # noqa: BLE001  # each cache client raises errors of its own
-            logger.warning("The cache of revoked tokens failed; asking the store instead", exc_info=True)
+            answer = ask(key)
+        except Exception as error:  # noqa: BLE001  # each cache client raises errors of its own
+            _outage.failed(error)
             return None
+        _outage.over()
+        return answer

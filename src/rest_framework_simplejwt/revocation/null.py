@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any, TypeVar
 
 from .base import Issued
 
+T = TypeVar("T")
 
-class NullStore:
+
+class Untransacted:
+    """For a store whose writes no transaction holds back."""
+
+    def transact(self, work: Callable[[], T]) -> T:
+        return work()
+
+    def lasting(self, key: str, work: Callable[[], T]) -> T:
+        return work()
+
+    def after_commit(self, callback: Callable[[], object]) -> None:
+        callback()
+
+
+class NullStore(Untransacted):
     def remember(self, issued: Issued) -> tuple[None, bool]:
         return None, False
 
     def revoke(self, issued: Issued) -> tuple[None, bool]:
         return None, True
 
+    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+        return 0
+
     def is_revoked(self, key: str) -> bool:
         return False
 
-    def purge(self, now: datetime) -> int:
+    def successor(self, key: str, successor_key: str, *, now: datetime) -> None:
+        return None
+
+    def expired(self, now: datetime) -> int:
         return 0
 
-    def atomic(self) -> nullcontext[None]:
-        return nullcontext()
-
-    def after_commit(self, callback: Callable[[], object]) -> None:
-        callback()
+    def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
+        return iter(())

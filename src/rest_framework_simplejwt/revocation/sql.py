@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 from django.db import models, router, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.utils import timezone
 
-from .base import Issued
+from . import transactions
+from .base import Issued, Successor
+from .bulk import delete_rows, insert_from
+
+T = TypeVar("T")
+
+# How often a refresh may get in the way of `revoke_all`.
+ROUNDS = 10
 
 
 class SQLStore:
@@ -33,26 +42,101 @@ class SQLStore:
     def alias(self) -> str:
         return router.db_for_write(self.revoked_model)
 
+    @property
+    def _issued(self) -> QuerySet[Any]:
+        return self.issued_model._default_manager.using(self.alias).order_by()
+
+    @property
+    def _revoked(self) -> QuerySet[Any]:
+        return self.revoked_model._default_manager.using(self.alias).order_by()
+
     def remember(self, issued: Issued) -> tuple[Any, bool]:
-        rows = self.issued_model._default_manager.using(self.alias)
-        return rows.get_or_create(**{self.id_field: issued.id}, defaults=self.columns(issued))
+        row, made = self._issued.get_or_create(**{self.id_field: issued.id}, defaults=self.columns(issued))
+        if not made and _is_later(issued.expires_at, row.expires_at):
+            # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
+            self._issued.filter(pk=row.pk).update(expires_at=issued.expires_at)
+            row.expires_at = issued.expires_at
+        return row, made
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
-        with self.atomic():
-            row, _ = self.remember(issued)
-            return self.revoked_model._default_manager.using(self.alias).get_or_create(**{self.link_field: row})
+        return self.transact(lambda: self._revoke(issued))
+
+    def _revoke(self, issued: Issued) -> tuple[Any, bool]:
+        row, _ = self.remember(issued)
+        return self._revoked.get_or_create(**{self.link_field: row})
+
+    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+        alive = self._issued.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_live())
+        if owner_pk is not None:
+            alive = alive.filter(user_id=owner_pk)
+        if except_family is not None:
+            # Not exclude(): what has no family is no exception.
+            alive = alive.filter(~Q(family_id=except_family) | Q(family_id__isnull=True))
+        rows = alive.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
+        columns = self.link_field, "blacklisted_at"
+        revoked = self.transact(lambda: insert_from(self.revoked_model, columns, rows))
+        # A refresh that was faster with one of them has left a successor, which nobody saw before.
+        for _ in range(ROUNDS):
+            if not alive.exists():
+                break
+            revoked += self.transact(lambda: insert_from(self.revoked_model, columns, rows))
+        return revoked
 
     def is_revoked(self, key: str) -> bool:
-        revoked = self.revoked_model._default_manager.using(self.alias)
-        return revoked.filter(**{f"{self.link_field}__{self.id_field}": key}).exists()
+        return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key}).exists()
 
-    def purge(self, now: datetime) -> int:
-        expired = self.issued_model._default_manager.using(self.alias).filter(expires_at__lte=now)
-        _, deleted = expired.delete()
-        return deleted.get(self.issued_model._meta.label, 0)
+    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
+        row = (
+            self._issued.filter(**{self.id_field: successor_key})
+            .annotate(is_revoked=~self._is_live())
+            .values_list("created_at", "expires_at", "is_revoked")
+            .first()
+        )
+        if row is None:
+            return None
+        issued_at, expires_at, is_revoked = row
+        return Successor(issued_at, expires_at, now - issued_at, is_revoked)
 
-    def atomic(self) -> AbstractContextManager[Any]:
-        return transaction.atomic(using=self.alias)
+    def _is_live(self) -> Any:
+        return ~Exists(self._revoked.filter(**{self.link_field: OuterRef("pk")}))
+
+    def expired(self, now: datetime, *, using: str | None = None) -> int:
+        return self._issued.using(using or self.alias).filter(expires_at__lte=now).count()
+
+    def purge(self, now: datetime, *, batch_size: int, using: str | None = None) -> Iterator[int]:
+        alias = using or self.alias
+        expired = self._issued.using(alias).filter(expires_at__lte=now)
+        # What is alive after that need not be passed to find that none is left.
+        last = expired.aggregate(last=models.Max("pk"))["last"]
+        floor = None
+        while last is not None and floor != last:
+            rest = expired.filter(pk__lte=last) if floor is None else expired.filter(pk__lte=last, pk__gt=floor)
+            # Without fetching the keys of the batch: only where it ends.
+            top = rest.order_by("pk").values_list("pk", flat=True)[batch_size - 1 : batch_size].first() or last
+            yield transactions.run(alias, partial(self._delete, rest, floor, top), writes=self.revoked_model)
+            floor = top
+
+    def _delete(self, rest: QuerySet[Any], floor: Any, top: Any) -> int:
+        # The bounds are a range of its index: no database needs to look at other revocations.
+        bounds = {f"{self.link_field}_id__lte": top}
+        if floor is not None:
+            bounds[f"{self.link_field}_id__gt"] = floor
+        revoked = self._revoked.using(rest.db).filter(**bounds)
+        return delete_rows(rest.filter(pk__lte=top), revoked, self.link_field)
+
+    def transact(self, work: Callable[[], T]) -> T:
+        return transactions.run(self.alias, work, writes=self.revoked_model)
+
+    def lasting(self, key: str, work: Callable[[], T]) -> T:
+        def committed() -> bool:
+            return self._issued.filter(**{self.id_field: key}).exists()
+
+        return transactions.run_autonomously(self.alias, work, unless=lambda: not committed())
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         transaction.on_commit(callback, using=self.alias)
+
+
+def _is_later(end: datetime | None, other: datetime | None) -> bool:
+    """``None`` is never."""
+    return other is not None and (end is None or end > other)

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from .. import signals
+from ..revocation import RevocationStore, token_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
 
@@ -19,6 +21,13 @@ class OutstandingTokenAdmin(IssuedAdmin):
     id_path = "jti"
     list_display = ("jti", "user", "created_at", "expires_at")
     exclude = ("token",)
+    revoked_model = BlacklistedToken
+
+    def store(self) -> RevocationStore:
+        return token_store()
+
+    def tell(self, key: str) -> None:
+        signals.send(signals.token_revoked, OutstandingToken, jti=key, token=None)
 
 
 @admin.register(BlacklistedToken)

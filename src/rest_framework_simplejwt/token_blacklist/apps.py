@@ -1,7 +1,10 @@
-"""The app's configuration."""
+"""The app's configuration: a grace period that is none stops the project from starting."""
 
 from django.apps import AppConfig
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from ..settings import api_settings
 
 
 class TokenBlacklistConfig(AppConfig):
@@ -9,3 +12,12 @@ class TokenBlacklistConfig(AppConfig):
     label = "token_blacklist"
     verbose_name = _("Token Blacklist")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from .. import checks
+
+        if not checks.grace_period_is_sound():
+            raise ImproperlyConfigured(
+                "SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] must be a timedelta from 0 to 5 minutes, "
+                f"not {api_settings.REFRESH_TOKEN_GRACE_PERIOD!r}."
+            )

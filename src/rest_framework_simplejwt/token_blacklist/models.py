@@ -20,12 +20,14 @@ class OutstandingToken(models.Model):
     token = models.TextField()
     created_at = models.DateTimeField(null=True, blank=True, verbose_name=_("created at"))
     expires_at = models.DateTimeField(verbose_name=_("expires at"))
+    family_id = models.CharField(max_length=255, null=True, blank=True, verbose_name=_("family ID"))
 
     class Meta:
         verbose_name = _("Outstanding Token")
         verbose_name_plural = _("Outstanding Tokens")
         abstract = not blacklist_installed()
         ordering = ("user",)
+        indexes = [models.Index(fields=["expires_at"], name="outstandingtoken_expires_at")]
 
     def __str__(self) -> str:
         return f"Token for {self.user} ({self.jti})"

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..revocation.base import Issued
 from ..revocation.sql import SQLStore
+from ..settings import api_settings
 from .models import BlacklistedToken, OutstandingToken
 
 
@@ -16,4 +17,5 @@ class TokenStore(SQLStore):
     link_field = "token"
 
     def columns(self, issued: Issued) -> dict[str, Any]:
-        return {**super().columns(issued), "token": issued.text}
+        text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
+        return {**super().columns(issued), "family_id": issued.family_id, "token": text}

@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from .. import signals
+from ..revocation import RevocationStore, family_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedTokenFamily, TokenFamily
 
@@ -16,6 +18,13 @@ from .models import BlacklistedTokenFamily, TokenFamily
 class TokenFamilyAdmin(IssuedAdmin):
     id_path = "family_id"
     list_display = ("family_id", "user", "created_at", "expires_at")
+    revoked_model = BlacklistedTokenFamily
+
+    def store(self) -> RevocationStore:
+        return family_store()
+
+    def tell(self, key: str) -> None:
+        signals.send(signals.family_revoked, TokenFamily, family_id=key, reason="revoked")
 
 
 @admin.register(BlacklistedTokenFamily)

@@ -30,6 +30,7 @@ class TokenFamily(models.Model):
         verbose_name_plural = _("Token Families")
         abstract = not family_installed()
         ordering = ("user",)
+        indexes = [models.Index(fields=["expires_at"], name="tokenfamily_expires_at")]
 
     def __str__(self) -> str:
         return f"Token family for {self.user} ({self.family_id})"

@@ -1,16 +1,27 @@
 """Delete the tokens that have expired, and with them their revocations."""
 
-from typing import Any
+from __future__ import annotations
 
-from django.core.management.base import BaseCommand
+from datetime import datetime
 
-from rest_framework_simplejwt.revocation import token_store
+from rest_framework_simplejwt import state
+from rest_framework_simplejwt.revocation import RevocationStore, token_store
+from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
+from ...store import TokenStore
 
-class Command(BaseCommand):
-    help = "Deletes outstanding and blacklisted tokens that have expired."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        deleted = token_store().purge(aware_utcnow())
-        self.stdout.write(f"Expired tokens deleted: {deleted}.")
+class Command(FlushCommand):
+    help = "Deletes outstanding and blacklisted tokens that have expired, a batch at a time."
+    noun = "tokens"
+
+    def store(self) -> RevocationStore:
+        return token_store()
+
+    def tables(self) -> TokenStore:
+        return TokenStore()
+
+    def cutoff(self) -> datetime:
+        # A token is accepted for as long as the leeway after it has expired, so it must stay refused.
+        return aware_utcnow() - state.token_backend.get_leeway()

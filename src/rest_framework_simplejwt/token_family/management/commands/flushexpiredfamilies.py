@@ -1,16 +1,27 @@
 """Delete the families that have expired, and with them their revocations."""
 
-from typing import Any
+from __future__ import annotations
 
-from django.core.management.base import BaseCommand
+from datetime import datetime
 
-from rest_framework_simplejwt.revocation import family_store
+from rest_framework_simplejwt import state
+from rest_framework_simplejwt.revocation import RevocationStore, family_store
+from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
+from ...store import FamilyStore
 
-class Command(BaseCommand):
-    help = "Deletes token families that have expired; those without an expiry stay."
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        deleted = family_store().purge(aware_utcnow())
-        self.stdout.write(f"Expired families deleted: {deleted}.")
+class Command(FlushCommand):
+    help = "Deletes token families that have expired, a batch at a time; those without an expiry stay."
+    noun = "families"
+
+    def store(self) -> RevocationStore:
+        return family_store()
+
+    def tables(self) -> FamilyStore:
+        return FamilyStore()
+
+    def cutoff(self) -> datetime:
+        # A family is accepted for as long as the leeway after it has ended, so it must stay refused.
+        return aware_utcnow() - state.token_backend.get_leeway()

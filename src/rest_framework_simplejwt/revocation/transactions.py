@@ -1,0 +1,107 @@
+"""Transactions that can lose a race without failing the request."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+from ..utils import logger
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+# Seconds to wait at the most before the second one; twice as many before each that follows.
+PAUSE = 0.02
+
+# The other transaction was faster: serialization failure and deadlock, in PostgreSQL's SQLSTATEs and
+# MySQL's numbers, and MariaDB's "record has changed since last read".
+_CONFLICTS = {"40001", "40P01", 1213, 1020}
+
+# How long an autonomous write waits for a lock: its caller's own transaction may hold it.
+_LOCK_TIMEOUT = {
+    "postgresql": "SET lock_timeout = '1s'",
+    "mysql": "SET SESSION innodb_lock_wait_timeout = 1",
+    "sqlite": "PRAGMA busy_timeout = 1000",
+}
+
+
+def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
+    """Do the ``work`` in one transaction, and again when another one got in its way.
+
+    Within a transaction of the caller's it is a part of that, and the conflict is the caller's.
+    """
+    connection = connections[alias]
+    attempts = 1 if connection.in_atomic_block else ATTEMPTS
+    pause = PAUSE
+    while True:
+        attempts -= 1
+        try:
+            with transaction.atomic(using=alias):
+                _lock(connection, writes)
+                return work()
+        except (IntegrityError, OperationalError) as error:
+            if not attempts or not _is_conflict(error):
+                raise
+        # Those who deadlocked together would do so again if they all came back at once.
+        time.sleep(random.uniform(0, pause))  # noqa: S311  # nothing is secret here
+        pause *= 2
+
+
+def _lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
+    """Begin as a writer where a reader can't become one: SQLite refuses that at once, without waiting."""
+    if connection.vendor == "sqlite" and len(connection.savepoint_ids) == 0:
+        table = connection.ops.quote_name(model._meta.db_table)
+        column = connection.ops.quote_name(str(model._meta.pk.column))
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")  # noqa: S608  # the model's own names
+
+
+def _is_conflict(error: Exception) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    cause = error.__cause__
+    codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1])
+    return not _CONFLICTS.isdisjoint(code for code in codes if isinstance(code, (str, int)))
+
+
+def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
+    """Do the ``work`` on a connection of its own, so that a rollback of the caller's transaction leaves it done.
+
+    ``unless`` is asked on that connection: what it can't work with is done within the caller's
+    transaction after all, as is everything on a database in memory, and what has to wait for a
+    lock that the caller may hold. Outside any transaction it is simply done.
+    """
+    connection = connections[alias]
+    if not connection.in_atomic_block:
+        return work()
+    if connection.vendor in _LOCK_TIMEOUT and not _in_memory(connection):
+        with ThreadPoolExecutor(max_workers=1) as elsewhere:
+            done = elsewhere.submit(_attempt, alias, work, unless).result()
+        if done:
+            return done[0]
+    return work()
+
+
+def _in_memory(connection: BaseDatabaseWrapper) -> bool:
+    return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined]  # SQLite's own
+
+
+def _attempt(alias: str, work: Callable[[], T], unless: Callable[[], bool]) -> tuple[T] | None:
+    """In a thread, whose connections are its own: the result, or ``None`` if it could not be done."""
+    connection = connections[alias]
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK_TIMEOUT[connection.vendor])
+        return None if unless() else (work(),)
+    except DatabaseError as error:
+        logger.warning("A write of its own was not possible; it shares the caller's transaction", exc_info=error)
+        return None
+    finally:
+        connections.close_all()
