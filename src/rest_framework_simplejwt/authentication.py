@@ -14,6 +14,7 @@ from rest_framework.authentication import BaseAuthentication
 from . import transport, users
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .models import TokenUser
+from .revocation import on_access
 from .settings import api_settings
 from .tokens import Token
 
@@ -74,7 +75,8 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in api_settings.AUTH_TOKEN_CLASSES:
             try:
-                return token_class(raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                with on_access():
+                    return token_class(raw_token)  # type: ignore[no-any-return]  # classes come from the settings
             except TokenError as error:
                 messages.append(
                     {

@@ -1,72 +1,237 @@
-"""A refresh: one refresh token becomes one new pair, once."""
+"""A refresh: one refresh token becomes one new pair, once; and what follows when it is presented again."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from copy import copy, deepcopy
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
+from django.conf import settings
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from . import revocation
+from . import claims, revocation, signals
 from .exceptions import RefreshTokenBlacklistedError
+from .revocation import Successor, tokens_remembered
 from .settings import api_settings
 from .tokens import RefreshToken
-from .utils import logger
+from .utils import datetime_to_epoch, logger
 
 R = TypeVar("R", bound=RefreshToken)
 
 
-def present(token_class: type[R], text: str | bytes) -> R:
-    """The refresh token in ``text``, verified.
+@dataclass(frozen=True)
+class Presented(Generic[R]):
+    """A refresh token that is good; or, ``replayed`` within the grace period, the one that it was turned into."""
+
+    token: R
+    replayed: bool = False
+    request: Any = None
+
+
+@dataclass(frozen=True)
+class Pair(Generic[R]):
+    """What a refresh buys: the texts, and the refresh ``token`` that is good from now on."""
+
+    token: R
+    access: str
+    refresh: str | None = None
+    replayed: bool = False
+
+
+class _LostRace(Exception):
+    """Somebody else revoked the token first; what this transaction has written must go."""
+
+
+def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+    """The refresh token in ``text``, verified, or within the grace period its successor.
 
     Raises ``TokenError``. A token that was signed by us and is revoked sounds the alarm first:
     somebody uses what its owner no longer has.
     """
     try:
-        return token_class(text)
+        return Presented(token_class(text), request=request)
     except RefreshTokenBlacklistedError:
         # The signature was verified before the blacklist was asked.
-        _sound_alarm(token_class(text, verify=False))
-        raise
+        spent = token_class(text, verify=False)
+    return Presented(_successor_or_alarm(spent, request), replayed=True, request=request)
 
 
-def rotate(refresh: R) -> R:
-    """Turn ``refresh`` into its successor: new jti, exp and iat, recorded, the other claims kept.
+def present_to_end(token_class: type[R], text: str | bytes, request: Any = None) -> R:
+    """The refresh token in ``text`` by which its bearer wants to end something.
 
-    With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction, and
-    whoever finds it revoked already gets ``RefreshTokenBlacklistedError``: no second lineage.
-    If anything fails, nothing is kept and the old token is still good.
+    As ``present``, but one that was logged out before is merely refused: a second click is no theft.
     """
-    with revocation.token_store().atomic():
-        won = _consume(refresh) if api_settings.BLACKLIST_AFTER_ROTATION else True
-        if won:
-            refresh.set_jti()
-            refresh.set_exp()
-            refresh.set_iat()
-            refresh.outstand()
-    if not won:
-        _sound_alarm(refresh)
-        raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
-    return refresh
+    try:
+        return token_class(text)
+    except RefreshTokenBlacklistedError:
+        spent = token_class(text, verify=False)
+        if _successor(spent) is None:
+            raise
+    return _successor_or_alarm(spent, request)
 
 
-def revoke(refresh: RefreshToken) -> None:
+def refresh(presented: Presented[R]) -> Pair[R]:
+    """The new pair, with a refresh token under ``ROTATE_REFRESH_TOKENS``. Raises ``TokenError`` as ``rotate`` does."""
+    token, request = presented.token, presented.request
+    if not api_settings.ROTATE_REFRESH_TOKENS:
+        pair = Pair(token, str(token.access_token))
+    elif presented.replayed:
+        pair = _pair_of(token, replayed=True)
+    else:
+        pair = rotate(token, request)
+    facts = {"token": pair.token, "replayed": pair.replayed, "request": request}
+    revocation.token_store().after_commit(lambda: signals.send(signals.token_refreshed, type(token), **facts))
+    return pair
+
+
+def rotate(token: R, request: Any = None) -> Pair[R]:
+    """Turn ``token`` into its successor: new jti, exp and iat, recorded, the other claims kept.
+
+    With ``BLACKLIST_AFTER_ROTATION`` the old token is spent in the same transaction. Whoever
+    finds it spent already gets the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and
+    else ``RefreshTokenBlacklistedError``: there is never a second lineage. If anything fails,
+    nothing is kept and the old token is still good.
+    """
+    spends = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
+    successor = _minted_from(token, spends)
+    # Signed before the old one is spent: what can't be signed must cost nobody their login.
+    pair = _pair_of(successor)
+    spent = copy(token)
+    if spends:
+        spent._successor = successor._issued()
+
+    def exchange() -> None:
+        successor.outstand()
+        if spends and not _revoke(spent):
+            raise _LostRace
+
+    try:
+        revocation.token_store().transact(exchange)
+    except _LostRace:
+        return _pair_of(_successor_or_alarm(token, request), replayed=True)
+    return pair
+
+
+def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:
+    """Revoke the refresh token in ``text``, where the project remembers revocations at all.
+
+    Who loses the race to another log-out has what they wanted; who loses it to a refresh ends
+    what that refresh bought, within the grace period, or is told that the token was spent.
+    Raises ``TokenError``.
+    """
+    token = present_to_end(token_class, text, request)
+    while not _revoke(token) and _successor(token) is not None:
+        token = _successor_or_alarm(token, request)
+
+
+def revoke(token: RefreshToken) -> None:
     """Revoke one token, where the project remembers revocations at all."""
-    if blacklist := getattr(refresh, "blacklist", None):
-        blacklist()
+    _revoke(token)
 
 
-def _consume(refresh: RefreshToken) -> bool:
-    blacklist = getattr(refresh, "blacklist", None)
-    # Projects override blacklist(), and some answer with nothing: only a plain "no" is a lost race.
-    outcome = blacklist() if blacklist else None
+def _revoke(token: Any) -> bool:
+    blacklist = getattr(token, "blacklist", None)
+    return _is_first(blacklist() if blacklist else None)
+
+
+def _is_first(outcome: Any) -> bool:
+    # Projects override the methods that revoke, and some answer with nothing: only a plain "no" is a lost race.
     return not (isinstance(outcome, tuple) and outcome[1] is False)
 
 
-def _sound_alarm(refresh: RefreshToken) -> None:
-    """Outside any transaction of ours, and the views are non-atomic: the 401 must not undo it."""
-    if not api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE:
+def _minted_from(token: R, spends: bool) -> R:
+    successor = copy(token)
+    successor.token = None
+    successor.payload = deepcopy(token.payload)
+    if spends:
+        # Whoever refreshes the same token derives the same id, and so meets the others at one record.
+        successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
+    else:
+        successor.set_jti()
+    successor.set_exp()
+    successor.set_iat()
+    return successor
+
+
+def _pair_of(token: R, *, replayed: bool = False) -> Pair[R]:
+    return Pair(token, access=str(token.access_token), refresh=str(token), replayed=replayed)
+
+
+def _successor_id(jti: str, key: str | bytes) -> str:
+    return salted_hmac("rest_framework_simplejwt.successor", jti, secret=key, algorithm="sha256").hexdigest()[:32]
+
+
+def _successor(token: RefreshToken) -> Successor | None:
+    found = _find_successor(token)
+    return None if found is None else found[1]
+
+
+def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
+    """The id and the record of what a refresh turned ``token`` into; ``None`` if it was revoked otherwise."""
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        successor_id = _successor_id(_jti(token), key)
+        found = revocation.token_store().successor(_jti(token), successor_id, now=token.current_time)
+        if found is not None:
+            return successor_id, found
+    return None
+
+
+def _successor_or_alarm(spent: R, request: Any) -> R:
+    """What ``spent`` was turned into, if it may be handed out again. Raises ``RefreshTokenBlacklistedError`` if not."""
+    successor = _within_grace(spent)
+    if successor is None:
+        _sound_alarm(spent, request)
+        raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
+    return successor
+
+
+def _within_grace(spent: R) -> R | None:
+    """The successor of ``spent``, verified as if it had been presented itself; ``None`` outside the grace period."""
+    grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD
+    found = _find_successor(spent) if grace and api_settings.ROTATE_REFRESH_TOKENS else None
+    # The period counts from the refresh: asking again does not extend it.
+    if found is None or found[1].is_revoked or found[1].age > grace:
+        return None
+    successor_id, record = found
+    successor = copy(spent)
+    successor.token = None
+    successor.payload = deepcopy(spent.payload) | {
+        _jti_claim(): successor_id,
+        "iat": datetime_to_epoch(record.issued_at),
+        "exp": datetime_to_epoch(record.expires_at),
+    }
+    try:
+        successor.verify()
+    except RefreshTokenBlacklistedError:
+        return None
+    return successor
+
+
+def _sound_alarm(spent: RefreshToken, request: Any) -> None:
+    """Revoke the family so that neither the refusal that follows nor a rollback undoes it, and tell."""
+    get_family_id = getattr(spent, "get_family_id", None)
+    family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None
+    if family_id is None:
         return
-    get_family_id = getattr(refresh, "get_family_id", None)
-    if get_family_id is not None and get_family_id() is not None:
-        refresh.blacklist_family()
-        logger.warning("A revoked refresh token was presented again; its family is revoked")
+    spent._family_revoked_for = "reuse"
+    outcome = revocation.family_store().lasting(family_id, spent.blacklist_family)
+    if not _is_first(outcome):
+        # It was told when the family was revoked; a thief who tries on does not fill the log.
+        return
+    facts = {"family_id": family_id, "jti": _jti(spent), "user_id": spent.get(api_settings.USER_ID_CLAIM)}
+    logger.warning(
+        "Refresh token %(jti)r of user %(user_id)r was presented again after its end; family %(family_id)r is revoked",
+        facts,
+    )
+    signals.send(signals.refresh_token_reused, type(spent), request=request, **facts)
+
+
+def _jti_claim() -> str:
+    claim = api_settings.JTI_CLAIM
+    assert claim is not None, "a token without an id can't have been revoked"
+    return claim
+
+
+def _jti(token: RefreshToken) -> str:
+    return claims.token_id(token.payload, api_settings.JTI_CLAIM)

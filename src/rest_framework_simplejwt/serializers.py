@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from . import rotation, users
+from . import rotation, signals, users
 from .exceptions import AuthenticationFailed, InvalidToken, TokenFamilyNotConfigured, TokenHasNoFamily
+from .revocation import token_store
 from .settings import api_settings
 from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
 
@@ -64,9 +65,12 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
         return cls.token_class.for_user(user)
 
-    def _logged_in(self) -> None:
+    def _logged_in(self, token: Any) -> None:
+        request = self.context.get("request")
+        facts = {"token": token, "user": self.user, "request": request}
+        token_store().after_commit(lambda: signals.send(signals.token_issued, type(token), **facts))
         if api_settings.UPDATE_LAST_LOGIN:
-            api_settings.ON_LOGIN_SUCCESS(self.user, self.context.get("request"))
+            api_settings.ON_LOGIN_SUCCESS(self.user, request)
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
@@ -80,7 +84,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
         refresh = self.get_token(self.user)
         data["refresh"] = str(refresh)
         data["access"] = str(refresh.access_token)
-        self._logged_in()
+        self._logged_in(refresh)
         return data
 
 
@@ -91,8 +95,9 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
-        data["token"] = str(self.get_token(self.user))
-        self._logged_in()
+        token = self.get_token(self.user)
+        data["token"] = str(token)
+        self._logged_in(token)
         return data
 
 
@@ -132,11 +137,12 @@ class TokenRefreshSerializer(_OfUserSerializer):
     access = serializers.CharField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        refresh = rotation.present(self.token_class, attrs["refresh"])
-        self.check_user(refresh)
-        data = {"access": str(refresh.access_token)}
-        if api_settings.ROTATE_REFRESH_TOKENS:
-            data["refresh"] = str(rotation.rotate(refresh))
+        presented = rotation.present(self.token_class, attrs["refresh"], self.context.get("request"))
+        self.check_user(presented.token)
+        pair = rotation.refresh(presented)
+        data = {"access": pair.access}
+        if pair.refresh is not None:
+            data["refresh"] = pair.refresh
         return data
 
 
@@ -151,6 +157,8 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
         self.check_user(token)
         token.set_exp()
         token.set_iat()
+        # Its record must last as long as this copy.
+        token.outstand()
         return {"token": str(token)}
 
 
@@ -174,7 +182,7 @@ class TokenBlacklistSerializer(serializers.Serializer[Any]):
     refresh = serializers.CharField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        rotation.revoke(self.token_class(attrs["refresh"]))
+        rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
 
@@ -189,7 +197,7 @@ class TokenFamilyBlacklistSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
-        refresh = self.token_class(attrs["refresh"])
+        refresh = rotation.present_to_end(self.token_class, attrs["refresh"], self.context.get("request"))
         if refresh.get_family_id() is None:
             raise TokenHasNoFamily()
         refresh.blacklist_family()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
@@ -12,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, revocation, state, users
+from . import claims, revocation, signals, state, users
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -21,9 +22,10 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from .revocation import Issued, blacklist_installed, family_installed
+from .revocation import Issued, families_remembered, tokens_remembered
 from .settings import api_settings
-from .utils import aware_utcnow, datetime_to_epoch, logger
+from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
+from .utils import datetime_to_epoch, logger
 
 if TYPE_CHECKING:
     from .backends import TokenBackend
@@ -46,11 +48,11 @@ def __getattr__(name: str) -> Any:
 
 
 def tokens_recorded() -> bool:
-    return blacklist_installed() and api_settings.JTI_CLAIM is not None
+    return tokens_remembered() and api_settings.JTI_CLAIM is not None
 
 
 def family_enabled() -> bool:
-    return family_installed() and api_settings.TOKEN_FAMILY_ENABLED
+    return families_remembered() and api_settings.TOKEN_FAMILY_ENABLED
 
 
 class Token:
@@ -191,17 +193,21 @@ else:
 
 
 class BlacklistMixin(_Mixin[T]):
-    """For kinds of token that can be revoked one by one, while the token_blacklist app is installed.
+    """For kinds of token that can be revoked one by one, while something remembers revocations.
 
-    Without it the tokens work, and ``blacklist`` and ``check_blacklist`` do not exist.
+    That is the token_blacklist app, or a ``REVOCATION_STORE``. Without it the tokens work, and
+    ``blacklist`` and ``check_blacklist`` do not exist.
     """
 
+    # While it is being spent: what a refresh turns it into.
+    _successor: Issued | None = None
+
     def verify(self) -> None:
-        if blacklist_installed():
+        if tokens_remembered():
             self.check_blacklist()
         super().verify()
 
-    @available_if(blacklist_installed)
+    @available_if(tokens_remembered)
     def check_blacklist(self) -> None:
         """Raise ``RefreshTokenBlacklistedError`` if this token was revoked."""
         # A token without a usable id was never recorded; verify() refuses it.
@@ -209,13 +215,18 @@ class BlacklistMixin(_Mixin[T]):
         if claims.is_id(jti) and revocation.token_store().is_revoked(jti):
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
-    @available_if(blacklist_installed)
+    @available_if(tokens_remembered)
     def blacklist(self) -> tuple[BlacklistedToken, bool]:
         """Revoke this token. The second item is True for exactly one caller; the others lost the race.
 
         Raises ``TokenError`` for a token without a jti.
         """
-        return revocation.token_store().revoke(self._issued())
+        store = revocation.token_store()
+        record, first = store.revoke(self._to_revoke())
+        if first and self._successor is None:
+            facts = {"jti": self.payload[api_settings.JTI_CLAIM], "token": self}  # type: ignore[index]  # it has one
+            store.after_commit(lambda: signals.send(signals.token_revoked, type(self), **facts))
+        return record, first
 
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
         """Record this token as issued, unless it is recorded. The second item says whether this call did."""
@@ -237,15 +248,22 @@ class BlacklistMixin(_Mixin[T]):
             expires_at=claims.moment(self.payload, "exp"),
             owner_pk=lambda: _owner_pk(self, user),
             text=lambda: str(self),
+            family_id=_family_id(self) if family_enabled() else None,
         )
+
+    def _to_revoke(self) -> Issued:
+        return replace(self._issued(), successor=self._successor)
 
 
 class FamilyMixin(_Mixin[T]):
-    """For kinds of token that belong to a family, while the token_family app is installed and enabled.
+    """For kinds of token that belong to a family, while families are enabled and something remembers them.
 
     A family is all that descends from one login; it is revoked as a whole and may end on a
     date. Without it the tokens work, and the family methods do not exist.
     """
+
+    # The reason that receivers of the signal are given.
+    _family_revoked_for = "revoked"
 
     def verify(self) -> None:
         if family_enabled():
@@ -294,7 +312,12 @@ class FamilyMixin(_Mixin[T]):
         family_id = _family_id(self)
         if family_id is None:
             raise TokenError(_("Token has no family ID"))
-        return revocation.family_store().revoke(self._issued_family(family_id))
+        store = revocation.family_store()
+        record, first = store.revoke(self._issued_family(family_id))
+        if first:
+            facts = {"family_id": family_id, "reason": self._family_revoked_for}
+            store.after_commit(lambda: signals.send(signals.family_revoked, type(self), **facts))
+        return record, first
 
     @classmethod
     def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
@@ -322,10 +345,10 @@ class AccessToken(Token):
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
 
     def verify(self) -> None:
+        super().verify()
         if api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS and family_enabled():
             FamilyMixin.check_family_expiration(self, self.current_time)
             FamilyMixin.check_family_blacklist(self)
-        super().verify()
 
 
 class SlidingToken(BlacklistMixin["SlidingToken"], Token):
@@ -341,6 +364,11 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
             from_time=self.current_time,
             lifetime=api_settings.SLIDING_TOKEN_REFRESH_LIFETIME,
         )
+
+    def _to_revoke(self) -> Issued:
+        refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
+        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=api_settings.SLIDING_TOKEN_LIFETIME)
+        return replace(super()._to_revoke(), expires_at=end)
 
 
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
@@ -385,7 +413,7 @@ class UntypedToken(Token):
 
 def check_not_revoked(token: Token) -> None:
     """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or the family has ended."""
-    if blacklist_installed():
+    if tokens_remembered():
         BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
     if family_enabled() and _family_id(token) is not None:
         FamilyMixin.check_family_expiration(token)
