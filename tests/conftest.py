@@ -1,6 +1,8 @@
 """Which tests run in which project, and what they all use."""
 
 from contextlib import contextmanager
+from datetime import timedelta
+from unittest import mock
 
 import pytest
 from django.apps import apps
@@ -13,10 +15,12 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
+from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
 from rest_framework_simplejwt.settings import api_settings
 
 # Environments of their own: `uvx nox -l` lists them.
-collect_ignore = ["compat", "projects", "upgrade"]
+collect_ignore = ["compat", "projects", "races", "upgrade"]
 
 PASSWORD = " correct horse battery staple "
 
@@ -27,11 +31,15 @@ hypothesis_settings.load_profile("suite")
 
 
 def project_traits():
-    """What `needs` can ask for: an app's label, the project's name, or Django's own user model."""
+    """What `needs` can ask for: an app's label, the project's name, Django's own user model, or a store's presence."""
     *_, project, _ = django_settings.SETTINGS_MODULE.split(".")
     traits = {project, *(app.label for app in apps.get_app_configs())}
     if django_settings.AUTH_USER_MODEL == "auth.User":
         traits.add("django's user")
+    if tokens_remembered():
+        traits.add("revocation")
+    if families_remembered():
+        traits.add("families")
     return traits
 
 
@@ -67,6 +75,43 @@ def simple_jwt(settings):
         settings.SIMPLE_JWT = {**getattr(settings, "SIMPLE_JWT", {}), **values}
 
     return change
+
+
+@pytest.fixture
+def clock():
+    """Set the clock forward, for every token made or read from then on: `clock(seconds=10)`."""
+    now = tokens.aware_utcnow
+    passed = timedelta(0)
+
+    def forward(**kwargs):
+        nonlocal passed
+        passed += timedelta(**kwargs)
+
+    with mock.patch("rest_framework_simplejwt.tokens.aware_utcnow", lambda: now() + passed):
+        yield forward
+
+
+@pytest.fixture
+def received(django_capture_on_commit_callbacks):
+    """What the receivers of a signal were told, once `with received(signal) as calls:` has been left."""
+
+    @contextmanager
+    def listening(signal):
+        calls = []
+
+        def receiver(sender, **facts):
+            facts.pop("signal")
+            calls.append({"sender": sender, **facts})
+
+        signal.connect(receiver, weak=False)
+        try:
+            alias = router.db_for_write(get_user_model())
+            with django_capture_on_commit_callbacks(using=alias, execute=True):
+                yield calls
+        finally:
+            signal.disconnect(receiver)
+
+    return listening
 
 
 @pytest.fixture

@@ -12,6 +12,9 @@ from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 from tests.keys import new_private_key, pem_pair, private_key
 
+# One project is enough for what no setting changes.
+pytestmark = pytest.mark.needs("bare")
+
 SECRET = "a secret of more than sixty-four bytes, so that it is long enough for HS512"
 ALGORITHMS = {
     "HS256": None,

@@ -4,7 +4,7 @@ import pytest
 
 from rest_framework_simplejwt import claims
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.utils import make_utc
+from rest_framework_simplejwt.utils import datetime_to_epoch, make_utc
 
 NOW = datetime(1970, 1, 1, 0, 1, 40, tzinfo=timezone.utc)
 
@@ -70,3 +70,12 @@ def test_a_claim_in_the_future_has_not_expired(now, leeway):
 def test_a_claim_that_equals_now_has_expired(late, leeway):
     with pytest.raises(TokenError, match="Token 'x' claim has expired"):
         claims.check_expiry({"x": 100}, "x", now=NOW + timedelta(seconds=late), leeway=timedelta(seconds=leeway))
+
+
+@pytest.mark.parametrize(
+    ("refresh_exp", "end"), [(5000, 5300), (None, 1000), ("x", 1000), (100, 1000), (253402300799, 1000)]
+)
+def test_the_last_copy_of_a_sliding_token_ends_a_lifetime_after_its_last_refresh(refresh_exp, end):
+    payload = {"exp": 1000, "refresh_exp": refresh_exp}
+    found = claims.end_of_copies(payload, "refresh_exp", lifetime=timedelta(seconds=300))
+    assert datetime_to_epoch(found) == end

@@ -20,6 +20,9 @@ PACKAGE = Path(rest_framework_simplejwt.__file__).parent
 CATALOGUES = {path.parts[-3]: path for path in sorted(PACKAGE.glob("locale/*/LC_MESSAGES/django.po"))}
 KEYWORDS = {**DEFAULT_KEYWORDS, "_": None, "gettext_lazy": None}
 
+# One project is enough: catalogues are files.
+pytestmark = pytest.mark.needs("full")
+
 each_language = pytest.mark.parametrize("name", CATALOGUES)
 
 

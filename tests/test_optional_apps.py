@@ -13,6 +13,8 @@ from django.db import connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
+from rest_framework_simplejwt import signals
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import aware_utcnow
@@ -105,6 +107,34 @@ def test_look_ups_that_projects_make(user):
     assert blacklisted.objects.get_or_create(token=row)[1] is False
 
 
+@pytest.mark.needs("token_blacklist")
+class TestTextsAreNotStored:
+    @pytest.fixture(autouse=True)
+    def _none(self, simple_jwt):
+        simple_jwt(STORE_OUTSTANDING_TOKENS="none", ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+
+    def test_the_column_stays_empty(self, user, post):
+        refresh = post("refresh", refresh=str(RefreshToken.for_user(user))).json()["refresh"]
+        outstanding, blacklisted = models_of(BLACKLIST)
+        assert [row.token for row in outstanding.objects.all()] == ["", ""]
+        assert blacklisted.objects.count() == 1
+        assert post("blacklist", refresh=refresh).status_code == 200
+        assert post("refresh", refresh=refresh).status_code == 401
+
+    @pytest.mark.needs("admin")
+    def test_the_admin_works_all_the_same(self, user, client):
+        from django.urls import reverse
+
+        user.is_staff = user.is_superuser = True
+        user.save()
+        client.force_login(user)
+        jti = RefreshToken.for_user(user)["jti"]
+        row = models_of(BLACKLIST)[0].objects.get(jti=jti)
+        for page, args in (("changelist", []), ("change", [row.pk])):
+            answer = client.get(reverse(f"admin:token_blacklist_outstandingtoken_{page}", args=args))
+            assert jti in answer.content.decode()
+
+
 @pytest.mark.needs("token_family")
 def test_families_are_reached_from_their_user(user, refresh):
     family = user.token_families.get()
@@ -152,6 +182,39 @@ class TestAdmin:
         for row in rows:
             for page in (self.url(type(row)), self.url(type(row), "change", row.pk)):
                 assert str(refresh) not in admin_client.get(page).content.decode()
+
+    def revoke_selected(self, client, row):
+        selected = {"action": "revoke_selected", "_selected_action": [row.pk]}
+        return client.post(self.url(type(row)), selected, format="multipart", follow=True)
+
+    def test_what_was_issued_can_be_revoked(self, app, rows, admin_client, refresh, received):
+        issued, revoked = rows
+        revoked.delete()
+        signal = {BLACKLIST: signals.token_revoked, FAMILY: signals.family_revoked}[app]
+        with received(signal) as calls:
+            page = self.revoke_selected(admin_client, issued)
+        assert [call.get("jti", call.get("family_id")) for call in calls] == [getattr(issued, ID_FIELDS[app])]
+        assert [str(message) for message in page.context["messages"]] == ["Revoked: 1"]
+        assert type(revoked).objects.filter(**{LINKS[app]: issued}).exists()
+        with pytest.raises(TokenError):
+            RefreshToken(str(refresh))
+        page = self.revoke_selected(admin_client, issued)
+        assert [str(message) for message in page.context["messages"]] == ["Revoked: 0"]
+
+    def test_but_only_by_those_who_may_revoke(self, app, rows, client, user):
+        from django.contrib.auth.models import Permission
+
+        issued, revoked = rows
+        revoked.delete()
+        user.is_staff = True
+        user.save()
+        user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+        client.force_login(user)
+        page = client.get(self.url(type(issued)))
+        assert page.status_code == 200
+        assert b"revoke_selected" not in page.content
+        self.revoke_selected(client, issued)
+        assert not type(revoked).objects.exists()
 
     def test_a_revocation_can_be_added_by_hand(self, app, rows, admin_client):
         issued, revoked = rows

@@ -19,7 +19,7 @@ def test_every_setting_is_documented_and_can_be_read(name):
     getattr(api_settings, name)
 
 
-def test_the_defaults_are_those_of_the_interface():
+def test_the_defaults_are_those_of_the_interface_and_our_own():
     off = dict.fromkeys(
         """ROTATE_REFRESH_TOKENS BLACKLIST_AFTER_ROTATION UPDATE_LAST_LOGIN TOKEN_FAMILY_ENABLED
         TOKEN_FAMILY_CHECK_ON_ACCESS TOKEN_FAMILY_BLACKLIST_ON_REUSE CACHE_BLACKLISTED_REFRESH_TOKENS
@@ -36,7 +36,15 @@ def test_the_defaults_are_those_of_the_interface():
         "SLIDING_TOKEN_REFRESH_SERIALIZER": "TokenRefreshSlidingSerializer",
         "TOKEN_FAMILY_BLACKLIST_SERIALIZER": "TokenFamilyBlacklistSerializer",
     }
+    own = {
+        "REFRESH_TOKEN_GRACE_PERIOD": timedelta(0),
+        "REVOCATION_STORE": None,
+        "REVOCATION_REDIS_URL": None,
+        "REVOCATION_FAIL_MODE": "closed",
+        "STORE_OUTSTANDING_TOKENS": "full",
+    }
     assert module.DEFAULTS == {
+        **own,
         **off,
         **unset,
         **{name: f"rest_framework_simplejwt.serializers.{cls}" for name, cls in serializers.items()},
@@ -73,7 +81,7 @@ def test_the_defaults_are_those_of_the_interface():
     }
 
 
-def test_the_import_strings_are_those_of_the_interface():
+def test_the_import_strings_are_those_of_the_interface_and_our_own():
     assert set(module.IMPORT_STRINGS) == {
         "AUTH_TOKEN_CLASSES",
         "JSON_ENCODER",
@@ -81,6 +89,7 @@ def test_the_import_strings_are_those_of_the_interface():
         "USER_AUTHENTICATION_RULE",
         "ON_LOGIN_SUCCESS",
         "ON_LOGIN_FAILED",
+        "REVOCATION_STORE",
     }
 
 

@@ -378,7 +378,7 @@ class TestAccessTokenOfARefreshToken:
 
 @pytest.mark.parametrize("owner", [RefreshToken, RefreshToken()], ids=["class", "instance"])
 class TestMembersOfMissingApps:
-    @pytest.mark.needs("no token_blacklist")
+    @pytest.mark.needs("no revocation")
     @pytest.mark.parametrize("name", BLACKLIST_METHODS)
     def test_without_the_blacklist_its_methods_do_not_exist(self, owner, name):
         assert not hasattr(owner, name)
@@ -396,7 +396,7 @@ class TestMembersOfMissingApps:
         settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if "blacklist" not in app]
         assert not hasattr(owner, name)
 
-    @pytest.mark.needs("no token_family")
+    @pytest.mark.needs("no families")
     @pytest.mark.parametrize("name", FAMILY_METHODS)
     def test_without_the_family_app_its_methods_do_not_exist(self, owner, name, simple_jwt):
         simple_jwt(TOKEN_FAMILY_ENABLED=True)
@@ -410,7 +410,7 @@ class TestMembersOfMissingApps:
         assert not hasattr(owner, name)
 
 
-@pytest.mark.needs("no token_blacklist")
+@pytest.mark.needs("no revocation")
 class TestWithoutTheBlacklist:
     def test_tokens_work_and_leave_no_record(self, user):
         refresh = RefreshToken.for_user(user)
@@ -632,7 +632,7 @@ class TestFamily:
         assert tokens.BlacklistedTokenFamily is models.BlacklistedTokenFamily
 
 
-@pytest.mark.needs("no token_family")
+@pytest.mark.needs("no families")
 def test_without_the_family_app_access_tokens_need_none(simple_jwt, db):
     simple_jwt(TOKEN_FAMILY_ENABLED=True, TOKEN_FAMILY_CHECK_ON_ACCESS=True)
     AccessToken(str(AccessToken()))

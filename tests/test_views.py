@@ -209,7 +209,7 @@ class TestBlacklist:
         for endpoint in ("refresh", "blacklist"):
             assert refused(post(endpoint, refresh=pair["refresh"]), "Token is blacklisted")
 
-    @pytest.mark.needs("no token_blacklist")
+    @pytest.mark.needs("no revocation")
     def test_without_the_app_it_ends_nothing(self, post, pair):
         post("blacklist", refresh=pair["refresh"])
         assert post("refresh", refresh=pair["refresh"]).status_code == 200
@@ -238,7 +238,7 @@ class TestBlacklistFamily:
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         assert post("blacklist family", refresh=pair["refresh"]).status_code == 501
 
-    @pytest.mark.needs("no token_family")
+    @pytest.mark.needs("no families")
     def test_without_the_app_it_is_a_501(self, post, pair):
         response = post("blacklist family", refresh=pair["refresh"])
         assert response.status_code == 501

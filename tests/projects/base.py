@@ -1,6 +1,8 @@
 """What the test projects have in common; each is this, with its own apps and a few settings."""
 
 import os
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import dj_database_url
@@ -46,11 +48,12 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 REST_FRAMEWORK = {"TEST_REQUEST_DEFAULT_FORMAT": "json"}
 
 
-def database(name: str) -> dict[str, Any]:
-    """A database for one project: in memory, or on the server that DATABASE_URL names."""
+def database(name: str, *, in_memory: bool = True) -> dict[str, Any]:
+    """A database for one project: on the server that DATABASE_URL names, or SQLite, in memory or in a file."""
     settings: dict[str, Any] = dict(dj_database_url.parse(os.environ.get("DATABASE_URL", "sqlite://:memory:")))
+    file = str(Path(gettempdir()) / f"test_simplejwt_{name}_{os.getpid()}.sqlite3")
     settings["TEST"] = {
-        "NAME": None if "sqlite" in settings["ENGINE"] else f"test_simplejwt_{name}",
+        "NAME": (file if not in_memory else None) if "sqlite" in settings["ENGINE"] else f"test_simplejwt_{name}",
         "DEPENDENCIES": [],
     }
     return settings

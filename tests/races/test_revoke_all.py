@@ -1,0 +1,25 @@
+"""Everything of a user is ended while it is being refreshed."""
+
+import pytest
+
+from . import tasks
+from .conftest import FEW, ROUNDS, turns
+
+
+@pytest.fixture(params=[True, False], ids=["families", "no families"])
+def families(settings, request):
+    settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "TOKEN_FAMILY_ENABLED": request.param}
+    return request.param
+
+
+class TestRevokeAll:
+    def test_nothing_that_was_there_before_can_be_refreshed_afterwards(
+        self, families, threads, processes, new_token, user
+    ):
+        # A family ends at once; where there is none, each successor must be caught.
+        for crew, past_the_check in turns(threads, processes, rounds=FEW if families else ROUNDS):
+            texts = [str(new_token()) for _ in range(3)]
+            refreshing = [(tasks.refresh_on_and_on, text, 3) for text in texts * crew.size][: crew.size - 1]
+            _, *chains = crew.race([(tasks.revoke_all, user.pk), *refreshing], past_the_check=past_the_check)
+            bought = {answer.refresh for chain in chains for answer in chain if answer.status == 200}
+            assert {tasks.refresh(text).status for text in {*texts, *bought}} == {401}

@@ -1,0 +1,571 @@
+"""The two commands that keep the tables small: a batch at a time, and nothing that was revoked comes back."""
+
+import importlib
+import signal
+import sys
+from datetime import timedelta
+from io import StringIO
+from unittest import mock
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import connections, models, router
+from django.db.models import signals
+from django.test.utils import CaptureQueriesContext
+
+from rest_framework_simplejwt.exceptions import ExpiredTokenError, RefreshTokenBlacklistedError, TokenError
+from rest_framework_simplejwt.revocation import bulk, flush, transactions
+from rest_framework_simplejwt.revocation.null import NullStore
+from rest_framework_simplejwt.serializers import TokenRefreshSlidingSerializer
+from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
+from rest_framework_simplejwt.utils import aware_utcnow
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+PACKAGE = "rest_framework_simplejwt"
+
+
+class Kind:
+    """One of the two commands, and the tables it keeps small."""
+
+    def __init__(self, noun, app, store, cache_setting):
+        self.noun = noun
+        self.name = f"flushexpired{noun}"
+        self.app = app
+        self.path = f"{PACKAGE}.{app}.management.commands.{self.name}"
+        self.store_path = f"{PACKAGE}.{app}.store.{store}"
+        self.cache_setting = cache_setting
+
+    @property
+    def tables(self):
+        module, _, name = self.store_path.rpartition(".")
+        return getattr(importlib.import_module(module), name)()
+
+    @property
+    def alias(self):
+        return self.tables.alias
+
+    @property
+    def issued(self):
+        return self.tables.issued_model._default_manager
+
+    @property
+    def revoked(self):
+        return self.tables.revoked_model._default_manager
+
+    def run(self, out=None, **options):
+        """What the command prints."""
+        out = out or StringIO()
+        call_command(self.name, stdout=out, **options)
+        return out.getvalue()
+
+    def fill(self, count, *, expires_at=None, name="x"):
+        """``count`` rows that have expired, every other one revoked."""
+        tables, now = self.tables, aware_utcnow()
+        times = {"created_at": now - DAY, "expires_at": expires_at or now - HOUR}
+        ids = [f"{name}{number}" for number in range(count)]
+        self.issued.bulk_create([tables.issued_model(**{tables.id_field: key}, **times) for key in ids])
+        rows = self.issued.filter(**{f"{tables.id_field}__in": ids[::2]})
+        self.revoked.bulk_create([tables.revoked_model(**{tables.link_field: row}) for row in rows])
+
+    def left(self):
+        return self.issued.count(), self.revoked.count()
+
+
+TOKENS = Kind("tokens", "token_blacklist", "TokenStore", "CACHE_BLACKLISTED_REFRESH_TOKENS")
+FAMILIES = Kind("families", "token_family", "FamilyStore", "CACHE_BLACKLISTED_FAMILIES")
+each_kind = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.needs(kind.app), id=kind.noun) for kind in (TOKENS, FAMILIES)]
+)
+
+
+class Terminal(StringIO):
+    def isatty(self):
+        return True
+
+
+def flush_in(delta, kind=None):
+    """What the command prints when ``delta`` has passed."""
+    kind, now = kind or TOKENS, aware_utcnow() + delta
+    with mock.patch(f"{kind.path}.aware_utcnow", lambda: now):
+        return kind.run()
+
+
+def around_batches(before=lambda: None, after=lambda: None):
+    """Call something in each batch's transaction, before or after its work."""
+    run = transactions.run
+
+    def running(alias, work, *, writes):
+        def surrounded():
+            before()
+            result = work()
+            after()
+            return result
+
+        return run(alias, surrounded, writes=writes)
+
+    return mock.patch.object(transactions, "run", running)
+
+
+def blacklist_token(token):
+    token.blacklist()
+
+
+def blacklist_row(token):
+    TOKENS.revoked.get_or_create(token=TOKENS.issued.get(jti=token["jti"]))
+
+
+def constraints_deferred(kind):
+    return mock.patch.object(connections[kind.alias].features, "can_defer_constraint_checks", True)
+
+
+def constraints_checked_at_once(kind):
+    return mock.patch.object(connections[kind.alias].features, "can_defer_constraint_checks", False)
+
+
+def rows_collected(kind):
+    return mock.patch.object(bulk, "_is_known", lambda model, dependent: False)
+
+
+# Of deleting a batch, which depend on the database and the project.
+WAYS = [constraints_deferred, constraints_checked_at_once, rows_collected]
+
+
+@each_kind
+class TestOptions:
+    def test_what_has_expired_goes_in_batches(self, kind):
+        kind.fill(5)
+        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="live")
+        sizes = list(kind.tables.purge(aware_utcnow(), batch_size=2))
+        assert sizes == [2, 2, 1]
+        assert kind.left() == (2, 1)
+
+    def test_the_command_says_how_many(self, kind):
+        kind.fill(5)
+        assert kind.run(batch_size=2) == f"Expired {kind.noun} deleted: 5.\n"
+        assert kind.run() == f"Expired {kind.noun} deleted: 0.\n"
+        assert kind.left() == (0, 0)
+
+    def test_it_works_from_the_command_line(self, kind):
+        kind.fill(3)
+        out = StringIO()
+        options = "--batch-size 2 --sleep 0.001 --dry-run".split()
+        call_command(kind.name, *options, "--database", kind.alias, stdout=out)
+        assert out.getvalue() == f"Expired {kind.noun} to delete: 3.\n"
+
+    def test_other_projects_call_it_without_options(self, kind, capsys):
+        kind.fill(3)
+        importlib.import_module(kind.path).Command().handle()
+        assert capsys.readouterr().out == f"Expired {kind.noun} deleted: 3.\n"
+
+    def test_a_dry_run_counts_and_deletes_nothing(self, kind):
+        kind.fill(3)
+        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="live")
+        assert kind.run(dry_run=True) == f"Expired {kind.noun} to delete: 3.\n"
+        assert kind.left() == (5, 3)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"batch_size": 0}, "--batch-size must be a whole number from 1 to 100000, not 0"),
+            ({"batch_size": -1}, "--batch-size"),
+            ({"batch_size": 100_001}, "--batch-size"),
+            ({"batch_size": "many"}, "--batch-size"),
+            ({"sleep": -0.1}, "--sleep must be a number of seconds, zero or more, not -0.1"),
+            ({"sleep": float("nan")}, "--sleep"),
+            ({"sleep": float("inf")}, "--sleep"),
+            ({"sleep": "long"}, "--sleep"),
+            ({"database": "elsewhere"}, "There is no database 'elsewhere' in DATABASES; there is: default"),
+            ({"database": ""}, "There is no database ''"),
+        ],
+    )
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_a_bad_value_is_named_and_nothing_lost(self, kind, options, message, dry_run):
+        kind.fill(3)
+        with pytest.raises(CommandError, match=message):
+            kind.run(**options, dry_run=dry_run)
+        assert kind.left() == (3, 2)
+
+    @pytest.mark.parametrize("arguments", ["--batch-size=0", "--batch-size=2.5", "--sleep=-1", "--database=no"])
+    def test_a_bad_argument_is_too(self, kind, arguments):
+        kind.fill(3)
+        with pytest.raises(CommandError):
+            call_command(kind.name, arguments)
+        assert kind.left() == (3, 2)
+
+    @pytest.mark.needs("second_database")
+    def test_a_database_without_the_tables_is_refused(self, kind):
+        with pytest.raises(CommandError, match=f"Expired {kind.noun} are not in the database 'default'"):
+            kind.run(database="default")
+
+    @pytest.mark.parametrize("cached", [True, False])
+    def test_a_database_can_be_named(self, kind, simple_jwt, cached):
+        simple_jwt(**{kind.cache_setting: cached})
+        kind.fill(3)
+        alias = kind.alias
+        # Where the router would write to there are no tables at all.
+        with mock.patch.object(router, "db_for_write", return_value="elsewhere"):
+            assert kind.run(database=alias, dry_run=True) == f"Expired {kind.noun} to delete: 3.\n"
+            assert kind.run(database=alias) == f"Expired {kind.noun} deleted: 3.\n"
+        assert kind.left() == (0, 0)
+
+    def test_it_pauses_between_batches(self, kind):
+        kind.fill(5)
+        with mock.patch.object(flush, "time") as time:
+            kind.run(batch_size=2, sleep=0.5)
+            assert time.sleep.mock_calls == [mock.call(0.5)] * 2
+            kind.fill(5)
+            kind.run(batch_size=2)
+            assert time.sleep.call_count == 2
+        assert kind.left() == (0, 0)
+
+    @pytest.mark.parametrize(("vendor", "size"), [("sqlite", 50_000), ("postgresql", 10_000), ("mysql", 10_000)])
+    def test_batches_are_larger_where_a_commit_costs_more(self, kind, vendor, size):
+        purge = mock.Mock(return_value=iter(()))
+        with (
+            mock.patch.object(type(kind.tables), "purge", purge),
+            mock.patch.object(connections[kind.alias], "vendor", vendor),
+            mock.patch.object(connections[kind.alias], "cursor", mock.MagicMock()),
+        ):
+            cursor = connections[kind.alias].cursor.return_value.__enter__.return_value
+            cursor.execute.return_value.fetchone.return_value = (-2000,)
+            kind.run()
+        assert purge.call_args.kwargs == {"batch_size": size}
+        assert bool(cursor.execute.mock_calls) is (vendor == "sqlite")
+
+    def test_sqlite_gets_its_page_cache_back(self, kind):
+        if connections[kind.alias].vendor != "sqlite":
+            pytest.skip("there is no such cache")
+
+        def cache_size():
+            with connections[kind.alias].cursor() as cursor:
+                return cursor.execute("PRAGMA cache_size").fetchone()[0]
+
+        before, during = cache_size(), []
+        kind.fill(1)
+        with around_batches(before=lambda: during.append(cache_size())):
+            kind.run()
+        assert during == [-flush.SQLITE_CACHE]
+        assert cache_size() == before
+
+
+@each_kind
+class TestReports:
+    @pytest.fixture(autouse=True)
+    def _terminal_that_can_draw(self, monkeypatch):
+        monkeypatch.setenv("TERM", "xterm")
+        for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+            monkeypatch.delenv(name, raising=False)
+
+    def test_a_terminal_gets_a_progress_bar(self, kind):
+        kind.fill(3)
+        drawn = kind.run(Terminal(), batch_size=2)
+        assert f"Expired {kind.noun}" in drawn.split("\x1b", 1)[1]
+        assert drawn.endswith(f"Expired {kind.noun} deleted: 3.\n")
+
+    @pytest.mark.parametrize(("out", "with_rich"), [(Terminal, False), (StringIO, True)])
+    def test_otherwise_there_is_just_the_count(self, kind, out, with_rich):
+        kind.fill(3)
+        missing = {} if with_rich else dict.fromkeys(["rich", "rich.console", "rich.progress"])
+        with mock.patch.dict(sys.modules, missing):
+            assert kind.run(out(), batch_size=2) == f"Expired {kind.noun} deleted: 3.\n"
+
+    def interrupted(self, kind, out=None, **options):
+        out = out or StringIO()
+        with pytest.raises(SystemExit) as stopped:
+            kind.run(out, batch_size=2, **options)
+        assert stopped.value.code == 130
+        return out.getvalue()
+
+    def test_an_interrupt_keeps_what_was_deleted_and_says_how_many(self, kind):
+        kind.fill(5)
+        with mock.patch.object(flush, "time") as time:
+            time.sleep.side_effect = [None, KeyboardInterrupt]
+            assert self.interrupted(kind, sleep=1) == f"Interrupted. Expired {kind.noun} deleted: 4.\n"
+        assert kind.left() == (1, 1)
+        assert kind.run() == f"Expired {kind.noun} deleted: 1.\n", "the next run goes on from there"
+
+    def test_the_count_follows_the_progress_bar(self, kind):
+        kind.fill(5)
+        with mock.patch.object(flush, "time") as time:
+            time.sleep.side_effect = KeyboardInterrupt
+            drawn = self.interrupted(kind, Terminal(), sleep=1)
+        assert drawn.endswith(f"Interrupted. Expired {kind.noun} deleted: 2.\n")
+
+    def test_an_interrupt_in_a_batch_rolls_that_back(self, kind):
+        kind.fill(5)
+        with around_batches(after=lambda: signal.raise_signal(signal.SIGINT)):
+            assert self.interrupted(kind) == f"Interrupted. Expired {kind.noun} deleted: 0.\n"
+        assert kind.left() == (5, 3)
+
+
+def test_the_command_is_made_for_one_store():
+    command = flush.FlushCommand()
+    for missing in (command.store, command.tables, command.cutoff):
+        with pytest.raises(NotImplementedError):
+            missing()
+
+
+class OtherStore(NullStore):
+    """Has one that has expired, in memory."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def expired(self, now):
+        return 1
+
+    def purge(self, now, *, batch_size):
+        return iter([1])
+
+
+@each_kind
+def test_a_store_of_the_projects_own_is_purged_and_the_tables_when_their_database_is_named(kind, simple_jwt):
+    kind.fill(3)
+    simple_jwt(REVOCATION_STORE=OtherStore)
+    assert kind.run(dry_run=True) == f"Expired {kind.noun} to delete: 1.\n"
+    assert kind.run() == f"Expired {kind.noun} deleted: 1.\n"
+    assert kind.left() == (3, 2)
+    assert kind.run(database=kind.alias) == f"Expired {kind.noun} deleted: 3.\n"
+
+
+@each_kind
+class TestMemory:
+    def statements(self, kind, rows, batch_size, way=constraints_deferred):
+        kind.fill(rows)
+        with way(kind), CaptureQueriesContext(connections[kind.alias]) as context:
+            kind.run(batch_size=batch_size)
+        assert kind.left() == (0, 0)
+        return [query["sql"] for query in context if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "PRAGMA"))]
+
+    def test_a_batch_is_a_few_statements_however_many_rows_it_has(self, kind):
+        few, many = self.statements(kind, 50, 10), self.statements(kind, 5_000, 1_000)
+        assert len(few) == len(many)
+        deletes = [sql for sql in many if sql.startswith("DELETE")]
+        assert len(deletes) == 10, "two in each batch, one for each table"
+
+    def test_no_query_answers_with_more_than_one_row(self, kind):
+        queries = [sql for sql in self.statements(kind, 5_000, 1_000) if sql.startswith("SELECT")]
+        assert len(queries) == 6, "where the last row is, and where each batch ends"
+        for sql in queries:
+            assert "MAX(" in sql or sql.partition(" OFFSET")[0].endswith("LIMIT 1")
+
+    def test_where_constraints_are_checked_at_once_no_text_of_a_token_is_fetched_either(self, kind):
+        statements = self.statements(kind, 50, 10, constraints_checked_at_once)
+        deletes = [sql for sql in statements if sql.startswith("DELETE")]
+        assert len(deletes) == 10
+        text = connections[kind.alias].ops.quote_name("token")
+        assert not any(text in sql for sql in statements)
+
+    def test_where_rows_have_to_be_fetched_it_is_a_few_at_a_time(self, kind, monkeypatch):
+        monkeypatch.setattr(bulk, "COLLECTED", 10)
+        text = connections[kind.alias].ops.quote_name(kind.tables.id_field)
+        few, many = (self.statements(kind, rows, 100, rows_collected) for rows in (100, 200))
+        fetching = [sql for sql in many if sql.startswith("SELECT") and text in sql]
+        assert (len(fetching), len(many) < 2 * len(few)) == (20, True)
+
+
+@pytest.mark.needs("token_blacklist")
+class TestTokensStayRefused:
+    @pytest.fixture
+    def expired_token(self, user):
+        """Made a day ago; it has expired ``delta`` ago."""
+
+        def make(delta):
+            token = RefreshToken()
+            token.set_exp(from_time=aware_utcnow(), lifetime=-delta)
+            token.set_iat(at_time=aware_utcnow() - DAY)
+            return token
+
+        return make
+
+    @pytest.mark.parametrize("leeway", [60, 60.0, timedelta(minutes=1)])
+    def test_within_the_leeway(self, expired_token, simple_jwt, leeway):
+        simple_jwt(LEEWAY=leeway)
+        token = expired_token(timedelta(seconds=30))
+        text = str(token)
+        RefreshToken(text).blacklist()
+        assert TOKENS.run() == "Expired tokens deleted: 0.\n"
+        with pytest.raises(RefreshTokenBlacklistedError):
+            RefreshToken(text)
+
+    def test_and_are_forgotten_after_it(self, expired_token, simple_jwt):
+        simple_jwt(LEEWAY=60)
+        token = expired_token(timedelta(seconds=90))
+        token.blacklist()
+        assert TOKENS.run() == "Expired tokens deleted: 1.\n"
+        with pytest.raises(ExpiredTokenError):
+            RefreshToken(str(token))
+
+    @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row])
+    def test_a_sliding_token_that_was_refreshed(self, user, clock, revoke):
+        token = SlidingToken.for_user(user)
+        clock(minutes=4)
+        serializer = TokenRefreshSlidingSerializer(data={"token": str(token)})
+        assert serializer.is_valid()
+        copy = SlidingToken(serializer.validated_data["token"], verify=False)
+        revoke(copy)
+        # The first one expires after five minutes, and its copy after nine.
+        assert flush_in(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
+        with pytest.raises(RefreshTokenBlacklistedError):
+            copy.check_blacklist()
+        assert flush_in(2 * DAY) == "Expired tokens deleted: 1.\n"
+
+    def test_the_copies_of_a_sliding_token_that_is_revoked_by_its_first_text(self, user, clock):
+        token = SlidingToken.for_user(user)
+        clock(minutes=4)
+        serializer = TokenRefreshSlidingSerializer(data={"token": str(token)})
+        assert serializer.is_valid()
+        SlidingToken(str(token), verify=False).blacklist()
+        assert flush_in(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
+        with pytest.raises(RefreshTokenBlacklistedError):
+            SlidingToken(serializer.validated_data["token"], verify=False).check_blacklist()
+
+    def test_a_token_that_was_lengthened_after_it_was_recorded(self, user):
+        token = RefreshToken.for_user(user)
+        token.set_exp(lifetime=30 * DAY)
+        RefreshToken(str(token)).blacklist()
+        assert flush_in(2 * DAY) == "Expired tokens deleted: 0.\n"
+        with pytest.raises(RefreshTokenBlacklistedError):
+            RefreshToken(str(token))
+        assert flush_in(31 * DAY) == "Expired tokens deleted: 1.\n"
+
+    def remembered(self, user):
+        """Tokens of 30 days that are recorded as of one."""
+        tokens = [RefreshToken.for_user(user) for _ in range(4)]
+        for token in tokens:
+            token.set_exp(lifetime=30 * DAY)
+        return tokens
+
+    def assert_refused(self, token):
+        with pytest.raises(TokenError):
+            RefreshToken(str(token))
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_one_that_is_revoked_between_two_batches(self, user, number):
+        tokens = self.remembered(user)
+        batches = TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=2)
+        assert next(batches) == 2
+        assert tokens[number].blacklist()[1]
+        assert list(batches) == [2 if number < 2 else 1]
+        self.assert_refused(tokens[number])
+        assert TOKENS.left() == (1, 1)
+
+    @pytest.mark.parametrize("number", range(4))
+    @pytest.mark.parametrize("way", WAYS)
+    def test_one_that_is_revoked_while_its_batch_waits(self, user, number, way):
+        tokens = self.remembered(user)
+        revoking = iter([tokens[number].blacklist])
+        with way(TOKENS), around_batches(before=lambda: [revoke() for revoke in revoking]):
+            sizes = list(TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=2))
+        assert sizes == ([1, 2] if number < 2 else [2, 1])
+        self.assert_refused(tokens[number])
+        assert TOKENS.left() == (1, 1)
+
+    @pytest.mark.parametrize("way", WAYS)
+    def test_one_that_was_revoked_before_and_is_lengthened_while_its_batch_waits(self, user, way):
+        token, _, _, _ = self.remembered(user)
+        TOKENS.revoked.create(token=TOKENS.issued.get(jti=token["jti"]))
+        revoking = iter([token.blacklist])
+        with way(TOKENS), around_batches(before=lambda: [revoke() for revoke in revoking]):
+            assert sum(TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=5)) == 3
+        self.assert_refused(token)
+        assert TOKENS.left() == (1, 1)
+
+
+@pytest.mark.needs("token_family")
+class TestFamiliesStayRefused:
+    @pytest.mark.parametrize(("leeway", "deleted"), [(60, 0), (timedelta(minutes=1), 0), (10, 1)])
+    def test_within_the_leeway(self, user, simple_jwt, leeway, deleted):
+        simple_jwt(LEEWAY=leeway, TOKEN_FAMILY_LIFETIME=DAY)
+        token = RefreshToken.for_user(user)
+        token.set_exp("family_exp", from_time=aware_utcnow(), lifetime=timedelta(seconds=-30))
+        FAMILIES.issued.update(expires_at=aware_utcnow() - timedelta(seconds=30))
+        token.blacklist_family()
+        assert FAMILIES.run() == f"Expired families deleted: {deleted}.\n"
+        with pytest.raises(TokenError, match="expired" if deleted else "blacklisted"):
+            RefreshToken(str(token))
+
+    def test_those_without_an_expiry(self, user, simple_jwt):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=None)
+        token = RefreshToken.for_user(user)
+        token.blacklist_family()
+        assert flush_in(36_500 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
+        with pytest.raises(TokenError, match="blacklisted"):
+            RefreshToken(str(token))
+
+
+@each_kind
+@pytest.mark.parametrize("way", WAYS)
+class TestTwoAtOnce:
+    def test_they_share_the_work(self, kind, way):
+        kind.fill(7)
+        with way(kind):
+            one, other = (kind.tables.purge(aware_utcnow(), batch_size=2) for _ in range(2))
+            assert [next(one), next(other), next(one)] == [2, 2, 2]
+            assert (sum(other), sum(one)) == (1, 0)
+        assert kind.left() == (0, 0)
+
+    def test_a_batch_that_the_other_one_took_counts_for_nothing(self, kind, way):
+        kind.fill(5)
+        with way(kind):
+            other = kind.tables.purge(aware_utcnow(), batch_size=3)
+            taking = iter([other])
+            with around_batches(before=lambda: [next(batches) for batches in taking]):
+                assert list(kind.tables.purge(aware_utcnow(), batch_size=2)) == [0, 2]
+            assert sum(other) == 0
+        assert kind.left() == (0, 0)
+
+
+@each_kind
+class TestWhatProjectsHangOnRows:
+    @pytest.mark.parametrize("signal", [signals.pre_delete, signals.post_delete])
+    @pytest.mark.parametrize("table", ["issued", "revoked"])
+    def test_a_receiver_hears_of_each_row(self, kind, signal, table, monkeypatch):
+        monkeypatch.setattr(bulk, "COLLECTED", 2)
+        kind.fill(7)
+        model, heard = getattr(kind, table).model, []
+
+        def receiver(instance, **facts):
+            heard.append(instance.pk)
+
+        signal.connect(receiver, sender=model)
+        try:
+            expected = sorted(getattr(kind, table).values_list("pk", flat=True))
+            assert kind.run(batch_size=5) == f"Expired {kind.noun} deleted: 7.\n"
+        finally:
+            signal.disconnect(receiver, sender=model)
+        assert sorted(heard) == expected
+        assert kind.left() == (0, 0)
+
+
+@pytest.fixture
+def note_model(kind, table, related_name, transactional_db):
+    """A project's own table, whose rows refer to one of ours and go with it."""
+    model = getattr(kind, table).model
+    field = models.ForeignKey(model, models.CASCADE, related_name=related_name)
+    meta = type("Meta", (), {"app_label": kind.app})
+    note = type("Note", (models.Model,), {"__module__": __name__, "row": field, "Meta": meta})
+    with connections[kind.alias].schema_editor() as editor:
+        editor.create_model(note)
+    yield note
+    with connections[kind.alias].schema_editor() as editor:
+        editor.delete_model(note)
+    del apps.all_models[kind.app]["note"]
+    apps.clear_cache()
+
+
+@each_kind
+@pytest.mark.parametrize("table", ["issued", "revoked"])
+@pytest.mark.parametrize("related_name", [None, "+"])
+@pytest.mark.django_db(transaction=True)
+def test_rows_of_the_projects_own_go_with_ours(kind, table, note_model):
+    kind.fill(3)
+    kind.fill(1, expires_at=aware_utcnow() + HOUR, name="live")
+    note_model._default_manager.bulk_create([note_model(row=row) for row in getattr(kind, table).all()])
+    assert kind.run(batch_size=2) == f"Expired {kind.noun} deleted: 3.\n"
+    assert kind.left() == (1, 1)
+    assert note_model._default_manager.count() == 1

@@ -1,0 +1,222 @@
+from io import StringIO
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+
+from rest_framework_simplejwt import rotation, sessions, signals
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.revocation import sql
+from rest_framework_simplejwt.sessions import Revoked
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
+
+pytestmark = [pytest.mark.django_db, pytest.mark.needs("revocation", "families")]
+
+
+@pytest.fixture(autouse=True)
+def _families(simple_jwt):
+    simple_jwt(TOKEN_FAMILY_ENABLED=True, TOKEN_FAMILY_CHECK_ON_ACCESS=True)
+
+
+@pytest.fixture
+def other(db, credentials):
+    field = get_user_model().USERNAME_FIELD
+    return get_user_model().objects.create_user(**{**credentials, field: f"other-{credentials[field]}"})
+
+
+def lives(token):
+    try:
+        return bool(type(token)(str(token)))
+    except TokenError:
+        return False
+
+
+def test_everything_of_a_user_ends(user):
+    tokens = [kind.for_user(user) for kind in (RefreshToken, RefreshToken, SlidingToken)]
+    access = tokens[0].access_token
+    assert sessions.revoke_all(user) == Revoked(tokens=3, families=2)
+    assert not any(lives(token) for token in [*tokens, access])
+
+
+def test_a_second_time_there_is_nothing_left(user):
+    RefreshToken.for_user(user)
+    sessions.revoke_all(user)
+    assert sessions.revoke_all(user) == Revoked(tokens=0, families=0)
+
+
+def test_others_are_left_alone(user, other):
+    token = RefreshToken.for_user(other)
+    sessions.revoke_all(user)
+    assert lives(token)
+
+
+def test_new_logins_are_welcome(user):
+    sessions.revoke_all(user)
+    assert lives(RefreshToken.for_user(user))
+
+
+def test_one_family_may_be_excepted(user, simple_jwt):
+    simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+    here, elsewhere, sliding = RefreshToken.for_user(user), RefreshToken.for_user(user), SlidingToken.for_user(user)
+    here = rotation.rotate(here).token
+    assert sessions.revoke_all(user, except_family=here["family_id"]) == Revoked(tokens=2, families=1)
+    assert lives(here)
+    assert lives(here.access_token)
+    assert not lives(elsewhere)
+    assert not lives(sliding)
+
+
+def test_while_families_are_off_the_tokens_end(user, simple_jwt):
+    simple_jwt(TOKEN_FAMILY_ENABLED=False)
+    token = RefreshToken.for_user(user)
+    assert sessions.revoke_all(user) == Revoked(tokens=1, families=0)
+    assert not lives(token)
+
+
+def test_a_sliding_token_that_was_refreshed_ends_too(user, clock, post):
+    clock(minutes=-4)
+    token = SlidingToken.for_user(user)
+    clock(minutes=4)
+    copy = SlidingToken(post("refresh sliding", token=str(token)).json()["token"])
+    clock(minutes=2)
+    assert sessions.revoke_all(user).tokens == 1, "though the first one has expired by now"
+    assert not lives(copy)
+
+
+def test_what_the_leeway_still_accepts_ends_too(user, clock, simple_jwt):
+    simple_jwt(LEEWAY=60)
+    clock(seconds=-30)
+    clock(seconds=-RefreshToken.lifetime.total_seconds())
+    token = RefreshToken.for_user(user)
+    clock(seconds=RefreshToken.lifetime.total_seconds() + 30)
+    assert lives(token)
+    sessions.revoke_all(user)
+    assert not lives(token)
+
+
+def test_without_a_jti_the_families_end(user, simple_jwt):
+    simple_jwt(JTI_CLAIM=None)
+    RefreshToken.for_user(user)
+    assert sessions.revoke_all(user) == Revoked(tokens=0, families=1)
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+class TestRefreshesThatAreFaster:
+    @pytest.fixture
+    def slow(self, monkeypatch):
+        """Let so many rounds find their tokens spent already, as a refresh at that moment would: `slow(2)`."""
+
+        def miss(rounds):
+            insert = sql.insert_from
+
+            def missing(*args):
+                nonlocal rounds
+                rounds -= 1
+                return insert(*args) if rounds < 0 else 0
+
+            monkeypatch.setattr(sql, "insert_from", missing)
+
+        return miss
+
+    def test_what_they_left_ends_in_the_next_round(self, user, simple_jwt, slow):
+        simple_jwt(TOKEN_FAMILY_ENABLED=False)
+        token = RefreshToken.for_user(user)
+        slow(2)
+        assert sessions.revoke_all(user).tokens == 1
+        assert not lives(token)
+
+    def test_they_hold_nobody_up_for_ever(self, user, simple_jwt, slow):
+        simple_jwt(TOKEN_FAMILY_ENABLED=False)
+        RefreshToken.for_user(user)
+        slow(1000)
+        assert sessions.revoke_all(user).tokens == 0
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+def test_the_number_of_statements_does_not_grow(user, assert_statements):
+    for _ in range(20):
+        RefreshToken.for_user(user)
+    # One to revoke and one to see that nothing is left, for tokens and for families.
+    with assert_statements(4):
+        sessions.revoke_all(user)
+
+
+class TestCommand:
+    def run(self, *options):
+        output = StringIO()
+        call_command("revoketokens", *options, stdout=output)
+        return output.getvalue().strip()
+
+    @pytest.fixture(autouse=True)
+    def _installed(self):
+        from django.apps import apps
+
+        if not apps.is_installed("rest_framework_simplejwt"):
+            pytest.skip("the command comes with the core app, which this project does not install")
+
+    def test_a_users(self, user, other, credentials):
+        token, others = RefreshToken.for_user(user), RefreshToken.for_user(other)
+        name = credentials[get_user_model().USERNAME_FIELD]
+        assert self.run("--user", name) == "Revoked: 1 tokens, 1 families."
+        assert (lives(token), lives(others)) == (False, True)
+
+    def test_everybodys(self, user, other):
+        tokens = [RefreshToken.for_user(user), RefreshToken.for_user(other)]
+        assert self.run("--all") == "Revoked: 2 tokens, 2 families."
+        assert not any(lives(token) for token in tokens)
+
+    def test_one(self, user, received):
+        token, sibling = RefreshToken.for_user(user), RefreshToken.for_user(user)
+        with received(signals.token_revoked) as calls:
+            assert self.run("--jti", token["jti"]) == "The token is revoked."
+            assert self.run("--jti", token["jti"]) == "The token had been revoked before."
+        assert [(call["jti"], call["token"]) for call in calls] == [(token["jti"], None)]
+        assert (lives(token), lives(sibling)) == (False, True)
+
+    def test_one_that_was_never_recorded(self):
+        token = RefreshToken()
+        assert self.run("--jti", token["jti"]) == "The token is revoked."
+        assert not lives(token)
+
+    def test_a_family(self, user, received):
+        token = RefreshToken.for_user(user)
+        with received(signals.family_revoked) as calls:
+            assert self.run("--family", token["family_id"]) == "The family is revoked."
+            assert self.run("--family", token["family_id"]) == "The family had been revoked before."
+        assert [(call["family_id"], call["reason"]) for call in calls] == [(token["family_id"], "revoked")]
+        assert not lives(token)
+
+    def test_a_family_that_lasts_for_ever(self, user, simple_jwt):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=None)
+        token = RefreshToken.for_user(user)
+        self.run("--family", token["family_id"])
+        assert not lives(token)
+
+    def test_an_unknown_user_is_an_error(self, user):
+        token = RefreshToken.for_user(user)
+        with pytest.raises(CommandError, match="There is no user 'nobody'"):
+            self.run("--user", "nobody")
+        assert lives(token)
+
+    @pytest.mark.parametrize("options", [[], ["--all", "--user", "alice"]])
+    def test_exactly_one_of_them_is_named(self, options):
+        with pytest.raises(CommandError):
+            self.run(*options)
+
+
+@pytest.mark.parametrize("options", [["--all"], ["--jti", "x"], ["--family", "x"]])
+def test_where_nothing_is_remembered_the_command_says_so(options, monkeypatch):
+    from rest_framework_simplejwt.management.commands import revoketokens
+
+    for name in ("tokens_remembered", "families_remembered"):
+        monkeypatch.setattr(revoketokens, name, lambda: False)
+    with pytest.raises(CommandError, match="does not remember"):
+        call_command(revoketokens.Command(), *options)
+
+
+def test_the_claim_is_not_what_decides_whose_tokens_are_ended(user, other):
+    """Records know their owner by primary key, whatever USER_ID_CLAIM says."""
+    token = RefreshToken.for_user(user)
+    token[api_settings.USER_ID_CLAIM] = str(other.pk)
+    assert sessions.revoke_all(user).tokens == 1

@@ -1,0 +1,72 @@
+import pytest
+
+from rest_framework_simplejwt import rotation, signals
+from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), [("obtain", RefreshToken), ("obtain sliding", SlidingToken)])
+def test_a_login_issues_a_token(post, user, credentials, received, endpoint, kind):
+    with received(signals.token_issued) as calls:
+        post(endpoint, **credentials)
+    (call,) = calls
+    assert (call["sender"], call["user"]) == (kind, user)
+    assert call["token"].token_type == kind.token_type
+    assert call["request"].path.startswith("/token/")
+
+
+def test_a_refused_login_issues_none(post, user, credentials, received):
+    with received(signals.token_issued) as calls:
+        post("obtain", **{**credentials, "password": "wrong"})
+    assert calls == []
+
+
+def test_a_refresh_is_told_without_rotation_too(post, user, received):
+    token = RefreshToken.for_user(user)
+    with received(signals.token_refreshed) as calls:
+        post("refresh", refresh=str(token))
+    (call,) = calls
+    assert call["token"].payload == token.payload
+    assert call["replayed"] is False
+
+
+@pytest.mark.needs("revocation")
+class TestTokenRevoked:
+    def test_it_is_sent_once_for_a_token(self, user, received):
+        token = RefreshToken.for_user(user)
+        with received(signals.token_revoked) as calls:
+            token.blacklist()
+            token.blacklist()
+        assert calls == [{"sender": RefreshToken, "jti": token["jti"], "token": token}]
+
+    def test_it_is_not_sent_for_a_token_that_a_refresh_spends(self, user, received, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+        with received(signals.token_revoked) as calls:
+            rotation.rotate(RefreshToken.for_user(user))
+        assert calls == []
+
+    @pytest.mark.needs("token_blacklist")
+    def test_what_is_rolled_back_is_not_told(self, user, received):
+        from django.db import transaction
+
+        token = RefreshToken.for_user(user)
+
+        def roll_back():
+            with transaction.atomic(using=token.outstand()[0]._state.db):
+                token.blacklist()
+                raise RuntimeError
+
+        with received(signals.token_revoked) as calls, pytest.raises(RuntimeError):
+            roll_back()
+        assert calls == []
+
+
+@pytest.mark.needs("revocation", "families")
+def test_the_end_of_a_family_is_told_once(user, received, simple_jwt):
+    simple_jwt(TOKEN_FAMILY_ENABLED=True)
+    token = RefreshToken.for_user(user)
+    with received(signals.family_revoked) as calls:
+        token.blacklist_family()
+        token.blacklist_family()
+    assert calls == [{"sender": RefreshToken, "family_id": token["family_id"], "reason": "revoked"}]

@@ -1,0 +1,113 @@
+"""Which conflicts are tried again, and where decisions are read."""
+
+import pytest
+from django.db import IntegrityError, OperationalError, connections, router, transaction
+
+from rest_framework_simplejwt import revocation
+from rest_framework_simplejwt.revocation import transactions
+from rest_framework_simplejwt.tokens import RefreshToken
+
+pytestmark = pytest.mark.needs("token_blacklist")
+
+
+class OfPsycopg(Exception):
+    def __init__(self, sqlstate):
+        super().__init__("could not serialize access")
+        self.sqlstate = sqlstate
+
+
+def failing(error, cause=None, times=1):
+    """Work that fails so many times, and counts its attempts."""
+
+    def work():
+        work.attempts += 1
+        if work.attempts <= times:
+            raise error from cause
+        return "done"
+
+    work.attempts = 0
+    return work
+
+
+def run(work):
+    return revocation.token_store().transact(work)
+
+
+CONFLICTS = [
+    (IntegrityError("duplicate key"), None),
+    (OperationalError("could not serialize access"), OfPsycopg("40001")),
+    (OperationalError("deadlock detected"), OfPsycopg("40P01")),
+    (OperationalError(1213, "Deadlock found"), Exception(1213, "Deadlock found")),
+    (OperationalError(1020, "Record has changed"), Exception(1020, "Record has changed")),
+]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestConflicts:
+    @pytest.mark.parametrize(("error", "cause"), CONFLICTS)
+    def test_who_was_slower_tries_again(self, error, cause):
+        assert run(failing(error, cause, times=2)) == "done"
+
+    def test_but_not_for_ever(self):
+        work = failing(IntegrityError("duplicate key"), times=9)
+        with pytest.raises(IntegrityError):
+            run(work)
+        assert work.attempts == transactions.ATTEMPTS
+
+    @pytest.mark.parametrize(
+        ("error", "cause"),
+        [
+            (OperationalError("server closed the connection unexpectedly"), OfPsycopg(None)),
+            (OperationalError(2006, "Server has gone away"), Exception(2006, "Server has gone away")),
+            (OperationalError("database is locked"), None),
+            (RuntimeError("the project's own"), None),
+        ],
+    )
+    def test_what_is_no_conflict_is_not_tried_again(self, error, cause):
+        work = failing(error, cause)
+        with pytest.raises(type(error)):
+            run(work)
+        assert work.attempts == 1
+
+    def test_within_the_callers_transaction_the_conflict_is_the_callers(self):
+        work = failing(IntegrityError("duplicate key"))
+        alias = router.db_for_write(revocation.token_store().revoked_model)
+        with transaction.atomic(using=alias), pytest.raises(IntegrityError):
+            run(work)
+        assert work.attempts == 1
+
+
+class ReadsFromTheReplica:
+    """A replica that has heard of nothing: its tables are not even there."""
+
+    def __init__(self, primary, replica):
+        self.primary, self.replica = primary, replica
+
+    def db_for_read(self, model, **hints):
+        # Users are no decision; they may be read anywhere.
+        return self.replica if model._meta.app_label.startswith("token_") else self.primary
+
+    def db_for_write(self, model, **hints):
+        return self.primary
+
+
+@pytest.mark.needs("second_database")
+@pytest.mark.django_db
+def test_decisions_are_read_where_they_were_written(user, post, settings, simple_jwt):
+    """The default database of this project is not to be touched, and complains."""
+    assert "default" in connections
+    settings.DATABASE_ROUTERS = [ReadsFromTheReplica(primary="accounts", replica="default")]
+    simple_jwt(
+        ROTATE_REFRESH_TOKENS=True,
+        BLACKLIST_AFTER_ROTATION=True,
+        TOKEN_FAMILY_ENABLED=True,
+        TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
+    )
+    old = str(RefreshToken.for_user(user))
+    new = post("refresh", refresh=old).json()["refresh"]
+    assert post("verify", token=new).status_code == 200
+    assert post("refresh", refresh=old).status_code == 401
+    assert post("refresh", refresh=new).json()["detail"] == "Token family is blacklisted"
+    other = str(RefreshToken.for_user(user))
+    assert post("blacklist", refresh=other).status_code == 200
+    assert post("verify", token=other).status_code == 401
