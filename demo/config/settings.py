@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ TEMPLATES: list[dict[str, Any]] = [
 SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
+    # Ten seconds suit a real client; here, somebody waits until they are over.
+    "REFRESH_TOKEN_GRACE_PERIOD": timedelta(seconds=2),
+    "STORE_OUTSTANDING_TOKENS": "none",
     "TOKEN_FAMILY_ENABLED": True,
     "TOKEN_FAMILY_CHECK_ON_ACCESS": True,
     "TOKEN_FAMILY_BLACKLIST_ON_REUSE": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from io import StringIO
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from django.core.management import call_command
 from django.db.models import Model
 
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.token_family.models import TokenFamily
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from .client import Client, Expected, deviation
 from .database import expire
@@ -43,7 +46,7 @@ def tell(client: Client, transcript: Transcript, credentials: dict[str, str]) ->
     welcome = Expected(200, {"username": credentials["username"], "authenticated_by": "JWTAuthentication"})
     first: Pair = client.post("Log in: a password buys two tokens.", OBTAIN, credentials, expected=A_PAIR)
     try_doors(client, first, welcome)
-    second = rotate(client, first, welcome)
+    second = rotate(client, transcript, first, welcome)
     replay(client, first, second)
     log_out(client, credentials)
     flush(transcript, [first["refresh"], second["refresh"]])
@@ -67,11 +70,33 @@ def try_doors(client: Client, pair: Pair, welcome: Expected) -> None:
     )
 
 
-def rotate(client: Client, pair: Pair, welcome: Expected) -> Pair:
+def rotate(client: Client, transcript: Transcript, pair: Pair, welcome: Expected) -> Pair:
+    """The newest pair, once the grace period of the old one is over."""
     refresh = {"refresh": pair["refresh"]}
     newer: Pair = client.post("Refresh: the refresh token buys a new pair, once.", REFRESH, refresh, expected=A_PAIR)
-    client.get("The new access token opens the view.", WHOAMI, token=newer["access"], expected=welcome)
-    return newer
+    # The period began on the server, a little earlier.
+    grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD.total_seconds()
+    over = time.monotonic() + grace
+    newest: Pair = client.post(
+        "If that answer was lost, the client asks again at once: the same refresh token comes back.",
+        REFRESH,
+        refresh,
+        expected=A_PAIR,
+    )
+    check_lineage(transcript, newer, newest)
+    client.get("The new access token opens the view.", WHOAMI, token=newest["access"], expected=welcome)
+    transcript.note(f"Waiting: for {grace:g} seconds after a refresh, asking again is forgiven.")
+    time.sleep(max(0, over - time.monotonic()))
+    return newest
+
+
+def check_lineage(transcript: Transcript, first: Pair, second: Pair) -> None:
+    """Both answers must bring one refresh token, the only one besides the old one on the server's record."""
+    claims = [RefreshToken(pair["refresh"], verify=False).payload for pair in (first, second)]
+    same, recorded = claims[0] == claims[1], OutstandingToken._default_manager.count()
+    if not same or recorded != 2:
+        got = f"{'the same' if same else 'another'} refresh token, and {recorded} on record"
+        raise deviation(transcript, "the same refresh token, and 2 on record", got)
 
 
 def replay(client: Client, old: Pair, newest: Pair) -> None:

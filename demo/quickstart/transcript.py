@@ -44,6 +44,9 @@ class Transcript:
         self.title = title
         self.line(f"\n{self.steps:2}. {title}", "bold cyan")
 
+    def note(self, text: str) -> None:
+        self.line(f"\n{_INDENT}{text}")
+
     def request(self, request: httpx.Request) -> None:
         self.line(f"\n{_INDENT}{request.method} {request.url.path}", "bold")
         self._headers(request.headers, "Authorization")
@@ -57,7 +60,7 @@ class Transcript:
 
     def command(self, name: str, output: str) -> None:
         self.line(f"\n{_INDENT}manage.py {name}", "bold")
-        self.line(f"\n{_INDENT}{output}")
+        self.note(output)
 
     def _headers(self, headers: httpx.Headers, shown: str) -> None:
         if shown in headers:
