@@ -20,6 +20,8 @@ DATABASES = {
     "postgresql": "postgres://postgres@127.0.0.1:5432/postgres",
     "mariadb": "mysql://root@127.0.0.1:3306/test",
 }
+REDIS = "redis://127.0.0.1:6379"
+DRIVERS = {"postgresql": ["psycopg[binary]"], "mariadb": ["mysqlclient"]}
 COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular"]
 
 
@@ -57,7 +59,7 @@ def matrix(session, versions):
     if versions == "django5.2" and session.python in ("3.10", "3.11"):
         session.skip("the newest Django for this Python is 5.2: the same as latest")
     if versions == "lowest":
-        session.run_install("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[crypto]")
+        session.run_install("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[crypto,redis]")
     pins = [f"django~={versions.removeprefix('django')}.0"] if versions.startswith("django") else []
     install(session, "test", *pins)
     session.run("uv", "pip", "list", "--quiet", silent=True, external=True)
@@ -72,19 +74,48 @@ print("Python", platform.python_version(), *(f"{name} {version}" for name, versi
 """
 
 
+def require(session, name, url):
+    """Skip, or with CI=true fail, when no server answers there."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
+    except OSError as error:
+        reason = f"no {name} at {parts.hostname}:{parts.port}: {error}"
+        session.error(reason) if os.environ.get("CI") else session.skip(reason)
+
+
 @nox.session
 @nox.parametrize("database", list(DATABASES))
 def databases(session, database):
     """The suite on a database server."""
     url = os.environ.get("DATABASE_URL", DATABASES[database])
-    parts = urlsplit(url)
-    try:
-        socket.create_connection((parts.hostname, parts.port), timeout=5).close()
-    except OSError as error:
-        reason = f"no {database} at {parts.hostname}:{parts.port}: {error}"
-        session.error(reason) if os.environ.get("CI") else session.skip(reason)
-    install(session, "test", {"postgresql": "psycopg[binary]", "mariadb": "mysqlclient"}[database])
+    require(session, database, url)
+    install(session, "test", *DRIVERS[database])
     pytest_each_project(session, DATABASE_URL=url)
+
+
+@nox.session
+def redis(session):
+    """The project that remembers in Redis, on a real one."""
+    url = os.environ.get("REDIS_URL", f"{REDIS}/9")
+    require(session, "Redis", url)
+    install(session, "test")
+    session.run("pytest", "-q", f"--ds={settings('redis')}", "tests", *session.posargs, env={"REDIS_URL": url})
+
+
+@nox.session
+@nox.parametrize("store", ["sqlite", *DATABASES, "redis"])
+def races(session, store):
+    """Many threads and processes at one token: one winner, on each store."""
+    env = {"RACE_STORE": "sql"}
+    if store in DATABASES:
+        env["DATABASE_URL"] = DATABASES[store]
+        require(session, store, env["DATABASE_URL"])
+    elif store == "redis":
+        env = {"RACE_STORE": "redis", "REDIS_URL": f"{REDIS}/8"}
+        require(session, "Redis", env["REDIS_URL"])
+    install(session, "test", *DRIVERS.get(store, []))
+    session.run("pytest", "-q", "--ds=tests.races.settings", "tests/races", *session.posargs, env=env)
 
 
 @nox.session
