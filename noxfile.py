@@ -179,7 +179,8 @@ def upgrade(session):
         session.run("uv", "venv", "--quiet", str(python.parent.parent), external=True)
         session.run("uv", "pip", "install", "--quiet", "--python", str(python), *package, *group, external=True)
     env = {"DJANGO_SETTINGS_MODULE": settings(WITNESS)}
-    session.run(str(published), "-m", "pytest", "-q", "tests/projects/witness", env=env, external=True)
+    witness = ["-m", "pytest", "-q", "--noconftest", "tests/projects/witness"]
+    session.run(str(published), *witness, env=env, external=True)
     env["DATABASE_URL"] = f"sqlite:///{folder / 'journey.sqlite3'}"
     for python in (published, ours, published, ours):
         session.run(str(python), "-m", "tests.upgrade.journey", str(folder / "state.json"), env=env, external=True)

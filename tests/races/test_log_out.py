@@ -110,7 +110,7 @@ class TestRefreshRacingLogOutWithinTheGracePeriod:
     def test_after_a_log_out_nothing_that_a_refresh_bought_is_good(self, threads, processes, new_token, steps):
         duel = Duel()
         undone = 0
-        for turn in turns(threads, processes, rounds=ROUNDS // 2):
+        for turn in turns(threads, processes, rounds=25):
             text = str(new_token())
             chains, ended = duel.fight(turn, (tasks.refresh_on_and_on, text, steps), text)
             bought = {answer.refresh for chain in chains for answer in chain if answer.status == 200}
