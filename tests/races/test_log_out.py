@@ -84,7 +84,7 @@ class TestRefreshRacingLogOut:
     def test_never_both_succeed(self, threads, processes, new_token):
         duel = Duel()
         winners = set()
-        for turn in turns(threads, processes):
+        for turn in turns(threads, processes, rounds=max(ROUNDS, 25)):
             text = str(new_token())
             refreshed, ended = duel.fight(turn, (tasks.refresh, text), text)
             assert all(answer.status == 200 or rejected(answer) for answer in [*refreshed, *ended])

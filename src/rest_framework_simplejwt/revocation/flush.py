@@ -20,7 +20,7 @@ from .sql import SQLStore
 BATCH_SIZE = 10_000
 # SQLite writes and syncs each page of an index that a batch touches, and ids are random: ten times
 # the rows touch hardly more pages.
-SQLITE_BATCH_SIZE = 50_000
+SQLITE_BATCH_SIZE = 100_000
 LARGEST_BATCH = 100_000
 # In KiB. With SQLite's own 2 MB those pages are written several times in one batch.
 SQLITE_CACHE = 24_000
