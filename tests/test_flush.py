@@ -222,7 +222,7 @@ class TestOptions:
             assert time.sleep.call_count == 2
         assert kind.left() == (0, 0)
 
-    @pytest.mark.parametrize(("vendor", "size"), [("sqlite", 50_000), ("postgresql", 10_000), ("mysql", 10_000)])
+    @pytest.mark.parametrize(("vendor", "size"), [("sqlite", 100_000), ("postgresql", 10_000), ("mysql", 10_000)])
     def test_batches_are_larger_where_a_commit_costs_more(self, kind, vendor, size):
         purge = mock.Mock(return_value=iter(()))
         with (
