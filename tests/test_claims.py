@@ -79,3 +79,72 @@ def test_the_last_copy_of_a_sliding_token_ends_a_lifetime_after_its_last_refresh
     payload = {"exp": 1000, "refresh_exp": refresh_exp}
     found = claims.end_of_copies(payload, "refresh_exp", lifetime=timedelta(seconds=300))
     assert datetime_to_epoch(found) == end
+
+
+def check_times(now=1000, leeway=0, **claims_):
+    claims.check_times(claims_, now=now, leeway=leeway)
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        {},
+        {"iat": 1000, "nbf": 1000, "exp": 1001},
+        {"iat": 0, "nbf": 0.5, "exp": 1000.5},
+        {"iat": 1010, "nbf": 1010, "exp": 991, "leeway": 10},
+        {"exp": claims.MAX_NUMERIC_DATE},
+    ],
+)
+def test_times_may_be_missing_whole_or_fractions(sound):
+    check_times(**sound)
+
+
+@pytest.mark.parametrize("exp", [1000, 999.5, 0, -1, -(10**20)])
+def test_a_token_ends_when_it_says(exp):
+    with pytest.raises(claims.Expired):
+        check_times(exp=exp)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+@pytest.mark.parametrize("value", [1001, 1000.5, -1])
+def test_a_token_from_the_future_or_before_the_epoch_is_unsound(claim, value):
+    with pytest.raises(claims.Unsound):
+        check_times(**{claim: value})
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+@pytest.mark.parametrize(
+    "value", [None, True, False, "500", [500], {}, float("nan"), float("inf"), 10**20, claims.MAX_NUMERIC_DATE + 1]
+)
+def test_what_is_no_numeric_date_is_unsound(claim, value):
+    with pytest.raises(claims.Unsound) as caught:
+        check_times(**{claim: value})
+    assert not isinstance(caught.value, claims.Expired)
+
+
+@pytest.mark.parametrize(
+    ("payload", "audience", "issuer"),
+    [
+        ({}, None, None),
+        ({"aud": 5, "iss": 5}, None, None),
+        ({"aud": "us", "iss": "me"}, "us", "me"),
+        ({"aud": ["them", "us"]}, "us", None),
+        ({"aud": "us"}, ["we", "us"], None),
+        ({"iss": "me"}, None, ("me", "myself")),
+    ],
+)
+def test_parties_that_nobody_asked_for_or_that_are_named(payload, audience, issuer):
+    claims.check_parties(payload, audience=audience, issuer=issuer)
+
+
+@pytest.mark.parametrize("aud", [None, "them", "", [], ["them"], ["us", 1], {"us": 1}, 1, True, "u"])
+def test_a_token_for_somebody_else_is_unsound(aud):
+    with pytest.raises(claims.Unsound):
+        claims.check_parties({"aud": aud}, audience="us", issuer=None)
+
+
+@pytest.mark.parametrize("iss", [None, "you", "", ["me"], {"me": 1}, 1, "m"])
+@pytest.mark.parametrize("issuer", ["me", ["me"]])
+def test_a_token_from_somebody_else_is_unsound(iss, issuer):
+    with pytest.raises(claims.Unsound):
+        claims.check_parties({"iss": iss}, audience=None, issuer=issuer)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.needs("bare")
 
 REGISTERED = {"exp", "iat", "nbf", "iss", "aud", "jti", "sub"}
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import json
+import time
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from json import JSONEncoder
 from typing import Any
@@ -13,21 +14,19 @@ import jwt
 from django.utils.translation import gettext_lazy as _
 from jwt import PyJWKClient, PyJWKClientError, algorithms
 
+from . import claims, jws
 from .exceptions import TokenBackendError, TokenBackendExpiredToken
-from .utils import format_lazy
+from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
 
 HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
 
-# RFC 7515 section 2: base64url without padding. The last character of a segment may not carry
-# bits that decode to nothing, or one token would have several texts.
-_SEGMENT = rb"(?:[\w-]{4})*(?:[\w-][AQgw]|[\w-]{2}[AEIMQUYcgkosw048])?"
-_COMPACT_JWS = re.compile(rb"\.".join([_SEGMENT] * 3))
+# What PyJWT and cryptography raise for a key that is none, or of another kind.
+_UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 
-# What a forged or odd token makes the JSON, base64 and number parsing below PyJWT raise.
-_MALFORMED = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+_TIMES = ("exp", "iat", "nbf")
 
 
 class TokenBackend:
@@ -78,7 +77,11 @@ class TokenBackend:
         return self._prepare_key(self.verifying_key)
 
     def _prepare_key(self, key: Any) -> Any:
-        return None if key is None else jwt.PyJWS().get_algorithm_by_name(self.algorithm).prepare_key(key)
+        return None if key is None else self._algorithm.prepare_key(key)
+
+    @cached_property
+    def _algorithm(self) -> algorithms.Algorithm:
+        return algorithms.get_default_algorithms()[self.algorithm]
 
     def get_leeway(self) -> timedelta:
         """The leeway as a ``timedelta``. Raises ``TokenBackendError`` for any other type."""
@@ -103,17 +106,29 @@ class TokenBackend:
             return self.prepared_verifying_key
         try:
             return self.jwks_client.get_signing_key_from_jwt(token).key
-        except (PyJWKClientError, *_MALFORMED) as error:
+        except (PyJWKClientError, *_UNFIT) as error:
             raise TokenBackendError(_("Token is invalid")) from error
 
     def encode(self, payload: Mapping[str, Any]) -> str:
-        """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them."""
-        claims = dict(payload)
+        """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
+
+        Raises ``TokenBackendError`` without a signing key, and what the JSON encoder raises for claims
+        that are no JSON, infinity and NaN among them.
+        """
+        key = self.prepared_signing_key
+        if key is None:
+            raise TokenBackendError("There is no SIGNING_KEY: this backend only verifies")
+        issued = dict(payload)
         if self.audience is not None:
-            claims["aud"] = self.audience
+            issued["aud"] = self.audience
         if self.issuer is not None:
-            claims["iss"] = self.issuer
-        return jwt.encode(claims, self.prepared_signing_key, algorithm=self.algorithm, json_encoder=self.json_encoder)
+            issued["iss"] = self.issuer
+        for claim in _TIMES:
+            if isinstance(issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(issued[claim])
+        text = json.dumps(issued, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
+        segment = jws.base64url_encode(text.encode())
+        return jws.join(self._header, segment, self._algorithm.sign(self._header + b"." + segment, key))
 
     def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
         """The claims of ``token``.
@@ -122,28 +137,46 @@ class TokenBackend:
         ``TokenBackendError`` for anything else wrong with it. With ``verify=False`` neither the
         signature nor any claim is looked at: use that only on a token that was verified before.
         """
-        if not _COMPACT_JWS.fullmatch(token.encode(errors="replace") if isinstance(token, str) else token):
-            raise TokenBackendError(_("Token is invalid"))
-        key = self.get_verifying_key(token) if verify else None
-        leeway = self.get_leeway()
         try:
-            return jwt.decode(
-                token,
-                key,  # type: ignore[arg-type]  # None only where no signature is verified
-                algorithms=[self.algorithm],
-                audience=self.audience,
-                issuer=self.issuer,
-                leeway=leeway,
-                options={
-                    "verify_signature": verify,
-                    "verify_aud": verify and self.audience is not None,
-                    # Integer subjects of older tokens are judged with the user's id field.
-                    "verify_sub": False,
-                },
-            )
-        except jwt.InvalidAlgorithmError as error:
-            raise TokenBackendError(_("Invalid algorithm specified")) from error
-        except jwt.ExpiredSignatureError as error:
+            parts = jws.take_apart(token)
+            header = None if parts.header == self._header else jws.json_object(parts.header)
+            if not verify:
+                return jws.json_object(parts.payload)
+            if header is not None:
+                self._check_header(header)
+            self._check_signature(token, parts)
+            payload = jws.json_object(parts.payload)
+            self._check_claims(payload)
+        except claims.Expired as error:
             raise TokenBackendExpiredToken(_("Token is expired")) from error
-        except _MALFORMED as error:
+        except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_("Token is invalid")) from error
+        return payload
+
+    @cached_property
+    def _header(self) -> bytes:
+        """The first segment of every token that this backend makes."""
+        header = json.dumps({"alg": self.algorithm, "typ": "JWT"}, separators=(",", ":"))
+        return jws.base64url_encode(header.encode())
+
+    def _check_header(self, header: dict[str, Any]) -> None:
+        # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
+        if header.get("alg") != self.algorithm:
+            raise TokenBackendError(_("Invalid algorithm specified"))
+        jws.check_header(header, keys_published=self.jwks_client is not None)
+
+    def _check_signature(self, token: str | bytes, parts: jws.Compact) -> None:
+        try:
+            key = self.get_verifying_key(token)
+            if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
+                # A subclass may answer with a PEM.
+                key = self._prepare_key(key)
+            good = self._algorithm.verify(parts.signing_input, key, parts.signature)
+        except _UNFIT as error:
+            raise jws.Malformed("the key does not fit the signature") from error
+        if not good:
+            raise jws.Malformed("the signature is another one")
+
+    def _check_claims(self, payload: dict[str, Any]) -> None:
+        claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
+        claims.check_parties(payload, audience=self.audience, issuer=self.issuer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeGuard
 
@@ -15,6 +15,54 @@ Claims = Mapping[str, Any]
 
 # The width of the columns that record ids.
 MAX_ID_LENGTH = 255
+# The last second that a `datetime` can hold, that of the year 9999.
+MAX_NUMERIC_DATE = 253_402_300_799
+
+
+class Unsound(ValueError):
+    """The registered claims of a token that is signed refuse it. The text says which; it holds no claim's value."""
+
+
+class Expired(Unsound):
+    """``exp`` has passed."""
+
+
+def check_times(claims: Claims, *, now: float, leeway: float) -> None:
+    """Raise ``Unsound`` unless ``now``, in seconds, lies within what ``iat``, ``nbf`` and ``exp`` allow.
+
+    Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). Raises ``Expired`` when ``exp`` is not after ``now``.
+    """
+    for claim in ("iat", "nbf"):
+        if claim in claims and not 0 <= numeric_date(claims, claim) <= now + leeway:
+            raise Unsound(f"{claim!r} lies ahead, or before the epoch")
+    if "exp" in claims and numeric_date(claims, "exp") <= now - leeway:
+        raise Expired("'exp' has passed")
+
+
+def numeric_date(claims: Claims, claim: str) -> float:
+    """The seconds since the epoch in ``claim`` (RFC 7519 section 2). Raises ``Unsound``."""
+    value = claims[claim]
+    # NaN compares with nothing, and so can't pass.
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not value <= MAX_NUMERIC_DATE:
+        raise Unsound(f"{claim!r} is no NumericDate")
+    return value
+
+
+def check_parties(
+    claims: Claims, *, audience: str | Iterable[str] | None, issuer: str | Collection[str] | None
+) -> None:
+    """Raise ``Unsound`` unless the token is from ``issuer`` and for one of ``audience``; ``None`` is anybody."""
+    if issuer is not None:
+        named = claims.get("iss")
+        if not isinstance(named, str) or named not in ({issuer} if isinstance(issuer, str) else issuer):
+            raise Unsound("'iss' is not the issuer")
+    if audience is not None:
+        meant = claims.get("aud")
+        meant = [meant] if isinstance(meant, str) else meant
+        if not isinstance(meant, list) or not all(isinstance(name, str) for name in meant):
+            raise Unsound("'aud' names nobody")
+        if set(meant).isdisjoint([audience] if isinstance(audience, str) else audience):
+            raise Unsound("'aud' names others")
 
 
 def is_id(value: object) -> TypeGuard[str]:

@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from rest_framework_simplejwt import jws
+from rest_framework_simplejwt.jws import Malformed
+
+# One project is enough for what no setting changes.
+pytestmark = pytest.mark.needs("bare")
+
+# RFC 7515 appendix A.1: the header holds a line break, as a foreign one may.
+RFC_7515_A_1 = (
+    "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
+    ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+
+
+@pytest.mark.parametrize("encoding", [str, str.encode])
+def test_the_rfcs_example_is_taken_apart(encoding):
+    parts = jws.take_apart(encoding(RFC_7515_A_1))
+    assert jws.json_object(parts.header) == {"typ": "JWT", "alg": "HS256"}
+    assert jws.json_object(parts.payload) == {"iss": "joe", "exp": 1300819380, "http://example.com/is_root": True}
+    assert parts.signature[:4] == bytes([116, 24, 223, 180])
+    assert parts.signing_input.decode() == RFC_7515_A_1.rpartition(".")[0]
+    assert jws.join(parts.header, parts.payload, parts.signature) == RFC_7515_A_1
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a", "a.b", "a.b.c.d", "a.b.c.", "é.b.c", "\ud800", None, 5, ["a.b.c"], b"\xff.."]
+)
+def test_what_is_no_compact_jws_is_malformed(token):
+    with pytest.raises(Malformed):
+        jws.json_object(jws.take_apart(token).header)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256))])
+def test_base64url_comes_back(data):
+    assert jws.base64url_decode(jws.base64url_encode(data)) == data
+
+
+# A second spelling of what "YQ", "YWI" or "YWJj" say, or of nothing at all.
+@pytest.mark.parametrize(
+    "segment",
+    ["YQ==", "YR", "YWJ", "YW\nJj", " YWJj", "YWJj ", "YWJj=", "YW+/", "Y", "YW.Jj", "YW!Jj", "=", "YWJj====", "\0"],
+)
+def test_there_is_no_second_spelling(segment):
+    with pytest.raises(Malformed):
+        jws.base64url_decode(segment.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "1",
+        "null",
+        '"a"',
+        "{'a': 1}",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+        '{"a": 1, "a": 2}',
+        '{"a": {"b": 1, "b": 1}}',
+        '{"a": [{"b": 1, "b": 1}]}',
+        '{"a": 1} {}',
+        '\ufeff{"a": 1}',
+        '{"a":' * 10_000 + "1" + "}" * 10_000,
+        "[" * 10_000,
+        '{"a": ' + "9" * 5000 + "}",
+    ],
+    ids=range(19),
+)
+def test_what_is_no_json_object_is_malformed(text):
+    with pytest.raises(Malformed):
+        jws.json_object(jws.base64url_encode(text.encode()))
+
+
+@pytest.mark.parametrize("data", [b"\xff", b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', '{"a": 1}'.encode("utf-16")])
+def test_json_is_utf_8(data):
+    with pytest.raises(Malformed):
+        jws.json_object(jws.base64url_encode(data))
+
+
+@pytest.mark.parametrize("value", [1.5, 1e308, -0.0, "é", "\ud800", [{}], {"a": {"a": 1}}])
+def test_any_other_json_comes_back(value):
+    assert jws.json_object(jws.base64url_encode(json.dumps({"a": value}).encode())) == {"a": value}
+
+
+def test_hints_at_published_keys_are_ignored_where_keys_are_published():
+    header = {"jku": "https://issuer.test/keys", "x5u": "https://issuer.test/cert"}
+    jws.check_header(header, keys_published=True)
+    with pytest.raises(Malformed):
+        jws.check_header(header, keys_published=False)
+    with pytest.raises(Malformed):
+        jws.check_header({"crit": ["exp"]}, keys_published=True)
