@@ -206,7 +206,10 @@ class TestOverHTTP:
     def test_a_bad_token_is_a_401_with_its_code(self, whoami):
         response = whoami("garbage")
         assert response.status_code == 401
-        assert response["WWW-Authenticate"] == 'Bearer realm="api"'
+        assert response["WWW-Authenticate"] == (
+            'Bearer realm="api", error="invalid_token", '
+            'error_description="The token is malformed, expired, revoked or not for this"'
+        )
         assert response.json() == {
             "detail": "Given token not valid for any token type",
             "code": "token_not_valid",

@@ -42,6 +42,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
         "REVOCATION_REDIS_URL": None,
         "REVOCATION_FAIL_MODE": "closed",
         "STORE_OUTSTANDING_TOKENS": "full",
+        "MAX_TOKEN_LENGTH": 8192,
     }
     assert module.DEFAULTS == {
         **own,

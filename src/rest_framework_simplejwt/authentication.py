@@ -8,10 +8,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
-from . import transport, users
+from . import refusals, transport, users
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .models import TokenUser
 from .revocation import on_access
@@ -39,6 +40,8 @@ class JWTAuthentication(BaseAuthentication):
         super().__init__(*args, **kwargs)
         self.user_model = get_user_model()
 
+    # Django's error reports then hide what stands in this frame and in all that it calls.
+    @sensitive_variables()
     def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
         """The user and the validated token, or ``None`` when the request carries no token of ours.
 
@@ -47,14 +50,26 @@ class JWTAuthentication(BaseAuthentication):
         header = self.get_header(request)
         if header is None:
             return None
-        raw_token = self.get_raw_token(header)
-        if raw_token is None:
-            return None
-        validated_token = self.get_validated_token(raw_token)
-        return self.get_user(validated_token), validated_token
+        try:
+            raw_token = self.get_raw_token(header)
+            if raw_token is None:
+                return None
+            validated_token = self.get_validated_token(raw_token)
+            return self._user_of(validated_token), validated_token
+        except AuthenticationFailed as refusal:
+            refusals.mark(request, refusal)
+            raise
+
+    def _user_of(self, validated_token: Token) -> Any:
+        try:
+            return self.get_user(validated_token)
+        except AuthenticationFailed as refusal:
+            refusals.log(refusal, validated_token.payload)
+            raise
 
     def authenticate_header(self, request: HttpRequest) -> str:
-        return f'{api_settings.AUTH_HEADER_TYPES[0]} realm="{self.www_authenticate_realm}"'
+        """The challenge on a 401; it says so when a token was presented and refused (RFC 6750 section 3)."""
+        return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
     def get_header(self, request: HttpRequest) -> bytes | None:
         """The header that carries the token, undecoded."""
@@ -111,8 +126,8 @@ class JWTStatelessUserAuthentication(JWTAuthentication):
     """Trusts the token alone: the user is a ``TOKEN_USER_CLASS``, and no database is asked."""
 
     def get_user(self, validated_token: Token) -> Any:
-        if api_settings.USER_ID_CLAIM not in validated_token:
-            # The claim is what identifies a token's user; without one there is nobody.
+        if not users.is_identity(validated_token.get(api_settings.USER_ID_CLAIM)):
+            # The claim is all that identifies a token's user; without one there is nobody.
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return api_settings.TOKEN_USER_CLASS(validated_token)
 

@@ -147,8 +147,6 @@ class TokenBackend:
             self._check_signature(token, parts)
             payload = jws.json_object(parts.payload)
             self._check_claims(payload)
-        except claims.Expired as error:
-            raise TokenBackendExpiredToken(_("Token is expired")) from error
         except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_("Token is invalid")) from error
         return payload
@@ -178,5 +176,10 @@ class TokenBackend:
             raise jws.Malformed("the signature is another one")
 
     def _check_claims(self, payload: dict[str, Any]) -> None:
-        claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
         claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
+        try:
+            claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
+        except claims.Expired as error:
+            expired = TokenBackendExpiredToken(_("Token is expired"))
+            expired.claims = payload
+            raise expired from error

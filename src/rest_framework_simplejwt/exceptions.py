@@ -7,7 +7,8 @@ TokenBackendError                    the codec refused it
 └── TokenBackendExpiredToken
 APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...}
 ├── AuthenticationFailed             401
-│   └── InvalidToken                 401 token_not_valid
+│   ├── InvalidToken                 401 token_not_valid
+│   └── LoginFailed                  401 no_active_account
 ├── TokenHasNoFamily                 400 token_has_no_family
 ├── TokenFamilyNotConfigured         501 token_family_not_configured
 └── RevocationUnavailable            503 revocation_unavailable
@@ -38,7 +39,9 @@ class TokenBackendError(Exception):
 
 
 class TokenBackendExpiredToken(TokenBackendError):
-    """The signature is good and the ``exp`` claim has passed."""
+    """The signature is good and the ``exp`` claim has passed; ``claims`` are those that were signed."""
+
+    claims: dict[str, Any] | None = None
 
 
 class DetailDictMixin:
@@ -68,6 +71,12 @@ class InvalidToken(AuthenticationFailed):
     status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = _("Token is invalid or expired")
     default_code = "token_not_valid"
+
+
+class LoginFailed(AuthenticationFailed):
+    """401 ``no_active_account``: credentials were refused, for whatever reason, and no token."""
+
+    default_code = "no_active_account"
 
 
 class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib.auth import authenticate, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import update_last_login
+from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from . import rotation, signals, users
-from .exceptions import AuthenticationFailed, InvalidToken, TokenFamilyNotConfigured, TokenHasNoFamily
+from . import refusals, rotation, signals, users
+from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
 from .revocation import token_store
 from .settings import api_settings
 from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
@@ -22,20 +24,25 @@ _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
 
 
+# Characters of a user name or a password: hashing costs more the longer it is.
+MAX_CREDENTIAL_LENGTH = 4096
+
+
 class PasswordField(serializers.CharField):
-    """Write-only, and taken to the letter: white space is part of a password."""
+    """Write-only, and taken to the letter: white space is part of a password. Bounded before it is hashed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("style", {})["input_type"] = "password"
         kwargs["write_only"] = True
         kwargs.setdefault("trim_whitespace", False)
+        kwargs.setdefault("max_length", MAX_CREDENTIAL_LENGTH)
         super().__init__(*args, **kwargs)
 
 
 class TokenObtainSerializer(serializers.Serializer[Any]):
     """Checks credentials; ``self.user`` is theirs once validated.
 
-    Raises ``AuthenticationFailed`` (401 ``no_active_account``), whether the user is unknown,
+    Raises ``LoginFailed`` (401 ``no_active_account``), whether the user is unknown,
     inactive or the password wrong.
     """
 
@@ -47,7 +54,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields[self.username_field] = serializers.CharField(write_only=True)
+        self.fields[self.username_field] = serializers.CharField(write_only=True, max_length=MAX_CREDENTIAL_LENGTH)
         self.fields["password"] = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +63,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         self.user = authenticate(request, **credentials)
         if not api_settings.USER_AUTHENTICATION_RULE(self.user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
-            raise AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+            raise LoginFailed(self.error_messages["no_active_account"])
         return {}
 
     @classmethod
@@ -65,12 +72,24 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
         return cls.token_class.for_user(user)
 
-    def _logged_in(self, token: Any) -> None:
+    def _log_in(self, answer: Callable[[Any], dict[str, str]]) -> dict[str, str]:
+        """The ``answer`` made of a new token: a login that can't be recorded, or answered, leaves no record."""
         request = self.context.get("request")
-        facts = {"token": token, "user": self.user, "request": request}
-        token_store().after_commit(lambda: signals.send(signals.token_issued, type(token), **facts))
-        if api_settings.UPDATE_LAST_LOGIN:
-            api_settings.ON_LOGIN_SUCCESS(self.user, request)
+
+        def issue() -> dict[str, str]:
+            token = self.get_token(self.user)
+            facts = {"token": token, "user": self.user, "request": request}
+            token_store().after_commit(lambda: signals.send(signals.token_issued, type(token), **facts))
+            if api_settings.UPDATE_LAST_LOGIN:
+                api_settings.ON_LOGIN_SUCCESS(self.user, request)
+            return answer(token)
+
+        try:
+            return token_store().transact(issue)
+        except IntegrityError as error:
+            if not users.is_gone(self.user):
+                raise
+            raise LoginFailed(self.error_messages["no_active_account"]) from error
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
@@ -81,11 +100,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
-        refresh = self.get_token(self.user)
-        data["refresh"] = str(refresh)
-        data["access"] = str(refresh.access_token)
-        self._logged_in(refresh)
-        return data
+        return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
@@ -95,10 +110,7 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
-        token = self.get_token(self.user)
-        data["token"] = str(token)
-        self._logged_in(token)
-        return data
+        return data | self._log_in(lambda token: {"token": str(token)})
 
 
 class _OfUserSerializer(serializers.Serializer[Any]):
@@ -120,14 +132,25 @@ class _OfUserSerializer(serializers.Serializer[Any]):
 
     def check_user(self, token: Any) -> None:
         """Raise ``AuthenticationFailed`` unless the token's user may have another one."""
+        try:
+            token._owner = self._checked_user(token)
+        except AuthenticationFailed as refusal:
+            refusals.log(refusal, token.payload)
+            raise
+
+    def _checked_user(self, token: Any) -> Any:
         user = self.get_user(token)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
-            raise AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+            raise self._no_active_account()
         if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM)
         ):
             rotation.revoke(token)
             raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
+        return user
+
+    def _no_active_account(self) -> AuthenticationFailed:
+        return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
 
 
 class TokenRefreshSerializer(_OfUserSerializer):
@@ -139,7 +162,12 @@ class TokenRefreshSerializer(_OfUserSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         presented = rotation.present(self.token_class, attrs["refresh"], self.context.get("request"))
         self.check_user(presented.token)
-        pair = rotation.refresh(presented)
+        try:
+            pair = rotation.refresh(presented)
+        except IntegrityError as error:
+            if not users.is_gone(presented.token._owner):
+                raise
+            raise self._no_active_account() from error
         data = {"access": pair.access}
         if pair.refresh is not None:
             data["refresh"] = pair.refresh
@@ -162,15 +190,18 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
         return {"token": str(token)}
 
 
-class TokenVerifySerializer(serializers.Serializer[Any]):
-    """Accepts any kind of token that is signed by us, in time and not revoked."""
+class TokenVerifySerializer(_OfUserSerializer):
+    """Accepts any kind of token that is signed by us, in time, not revoked, and nobody's who is gone."""
 
     token_class: ClassVar[type[Token]] = UntypedToken
 
     token = serializers.CharField(write_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        check_not_revoked(self.token_class(attrs["token"]))
+        token = self.token_class(attrs["token"])
+        check_not_revoked(token)
+        if api_settings.USER_ID_CLAIM in token:
+            self.check_user(token)
         return {}
 
 

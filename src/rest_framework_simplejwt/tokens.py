@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, revocation, signals, state, users
+from . import claims, refusals, revocation, signals, state, users
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -66,6 +66,8 @@ class Token:
     token_type: ClassVar[str | None] = None
     lifetime: ClassVar[timedelta | None] = None
     _token_backend: TokenBackend | None = None
+    # The user it was checked to belong to, once somebody has looked.
+    _owner: Any = None
 
     token: str | bytes | None
     payload: dict[str, Any]
@@ -79,7 +81,7 @@ class Token:
         if token is None:
             self._mint()
         else:
-            self._decode(token, verify)
+            self._read(token, verify)
 
     def _mint(self) -> None:
         self.payload = {}
@@ -89,21 +91,36 @@ class Token:
         self.set_iat(at_time=self.current_time)
         self.set_jti()
 
-    def _decode(self, token: str | bytes, verify: bool) -> None:
+    def _read(self, token: str | bytes, verify: bool) -> None:
+        signed: dict[str, Any] | None = None
         try:
-            self.payload = self.get_token_backend().decode(token, verify=verify)
+            self.payload = self._decode(token, verify)
+            if verify:
+                signed = self.payload
+                self.verify()
+        except TokenError as error:
+            refusals.log(error, getattr(error.__cause__, "claims", signed))
+            raise
+
+    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+        # Whatever else a request's JSON may hold where a token belongs.
+        if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
+            raise TokenError(_("Token is invalid"))
+        try:
+            return self.get_token_backend().decode(token, verify=verify)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(_("Token is expired")) from error
         except TokenBackendError as error:
             raise TokenError(_("Token is invalid")) from error
-        if verify:
-            self.verify()
 
     def __repr__(self) -> str:
         return repr(self.payload)
 
     def __str__(self) -> str:
-        return self.get_token_backend().encode(self.payload)
+        text = self.get_token_backend().encode(self.payload)
+        if len(text) > api_settings.MAX_TOKEN_LENGTH:
+            logger.error("A %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
+        return text
 
     def __getitem__(self, key: str) -> Any:
         return self.payload[key]
@@ -429,6 +446,7 @@ def _family_id(token: Token) -> str | None:
 
 def _owner_pk(token: Token, user: Any) -> Any:
     """The primary key of the user a token was issued to, ``None`` if that user is gone or never was."""
+    user = token._owner if user is None else user
     if user is None:
         claim = token.get(api_settings.USER_ID_CLAIM)
         user = users.find(get_user_model(), api_settings.USER_ID_FIELD, claim)

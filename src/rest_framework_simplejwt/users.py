@@ -27,6 +27,11 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
         return None
 
 
+def is_identity(claim: object) -> bool:
+    """Whether a claim can name a user at all: a string that says something, or an integer."""
+    return claim != "" and isinstance(claim, (str, int)) and not isinstance(claim, bool)
+
+
 def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
     if name == "pk":
         return user_model._meta.pk
@@ -38,7 +43,7 @@ def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
 
 
 def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
-    if not isinstance(claim, (str, int)) or isinstance(claim, bool):
+    if not is_identity(claim):
         raise TypeError("an id is a string or an integer")
     if isinstance(claim, str) and not is_storable(claim):
         raise ValueError("no column holds such text")
@@ -46,6 +51,11 @@ def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
     if isinstance(value, int) and str(value) != str(claim):
         raise ValueError("int() reads several spellings, an id has one")
     return value
+
+
+def is_gone(user: Any) -> bool:
+    """Whether the user has been deleted since they were looked up."""
+    return user is not None and not type(user)._base_manager.using(user._state.db).filter(pk=user.pk).exists()
 
 
 def is_active(user: Any) -> bool:

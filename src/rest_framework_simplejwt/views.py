@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import connections, transaction
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import generics, status
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.throttling import BaseThrottle, ScopedRateThrottle
 
-from .exceptions import InvalidToken, TokenError
+from . import refusals
+from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenError
 from .settings import api_settings
+
+# They throttle nothing until the project gives one of them a rate, in DRF's DEFAULT_THROTTLE_RATES.
+_SCOPES = frozenset({"token_obtain", "token_refresh", "token_verify"})
+
+# What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
+_UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, zlib.error, SuspiciousOperation, BadRequest)
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):
@@ -32,17 +44,30 @@ class TokenViewBase(generics.GenericAPIView[Any]):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
-        """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database."""
+        """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database.
+
+        Django's error reports hide what was posted to it.
+        """
         view = super().as_view(**initkwargs)
         for alias in connections:
             view = transaction.non_atomic_requests(alias)(view)
-        return view
+        return sensitive_post_parameters()(view)
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """The project's throttles, the scoped one only once it has a rate for this scope of ours."""
+        return [throttle for throttle in super().get_throttles() if not self._has_no_rate(throttle)]
+
+    def _has_no_rate(self, throttle: BaseThrottle) -> bool:
+        scope = getattr(self, "throttle_scope", None)
+        return isinstance(throttle, ScopedRateThrottle) and scope in _SCOPES and scope not in throttle.THROTTLE_RATES
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to ``exc``, which undoes nothing: a revocation outlives the 401 that reports it.
 
         DRF marks the transaction around a refusal for rollback, a caller's own included.
         """
+        if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
+            refusals.mark(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
         marked = [connection.needs_rollback for connection in enclosing]
         response = super().handle_exception(exc)
@@ -60,11 +85,20 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         except ImportError as error:
             raise ImportError(f"Could not import serializer '{path}'") from error
 
-    def get_authenticate_header(self, request: Request) -> str:
-        return f'{api_settings.AUTH_HEADER_TYPES[0]} realm="{self.www_authenticate_realm}"'
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """The answer, which nobody may store (RFC 6749 section 5.1)."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        response["Pragma"] = "no-cache"
+        return response  # type: ignore[no-any-return]  # whatever the project's handler answers with
 
+    def get_authenticate_header(self, request: Request) -> str:
+        return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
+
+    # Django's error reports then hide what stands in this frame and in all that it calls.
+    @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(data=request.data)
+        serializer = self.get_serializer(data=_body(request))
         try:
             serializer.is_valid(raise_exception=True)
         except TokenError as error:
@@ -72,34 +106,46 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return Response(serializer.validated_data, status=status.HTTP_200_OK)
 
 
+def _body(request: Request) -> Any:
+    try:
+        return request.data
+    except _UNREADABLE as error:
+        raise ParseError() from error
+
+
 class TokenObtainPairView(TokenViewBase):
     """Takes a set of user credentials and returns an access and refresh token pair."""
 
     _serializer_class = "TOKEN_OBTAIN_SERIALIZER"
+    throttle_scope = "token_obtain"
 
 
 class TokenRefreshView(TokenViewBase):
     """Takes a refresh token and returns an access token, and a new refresh token if they rotate."""
 
     _serializer_class = "TOKEN_REFRESH_SERIALIZER"
+    throttle_scope = "token_refresh"
 
 
 class TokenObtainSlidingView(TokenViewBase):
     """Takes a set of user credentials and returns a sliding token."""
 
     _serializer_class = "SLIDING_TOKEN_OBTAIN_SERIALIZER"
+    throttle_scope = "token_obtain"
 
 
 class TokenRefreshSlidingView(TokenViewBase):
     """Takes a sliding token and returns it anew, while its refresh period has not ended."""
 
     _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
+    throttle_scope = "token_refresh"
 
 
 class TokenVerifyView(TokenViewBase):
     """Takes a token of any kind and says whether it is good; not what it is good for."""
 
     _serializer_class = "TOKEN_VERIFY_SERIALIZER"
+    throttle_scope = "token_verify"
 
 
 class TokenBlacklistView(TokenViewBase):

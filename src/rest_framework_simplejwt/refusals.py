@@ -1,0 +1,78 @@
+"""What a refusal tells: the reason to the log, and to the client that there was a token (RFC 6750 section 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from .settings import api_settings
+from .utils import logger
+
+_MARK = "simplejwt_refusal"
+_PACKAGE = __name__.rpartition(".")[0]
+
+# By code, and in English: the grammar of the header is ASCII.
+DESCRIPTIONS = {
+    "token_not_valid": "The token is malformed, expired, revoked or not for this",
+    "user_not_found": "The token's user does not exist",
+    "user_inactive": "The token's user is inactive",
+    "no_active_account": "The token's user does not exist or is inactive",
+    "password_changed": "The password has been changed since the token was issued",
+    "bad_authorization_header": "One token must follow the scheme",
+}
+
+
+def mark(request: HttpRequest | Request, refusal: APIException) -> None:
+    """Let the challenge that answers this ``request`` say that its token was refused."""
+    setattr(request, _MARK, refusal)
+
+
+def challenge(request: HttpRequest | Request, *, scheme: str, realm: str) -> str:
+    """The value of ``WWW-Authenticate``, with the error when a token was presented and refused."""
+    header = f'{scheme} realm="{realm}"'
+    refusal: APIException | None = getattr(request, _MARK, None)
+    if refusal is None:
+        return header
+    code = _code(refusal)
+    error = "invalid_request" if code == "bad_authorization_header" else "invalid_token"
+    return f'{header}, error="{error}", error_description="{DESCRIPTIONS.get(code, "The token was refused")}"'
+
+
+def log(error: Exception, claims: Mapping[str, Any] | None) -> None:
+    """At DEBUG: each check that failed, and whose token it was, as far as its signature vouches for the ``claims``.
+
+    What is not an error of ours is named by its class alone: its text may quote what it stumbled over.
+    """
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    claims = claims or {}
+    # repr(), so that a claim can't forge a line of its own.
+    logger.debug(
+        "Refused: %s (user %.100r, jti %.100r)",
+        " <- ".join(_describe(link) for link in _chain(error)),
+        claims.get(api_settings.USER_ID_CLAIM),
+        claims.get(api_settings.JTI_CLAIM or ""),
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, APIException):
+        return _code(error)
+    ours = type(error).__module__.startswith(f"{_PACKAGE}.")
+    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+
+
+def _code(refusal: APIException) -> str:
+    codes = refusal.get_codes()
+    return str(refusal.detail["code"]) if isinstance(refusal.detail, dict) and "code" in refusal.detail else str(codes)
