@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import override
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
@@ -51,10 +52,13 @@ def log(error: Exception, claims: Mapping[str, Any] | None) -> None:
     if not logger.isEnabledFor(logging.DEBUG):
         return
     claims = claims or {}
+    # In English, whatever the client speaks.
+    with override(None):
+        reasons = " <- ".join(_describe(link) for link in _chain(error))
     # repr(), so that a claim can't forge a line of its own.
     logger.debug(
         "Refused: %s (user %.100r, jti %.100r)",
-        " <- ".join(_describe(link) for link in _chain(error)),
+        reasons,
         claims.get(api_settings.USER_ID_CLAIM),
         claims.get(api_settings.JTI_CLAIM or ""),
     )
