@@ -24,7 +24,7 @@ from .settings import api_settings
 _SCOPES = frozenset({"token_obtain", "token_refresh", "token_verify"})
 
 # What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
-_UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, zlib.error, SuspiciousOperation, BadRequest)
+_UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, OSError, zlib.error, SuspiciousOperation, BadRequest)
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):

@@ -112,6 +112,8 @@ def verdict(response):
         return f"{response.status_code}"
     if response.status_code < 400:
         return f"accepted: {response.status_code}"
+    if response["Content-Type"] != "application/json":
+        return f"answered in {response['Content-Type']}"
     # Where no token of ours was seen, the refusal is DRF's.
     if response.status_code == 401 and not {"detail", "code"} <= response.json().keys():
         unseen = response.json() == {"detail": NotAuthenticated.default_detail}
