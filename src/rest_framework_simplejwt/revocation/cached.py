@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
+from ..outage import Outage
 from .base import Issued, RevocationStore, Successor
-from .outage import Outage
 
 T = TypeVar("T")
 

@@ -22,12 +22,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ..exceptions import RevocationUnavailable
+from ..outage import Outage
 from ..settings import api_settings
 from ..utils import datetime_from_epoch, datetime_to_epoch
 from .access import fails_open
 from .base import Issued, Successor
 from .null import Untransacted
-from .outage import Outage
 
 T = TypeVar("T")
 

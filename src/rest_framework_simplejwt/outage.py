@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..utils import logger
+import logging
+
+logger = logging.getLogger(__package__)
 
 
 class Outage:
