@@ -5,11 +5,11 @@ from uuid import UUID
 
 import jwt
 import pytest
-from jwt import PyJWKClient, PyJWKClientError
 
 from rest_framework_simplejwt import backends, claims
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
+from rest_framework_simplejwt.exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
+from rest_framework_simplejwt.keys import KeySetClient, KeySetUnavailable, UnknownKey
 from tests.keys import new_private_key, pem_pair, private_key
 
 # One project is enough for what no setting changes.
@@ -336,24 +336,36 @@ def test_a_key_is_parsed_once():
 class TestKeysOfARemoteIssuer:
     @pytest.fixture
     def client(self):
-        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient", spec=PyJWKClient) as client_class:
+        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient", spec=KeySetClient) as client_class:
             client_class.return_value.get_signing_key_from_jwt.return_value.key = private_key("RS").public_key()
             yield client_class
 
     def test_the_key_that_the_issuer_names_verifies(self, client):
         token = backend_for("RS256").encode({"foo": 1})
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
-        client.assert_called_once_with("https://issuer.test/jwks")
+        client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0)
         assert backend.decode(token) == {"foo": 1}
         backend.jwks_client.get_signing_key_from_jwt.assert_called_once_with(token)
 
     @pytest.mark.parametrize(
-        "error", [PyJWKClientError("down"), jwt.DecodeError("bad"), UnicodeDecodeError("u", b"", 0, 1, "")]
+        "error",
+        [UnknownKey("none"), jwt.PyJWKClientError("?"), jwt.DecodeError("?"), UnicodeDecodeError("u", b"", 0, 1, "")],
     )
     def test_an_issuer_without_that_key_makes_the_token_invalid(self, client, error):
         client.return_value.get_signing_key_from_jwt.side_effect = error
-        with pytest.raises(TokenBackendError, match="Token is invalid"):
+        with pytest.raises(TokenBackendError, match="Token is invalid") as caught:
             TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode(backend_for("RS256").encode({}))
+        assert caught.value.__cause__ is error
+
+    def test_an_issuer_that_is_down_makes_no_token_invalid(self, client):
+        client.return_value.get_signing_key_from_jwt.side_effect = error = KeySetUnavailable("down")
+        with pytest.raises(KeysUnavailable) as caught:
+            TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode(backend_for("RS256").encode({}))
+        assert caught.value.__cause__ is error
+
+    def test_the_time_out_is_the_clients(self, client):
+        TokenBackend("RS256", jwk_url="https://issuer.test/jwks", jwk_timeout=0.5)
+        assert client.call_args.kwargs["timeout"] == 0.5
 
     def test_hmac_asks_no_issuer(self, client):
         backend = TokenBackend("HS256", SECRET, jwk_url="https://issuer.test/jwks")
@@ -373,4 +385,5 @@ class TestKeysOfARemoteIssuer:
 
 def test_the_key_set_client_is_there():
     assert backends.JWK_CLIENT_AVAILABLE
+    assert backends.PyJWKClient is KeySetClient
     assert TokenBackend("HS256", SECRET).jwks_client is None

@@ -28,6 +28,8 @@ def test_a_dict_adds_to_the_answer_and_keeps_the_defaults():
         (exceptions.InvalidToken, 401, "token_not_valid"),
         (exceptions.TokenHasNoFamily, 400, "token_has_no_family"),
         (exceptions.TokenFamilyNotConfigured, 501, "token_family_not_configured"),
+        (exceptions.KeysUnavailable, 503, "keys_unavailable"),
+        (exceptions.RevocationUnavailable, 503, "revocation_unavailable"),
     ],
 )
 def test_each_answer_has_its_status_and_code(error, status, code):
@@ -41,7 +43,14 @@ def test_each_answer_has_its_status_and_code(error, status, code):
         (exceptions.RefreshTokenBlacklistedError, exceptions.TokenError),
         (exceptions.TokenBackendExpiredToken, exceptions.TokenBackendError),
         (exceptions.InvalidToken, exceptions.AuthenticationFailed),
+        (exceptions.KeysUnavailable, exceptions.ServiceUnavailable),
+        (exceptions.RevocationUnavailable, exceptions.ServiceUnavailable),
     ],
 )
 def test_the_tree(error, base):
     assert issubclass(error, base)
+
+
+@pytest.mark.parametrize("error", [exceptions.KeysUnavailable, exceptions.RevocationUnavailable])
+def test_what_is_unavailable_says_when_to_ask_again(error):
+    assert error().wait == 1

@@ -38,6 +38,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
     }
     own = {
         "REFRESH_TOKEN_GRACE_PERIOD": timedelta(0),
+        "JWK_TIMEOUT": 2,
         "REVOCATION_STORE": None,
         "REVOCATION_REDIS_URL": None,
         "REVOCATION_FAIL_MODE": "closed",

@@ -19,6 +19,13 @@ def test_the_backend_is_built_from_the_settings(simple_jwt):
     assert backend.get_leeway() == timedelta(seconds=3)
 
 
+def test_the_time_out_for_an_issuers_keys_is_a_setting(simple_jwt):
+    simple_jwt(ALGORITHM="RS256", JWK_URL="https://issuer.test/jwks", JWK_TIMEOUT=0.5)
+    with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
+        assert state.token_backend.jwks_client is client.return_value
+    client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=0.5)
+
+
 def test_the_backend_is_one_object_while_its_settings_stay():
     assert state.token_backend is state.token_backend
 

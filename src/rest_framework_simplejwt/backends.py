@@ -12,10 +12,12 @@ from typing import Any
 
 import jwt
 from django.utils.translation import gettext_lazy as _
-from jwt import PyJWKClient, PyJWKClientError, algorithms
+from jwt import algorithms
 
 from . import claims, jws
-from .exceptions import TokenBackendError, TokenBackendExpiredToken
+from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
+from .keys import KeySetClient as PyJWKClient
+from .keys import KeySetUnavailable
 from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
@@ -47,6 +49,8 @@ class TokenBackend:
         jwk_url: str | None = None,
         leeway: float | timedelta | None = None,
         json_encoder: type[JSONEncoder] | None = None,
+        *,
+        jwk_timeout: float = 2.0,
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -54,7 +58,7 @@ class TokenBackend:
         self.verifying_key = verifying_key
         self.audience = audience
         self.issuer = issuer
-        self.jwks_client = PyJWKClient(jwk_url) if jwk_url else None
+        self.jwks_client = PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout) if jwk_url else None
         self.leeway = leeway
         self.json_encoder = json_encoder
 
@@ -100,13 +104,17 @@ class TokenBackend:
     def get_verifying_key(self, token: str | bytes) -> Any:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
-        Raises ``TokenBackendError`` when the issuer publishes no such key or can't be reached.
+        Raises ``TokenBackendError`` when the issuer publishes no such key, and ``KeysUnavailable``
+        when it can't be reached and its keys are not remembered. Waits ``jwk_timeout`` seconds at
+        the most.
         """
         if self.jwks_client is None or self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_verifying_key
         try:
             return self.jwks_client.get_signing_key_from_jwt(token).key
-        except (PyJWKClientError, *_UNFIT) as error:
+        except KeySetUnavailable as error:
+            raise KeysUnavailable() from error
+        except _UNFIT as error:
             raise TokenBackendError(_("Token is invalid")) from error
 
     def encode(self, payload: Mapping[str, Any]) -> str:

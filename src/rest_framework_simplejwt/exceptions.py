@@ -11,7 +11,9 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 │   └── LoginFailed                  401 no_active_account
 ├── TokenHasNoFamily                 400 token_has_no_family
 ├── TokenFamilyNotConfigured         501 token_family_not_configured
-└── RevocationUnavailable            503 revocation_unavailable
+└── ServiceUnavailable               503
+    ├── KeysUnavailable              503 keys_unavailable
+    └── RevocationUnavailable        503 revocation_unavailable
 """
 
 from __future__ import annotations
@@ -87,14 +89,26 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
     default_code = "token_has_no_family"
 
 
-class RevocationUnavailable(DetailDictMixin, exceptions.APIException):
-    """503: whether a token was revoked can't be found out now. Says when to ask again (RFC 9110 section 10.2.3)."""
+class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
+    """503: the token may be good, and that can't be found out now. Says when to ask again (RFC 9110 section 10.2.3)."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("Tokens can't be checked at the moment, try again")
-    default_code = "revocation_unavailable"
+    default_code = "service_unavailable"
     # Seconds; DRF's exception handler makes the Retry-After header of it.
     wait = 1
+
+
+class KeysUnavailable(ServiceUnavailable):
+    """503: the issuer's keys (``JWK_URL``) can't be fetched, and none are remembered."""
+
+    default_code = "keys_unavailable"
+
+
+class RevocationUnavailable(ServiceUnavailable):
+    """503: whether a token was revoked can't be asked."""
+
+    default_code = "revocation_unavailable"
 
 
 class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):

@@ -103,6 +103,7 @@ class APISettings(DRFAPISettings):
     ISSUER = Setting[str | None](None, "The iss claim: put into tokens and required of them.")
     JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)
     JWK_URL = Setting[str | None](None, "Where the issuer publishes its keys, RFC 7517.")
+    JWK_TIMEOUT = Setting[float](2, "Seconds that a request waits for those keys at the most.")
     MAX_TOKEN_LENGTH = Setting[int](8192, "Characters; a longer token is refused before it is looked at.")
     LEEWAY = Setting[float | timedelta](0, "Clock skew forgiven: seconds, or a timedelta.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .backends import TokenBackend
 from .settings import api_settings
 
-# In the order of TokenBackend's parameters.
+# In the order of TokenBackend's parameters; the last one is passed by its name.
 _BACKEND_SETTINGS = (
     "ALGORITHM",
     "SIGNING_KEY",
@@ -19,6 +19,7 @@ _BACKEND_SETTINGS = (
     "JWK_URL",
     "LEEWAY",
     "JSON_ENCODER",
+    "JWK_TIMEOUT",
 )
 
 token_backend: TokenBackend
@@ -32,5 +33,6 @@ def __getattr__(name: str) -> TokenBackend:
     global _current
     values = tuple([getattr(api_settings, setting) for setting in _BACKEND_SETTINGS])
     if _current is None or _current[0] != values:
-        _current = values, TokenBackend(*values)
+        *positional, jwk_timeout = values
+        _current = values, TokenBackend(*positional, jwk_timeout=jwk_timeout)
     return _current[1]
