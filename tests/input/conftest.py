@@ -13,7 +13,9 @@ if settings.SETTINGS_MODULE.split(".")[-2] not in {"bare", "full", "users_uuid"}
 
 def pytest_terminal_summary(terminalreporter):
     if sent:
-        terminalreporter.write_line(f"{sum(sent.values())} bad inputs to {len(sent)} places: none may be accepted, none answered 500")
+        terminalreporter.write_line(
+            f"{sum(sent.values())} bad inputs to {len(sent)} places: none may be accepted, none answered 500"
+        )
 
 
 @pytest.fixture(autouse=True)
