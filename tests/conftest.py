@@ -18,11 +18,10 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
 from rest_framework_simplejwt.settings import api_settings
+from tests.log_guard import PASSWORD, _nothing_secret_is_logged  # noqa: F401  # the guard watches every test
 
 # Environments of their own: `uvx nox -l` lists them.
 collect_ignore = ["compat", "projects", "races", "upgrade"]
-
-PASSWORD = " correct horse battery staple "
 
 hypothesis_settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
