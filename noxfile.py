@@ -123,6 +123,14 @@ def races(session, store):
 
 
 @nox.session
+def fuzz(session):
+    """Tokens and headers that are almost good, for a bounded time; longer by hand: nox -s fuzz -- --seconds 600."""
+    install(session, "test")
+    bounds = session.posargs or ["--decode", "200000", "--authenticate", "30000", "--seconds", "30"]
+    session.run("python", "-m", "tests.fuzz", *bounds)
+
+
+@nox.session
 def lint(session):
     """Format and lint."""
     session.install(*(name for name in nox.project.dependency_groups(PYPROJECT, "lint") if name.startswith("ruff")))

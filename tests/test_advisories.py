@@ -61,6 +61,63 @@ def test_users_who_are_gone_refresh_nothing(user, post, kind, endpoint, field, g
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 
 
+@pytest.mark.needs("no users_plain")
+@pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
+@pytest.mark.parametrize("gone", ["deactivated", "deleted"])
+def test_tokens_of_users_who_are_gone_do_not_verify(user, post, kind, gone):
+    token = str(kind.for_user(user))
+    if gone == "deleted":
+        user.delete()
+    else:
+        user.is_active = False
+        user.save()
+    response = post("verify", token=token)
+    assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
+
+
+@pytest.mark.needs("no users_plain")
+@pytest.mark.parametrize("endpoint", ["obtain", "obtain sliding"])
+def test_inactive_users_are_given_no_tokens(user, post, credentials, endpoint, settings):
+    # The one of Django's backends that lets them in leaves it to us.
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
+    user.is_active = False
+    user.save()
+    response = post(endpoint, **credentials)
+    assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
+
+
+@pytest.mark.parametrize("identity", [None, "", True, 1.5, [], {}, ["1"]])
+def test_without_an_identity_a_stateless_user_is_nobody(whoami, identity):
+    token = AccessToken()
+    token[api_settings.USER_ID_CLAIM] = identity
+    assert whoami(token, path="/stateless/").status_code == 401
+
+
+def test_two_long_ids_with_one_prefix_are_two(whoami):
+    first, second = AccessToken(), AccessToken()
+    first[api_settings.USER_ID_CLAIM] = "x" * 300 + "1"
+    second[api_settings.USER_ID_CLAIM] = "x" * 300 + "2"
+    answers = [whoami(token, path="/stateless/").json()["user"] for token in (first, second)]
+    assert answers == ["x" * 300 + "1", "x" * 300 + "2"]
+
+
+def test_the_access_token_shares_nothing_that_changes_with_its_refresh_token():
+    refresh = RefreshToken()
+    refresh["roles"] = ["reader"]
+    refresh.access_token["roles"].append("admin")
+    assert refresh["roles"] == ["reader"]
+    assert refresh.access_token["roles"] == ["reader"]
+
+
+@pytest.mark.parametrize("claim", ["TOKEN_TYPE_CLAIM", "JTI_CLAIM"])
+def test_a_claim_that_is_switched_off_is_absent(simple_jwt, claim):
+    simple_jwt(**{claim: None})
+    refresh = RefreshToken()
+    for token in (refresh, refresh.access_token, SlidingToken()):
+        assert not {None, "null", "None"} & json.loads(json.dumps(token.payload)).keys()
+        assert "null" not in str(token.payload)
+
+
 @pytest.mark.needs("token_blacklist")
 def test_revoked_tokens_do_not_revive_when_their_user_is_deleted(user, post):
     token = RefreshToken.for_user(user)

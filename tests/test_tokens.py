@@ -647,3 +647,28 @@ def test_the_mixins_are_generic():
 def test_times_are_utc_whatever_the_time_zone(settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     assert abs(AccessToken()["iat"] - datetime.now(timezone.utc).timestamp()) < 60
+
+
+class TestLength:
+    def test_a_longer_token_is_refused_before_it_is_looked_at(self, simple_jwt):
+        text = str(AccessToken())
+        simple_jwt(MAX_TOKEN_LENGTH=len(text))
+        assert AccessToken(text)
+        simple_jwt(MAX_TOKEN_LENGTH=len(text) - 1)
+        with (
+            mock.patch.object(TokenBackend, "decode", side_effect=AssertionError),
+            pytest.raises(TokenError, match="^Token is invalid$"),
+        ):
+            AccessToken(text)
+
+    def test_and_is_told_when_it_is_made(self, simple_jwt, caplog):
+        simple_jwt(MAX_TOKEN_LENGTH=100)
+        str(AccessToken())
+        assert caplog.messages == ["This access token is longer than MAX_TOKEN_LENGTH and will be refused"]
+
+
+@pytest.mark.parametrize("garbage", [5, 1.5, True, ["a.b.c"], {"a": 1}, ("a",), object()])
+def test_whatever_a_request_holds_where_a_token_belongs_is_no_token(garbage):
+    for verify in (True, False):
+        with pytest.raises(TokenError, match="^Token is invalid$"):
+            AccessToken(garbage, verify=verify)

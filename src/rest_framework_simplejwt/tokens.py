@@ -119,7 +119,7 @@ class Token:
     def __str__(self) -> str:
         text = self.get_token_backend().encode(self.payload)
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
-            logger.error("A %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
+            logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
         return text
 
     def __getitem__(self, key: str) -> Any:

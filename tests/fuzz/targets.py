@@ -1,0 +1,76 @@
+"""What is fuzzed, and what must hold whatever comes in."""
+
+import json
+
+import jwt
+from django.conf import settings
+from django.http import HttpRequest
+
+from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, TokenBackendError
+from tests.input.table import base64url
+
+BACKEND = TokenBackend("HS256", settings.SECRET_KEY)
+
+
+class Finding(AssertionError):
+    """Accepted, and should not have been."""
+
+
+def decode(token):
+    """Whether it was accepted. Raises ``Finding``, or what should never be raised."""
+    try:
+        payload = BACKEND.decode(token)
+    except TokenBackendError:
+        return False
+    try:
+        check_acceptable(token, payload)
+    except (jwt.PyJWTError, ValueError) as error:
+        raise Finding from error
+    return True
+
+
+def authenticate(header):
+    request = HttpRequest()
+    request.META["HTTP_AUTHORIZATION"] = header
+    accepted = False
+    for authentication in (JWTAuthentication(), JWTStatelessUserAuthentication()):
+        try:
+            outcome = authentication.authenticate(request)
+        except AuthenticationFailed:
+            continue
+        if outcome is not None:
+            accepted = True
+            check_identity(*outcome, header.split()[1])
+    return accepted
+
+
+def check_acceptable(token, payload):
+    """Another codec reads the same in it, and there is no second text, or second meaning, for that."""
+    options = {"verify_sub": False, "verify_aud": False, "verify_jti": False}
+    if jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], options=options) != payload:
+        raise Finding("the two codecs disagree")
+    for segment in token.split(b"."):
+        if base64url(jwt.utils.base64url_decode(segment)) != segment:
+            raise Finding("another spelling")
+    header = jwt.get_unverified_header(token)
+    if header["alg"] != "HS256" or {"crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"} & header.keys():
+        raise Finding("a header that asks for more")
+    json.loads(jwt.utils.base64url_decode(token.split(b".")[1]), object_pairs_hook=_once)
+
+
+def _once(pairs):
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise Finding("a name stands twice")
+    return dict(pairs)
+
+
+def check_identity(user, token, text):
+    """Nobody but the one that the token names, by a claim of the right kind."""
+    check_acceptable(text, token.payload)
+    claim = token["user_id"]
+    if isinstance(claim, bool) or not isinstance(claim, (str, int)) or str(claim) != str(user.pk) or claim == "":
+        raise Finding("somebody else")
+    if token["token_type"] != "access" or not isinstance(token["jti"], str) or isinstance(token["exp"], (bool, str)):
+        raise Finding("not what an access token is")
