@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ DATABASES = {
 }
 REDIS = "redis://127.0.0.1:6379"
 DRIVERS = {"postgresql": ["psycopg[binary]"], "mariadb": ["mysqlclient"]}
+PYTEST_AGAIN = ["pytest", "-q", "-m", "not once"]
 COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular"]
 
 
@@ -36,12 +38,17 @@ def settings(project):
     return f"tests.projects.{project}.settings"
 
 
-def pytest_each_project(session, *runner, projects=PROJECTS, **env):
-    """The suite in each project; the witness has tests of its own."""
-    for project in projects:
-        session.log(f"project {project}")
+def pytest_each_project(session, *command, projects=PROJECTS, **env):
+    """The suite in each project, one on each core; the witness has tests of its own."""
+
+    def run(project):
         tests = "tests/projects/witness" if project == WITNESS else "tests"
-        session.run(*runner, "pytest", "-q", f"--ds={settings(project)}", tests, *session.posargs, env=env)
+        return session.run(*command, f"--ds={settings(project)}", tests, *session.posargs, env=env, silent=True)
+
+    with ThreadPoolExecutor(os.cpu_count()) as cores:
+        for project, output in zip(projects, cores.map(run, projects), strict=True):
+            session.log(f"project {project}")
+            print(output)
 
 
 @nox.session
@@ -49,7 +56,7 @@ def tests(session):
     """The whole suite on SQLite, in every test project, with the branches of src covered by all of them together."""
     install(session, "test")
     session.run("coverage", "erase")
-    pytest_each_project(session, "coverage", "run", "-m")
+    pytest_each_project(session, "coverage", "run", "-m", "pytest", "-q")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
@@ -66,7 +73,7 @@ def matrix(session, versions):
     install(session, "test", *pins)
     session.run("uv", "pip", "list", "--quiet", silent=True, external=True)
     session.run("python", "-c", _VERSIONS)
-    pytest_each_project(session, projects=REPRESENTATIVES)
+    pytest_each_project(session, *PYTEST_AGAIN, projects=REPRESENTATIVES)
 
 
 _VERSIONS = """
@@ -93,9 +100,8 @@ def databases(session, database):
     url = os.environ.get("DATABASE_URL", DATABASES[database])
     require(session, database, url)
     install(session, "test", *DRIVERS[database])
-    pytest_each_project(
-        session, projects=[name for name in PROJECTS if name not in {"bare", "redis"}], DATABASE_URL=url
-    )
+    in_sql = [name for name in PROJECTS if name not in {"bare", "redis"}]
+    pytest_each_project(session, *PYTEST_AGAIN, projects=in_sql, DATABASE_URL=url)
 
 
 @nox.session

@@ -128,7 +128,8 @@ class TestEqualAnswers:
                     post("obtain", **attempt)
                     taken[name].append(perf_counter() - started)
         fastest, *_, slowest = sorted(median(times) for times in taken.values())
-        assert slowest / fastest < 1.5
+        # Without hashing, an answer takes a tenth of the time.
+        assert slowest / fastest < 2
 
 
 class TestHalfALogin:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-# One project is enough: the demo brings its own.
-pytestmark = pytest.mark.needs("full")
+# One project is enough, and one run of it: the demo brings its own.
+pytestmark = [pytest.mark.needs("full"), pytest.mark.once]
 
 SOURCE = Path(__file__).parent.parent / "demo"
 SECONDS = 20
