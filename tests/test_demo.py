@@ -47,7 +47,14 @@ TITLES = [
 ]
 
 # What would choose another project, or colours, for the demo.
-NOT_INHERITED = {"DJANGO_SETTINGS_MODULE", "DEMO_DATABASE", "DEMO_SECRET_KEY", "FORCE_COLOR", "TTY_COMPATIBLE"}
+NOT_INHERITED = {
+    "DJANGO_SETTINGS_MODULE",
+    "DEMO_DATABASE",
+    "DEMO_SECRET_KEY",
+    "DEMO_SIGNING_KEY",
+    "FORCE_COLOR",
+    "TTY_COMPATIBLE",
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +88,13 @@ def quickstart(command):
     return lambda *options, **environment: subprocess.run(
         **command(*options, **environment), capture_output=True, timeout=SECONDS, check=False
     )
+
+
+def test_a_deployment_would_be_clean(command):
+    arguments = command()
+    arguments["args"] = [*arguments["args"][:2], "check", "--deploy", "--fail-level", "WARNING"]
+    checked = subprocess.run(**arguments, capture_output=True, timeout=SECONDS, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 @pytest.fixture

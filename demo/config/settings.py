@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# A key of its own for each run; the server's process is handed the one of the command that starts it.
+# Keys of their own for each run; the server's process is handed those of the command that starts it.
 SECRET_KEY = os.environ.get("DEMO_SECRET_KEY") or get_random_secret_key()
+SIGNING_KEY = os.environ.get("DEMO_SIGNING_KEY") or secrets.token_urlsafe(64)
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+# It is served in plain HTTP, to this machine alone.
+SILENCED_SYSTEM_CHECKS = [f"security.{warning}" for warning in ("W004", "W008", "W012", "W016", "W018")]
 ROOT_URLCONF = "config.urls"
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -65,6 +69,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 SIMPLE_JWT = {
+    "SIGNING_KEY": SIGNING_KEY,
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     # Ten seconds suit a real client; here, somebody waits until they are over.

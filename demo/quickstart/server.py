@@ -40,6 +40,7 @@ def running() -> Iterator[Server]:
         env={
             **os.environ,
             "DEMO_SECRET_KEY": settings.SECRET_KEY,
+            "DEMO_SIGNING_KEY": settings.SIGNING_KEY,
             "DEMO_DATABASE": str(settings.DATABASES["default"]["NAME"]),
         },
         # The server ends when this pipe does: even if we are killed, it can't outlive us.
