@@ -79,6 +79,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
         "TOKEN_USER_CLASS": "rest_framework_simplejwt.models.TokenUser",
         "SLIDING_TOKEN_REFRESH_EXP_CLAIM": "refresh_exp",
         "REVOKE_TOKEN_CLAIM": "hash_password",
+        "REVOKE_TOKEN_HASHER": "rest_framework_simplejwt.users.md5_fingerprint",
         "CHECK_USER_IS_ACTIVE": True,
     }
 
@@ -91,6 +92,7 @@ def test_the_import_strings_are_those_of_the_interface_and_our_own():
         "USER_AUTHENTICATION_RULE",
         "ON_LOGIN_SUCCESS",
         "ON_LOGIN_FAILED",
+        "REVOKE_TOKEN_HASHER",
         "REVOCATION_STORE",
     }
 

@@ -319,7 +319,7 @@ class TestForUser:
     def test_the_password_is_fingerprinted_when_that_is_checked(self, user, simple_jwt):
         assert "hash_password" not in AccessToken.for_user(user)
         simple_jwt(CHECK_REVOKE_TOKEN=True)
-        assert AccessToken.for_user(user)["hash_password"] == users.password_fingerprint(user)
+        assert AccessToken.for_user(user)["hash_password"] == users.md5_fingerprint(user)
 
     def test_only_kinds_that_can_be_revoked_are_recorded(self, user):
         assert AccessToken.for_user(user).outstand() is None

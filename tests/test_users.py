@@ -75,16 +75,3 @@ def test_a_model_without_objects_is_asked_through_its_default_manager():
 def test_who_has_no_is_active_is_active():
     assert users.is_active(SimpleNamespace())
     assert not users.is_active(SimpleNamespace(is_active=False))
-
-
-def test_a_password_is_unchanged_while_its_hash_is():
-    user = SimpleNamespace(password="hash")
-    fingerprint = users.password_fingerprint(user)
-    assert users.password_unchanged(user, fingerprint)
-    user.password = "other"
-    assert not users.password_unchanged(user, fingerprint)
-
-
-@pytest.mark.parametrize("claim", [None, 1, "", [], "é", "\ud800"])
-def test_what_is_no_fingerprint_is_a_changed_password(claim):
-    assert not users.password_unchanged(SimpleNamespace(password="hash"), claim)

@@ -116,7 +116,7 @@ class JWTAuthentication(BaseAuthentication):
         if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
             raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
         if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
-            user, validated_token.get(api_settings.REVOKE_TOKEN_CLAIM)
+            user, validated_token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
         return user

@@ -143,7 +143,7 @@ class _OfUserSerializer(serializers.Serializer[Any]):
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
         if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
-            user, token.get(api_settings.REVOKE_TOKEN_CLAIM)
+            user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
             raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")

@@ -188,6 +188,11 @@ class APISettings(DRFAPISettings):
 
     CHECK_REVOKE_TOKEN = Setting[bool](False, "Whether a changed password ends the tokens issued before.")
     REVOKE_TOKEN_CLAIM = Setting[str]("hash_password", "The claim that fingerprints the password's hash.")
+    REVOKE_TOKEN_HASHER = Setting[Callable[[Any], "str | tuple[str, ...]"]](
+        "rest_framework_simplejwt.users.md5_fingerprint",
+        "Called with the user: the fingerprint; or a tuple, of which tokens get the first and may have any.",
+        imported=True,
+    )
     CHECK_USER_IS_ACTIVE = Setting[bool](True, "Whether inactive users are refused.")
 
     def __init__(

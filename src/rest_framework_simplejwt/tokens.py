@@ -188,7 +188,7 @@ class Token:
         token = cls()
         token[api_settings.USER_ID_CLAIM] = str(user_id)
         if api_settings.CHECK_REVOKE_TOKEN:
-            token[api_settings.REVOKE_TOKEN_CLAIM] = users.password_fingerprint(user)
+            token[api_settings.REVOKE_TOKEN_CLAIM] = users.password_fingerprint(user, api_settings.REVOKE_TOKEN_HASHER)
         return token
 
     @property

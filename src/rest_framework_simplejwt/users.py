@@ -1,15 +1,22 @@
-"""From claims to a user: the one place that fetches one."""
+"""From claims to a user: the one place that fetches one, and tells whether their password is the one it was."""
 
 from __future__ import annotations
 
 import hmac
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Model
+from django.utils.crypto import salted_hmac
 
+from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
+
+# A user's password in short: what new tokens carry, or that and what else is accepted.
+Hasher: TypeAlias = Callable[[Any], "str | tuple[str, ...]"]
 
 
 def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
@@ -63,13 +70,50 @@ def is_active(user: Any) -> bool:
     return bool(getattr(user, "is_active", True))
 
 
-def password_fingerprint(user: AbstractBaseUser) -> str:
-    """The value of the revoke claim: it changes with the user's password."""
+def md5_fingerprint(user: AbstractBaseUser) -> str:
+    """Of the stored hash, as 5.5.1 has it: another password is another one, and so is an upgrade of the hash."""
     return get_md5_hash_password(user.password)
 
 
-def password_unchanged(user: AbstractBaseUser, fingerprint: object) -> bool:
-    """Whether ``fingerprint``, out of a token, is that of the user's present password."""
-    return isinstance(fingerprint, str) and hmac.compare_digest(
-        fingerprint.encode(errors="replace"), password_fingerprint(user).encode()
+def keyed_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
+    """Of the hash's salt, by HMAC-SHA256 under ``SECRET_KEY``, and one for each of ``SECRET_KEY_FALLBACKS``.
+
+    Each new password draws a new salt, so that it changes with the password, and stays when only
+    the hash's parameters change and the user model ``KeepsSalt``. It says nothing of the hash to
+    who reads the token. A hash without a salt of its own counts as a whole.
+    """
+    salt = lasting_salt(user.password)
+    # Apart, so that no salt is taken for a hash.
+    purpose, value = ("hash", user.password) if salt is None else ("salt", salt)
+    return tuple(
+        salted_hmac(f"rest_framework_simplejwt.{purpose}", value, secret=key, algorithm="sha256").hexdigest()
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
+
+
+def keyed_or_md5_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
+    """``keyed_fingerprint`` in new tokens, ``md5_fingerprint`` accepted too: until the old tokens have expired."""
+    return (*keyed_fingerprint(user), md5_fingerprint(user))
+
+
+def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
+    """The value of the revoke claim in a new token: it changes with the user's password."""
+    return _accepted(user, hasher)[0]
+
+
+def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hasher) -> bool:
+    """Whether ``fingerprint``, out of a token, is one that ``hasher`` accepts of the user's present password."""
+    if not isinstance(fingerprint, str):
+        return False
+    claimed = _bytes(fingerprint)
+    return any(hmac.compare_digest(claimed, _bytes(accepted)) for accepted in _accepted(user, hasher))
+
+
+def _accepted(user: AbstractBaseUser, hasher: Hasher) -> tuple[str, ...]:
+    fingerprints = hasher(user)
+    return (fingerprints,) if isinstance(fingerprints, str) else tuple(fingerprints)
+
+
+def _bytes(text: str) -> bytes:
+    # JSON may hold lone surrogates.
+    return text.encode(errors="surrogatepass")

@@ -4,6 +4,8 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from rest_framework_simplejwt.passwords import KeepsSalt
+
 
 def new_slug():
     return f"u-{uuid4().hex}"
@@ -17,7 +19,7 @@ class UserManager(BaseUserManager):
         return user
 
 
-class User(AbstractUser):
+class User(KeepsSalt, AbstractUser):
     username = None
     email = models.EmailField(unique=True)
     slug = models.CharField(max_length=40, unique=True, default=new_slug)

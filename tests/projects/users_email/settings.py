@@ -1,4 +1,4 @@
-"""Users who log in with their e-mail address, and are identified by a slug."""
+"""Users who log in with their e-mail address, are identified by a slug, and keep the salt of their password."""
 
 from tests.projects.base import database
 from tests.projects.full.settings import *  # noqa: F403
