@@ -63,9 +63,9 @@ def _get(url: str, deadline: Deadline) -> HTTPResponse:
     opener = OpenerDirector()
     opener.addheaders = list(HEADERS.items())
     opener.add_handler(_Bounded(deadline))
-    if not _is_loopback(_checked(url)):
+    if not _is_loopback(checked(url)):
         opener.add_handler(ProxyHandler())
-    response: HTTPResponse = opener.open(Request(url), timeout=deadline.left())  # noqa: S310  # _checked says what may be opened
+    response: HTTPResponse = opener.open(Request(url), timeout=deadline.left())  # noqa: S310  # checked says what may be opened
     return response
 
 
@@ -87,7 +87,7 @@ def _target(url: str, location: str | None) -> str:
     return target
 
 
-def _checked(url: str) -> SplitResult:
+def checked(url: str) -> SplitResult:
     """The parts of ``url``. Raises ``FetchError`` for what must not be asked."""
     # Two parsers read the URL, this one and urllib's: what they could read differently is refused.
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:

@@ -1,0 +1,79 @@
+"""Where revocations are cached, and how ``RedisStore`` connects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+
+from .project import descends, imported, written
+from .registry import Finding, check
+
+_REDIS_STORE = "rest_framework_simplejwt.revocation.redis.RedisStore"
+
+
+def caches_revocations() -> bool:
+    return bool(written("CACHE_BLACKLISTED_REFRESH_TOKENS") or written("CACHE_BLACKLISTED_FAMILIES"))
+
+
+def cache_of_revocations() -> dict[str, Any] | None:
+    """What CACHES has under the name in SJWT_CACHE_NAME."""
+    name = written("SJWT_CACHE_NAME")
+    found: dict[str, Any] | None = settings.CACHES.get(name) if isinstance(name, str) else None
+    return found
+
+
+def redis_store() -> Any | None:
+    """The project's RedisStore, unless it connects in a way of its own."""
+    store = imported(written("REVOCATION_STORE"))
+    ours = imported(_REDIS_STORE) if descends(store, _REDIS_STORE) else None
+    return store if ours is not None and store.client is ours.client else None
+
+
+def redis_client(store: Any) -> Any | None:
+    """Its client, which has not connected yet; ``None`` if it does not know where to."""
+    try:
+        return store("token").client
+    except Exception:  # noqa: BLE001  # of an address, redis-py raises what it likes
+        return None
+
+
+def place_of(client: Any) -> tuple[Any, ...]:
+    """The server and the database that it will connect to."""
+    given = client.connection_pool.connection_kwargs
+    return given.get("path"), given.get("host", "localhost"), given.get("port", 6379), int(given.get("db") or 0)
+
+
+def places_in(cache: dict[str, Any], client_class: Any) -> Iterator[tuple[Any, ...]]:
+    """The servers and databases of one of Django's caches, as ``place_of`` has them; none if it is not in Redis."""
+    location = cache.get("LOCATION") or ()
+    for url in location.split(",") if isinstance(location, str) else location:
+        options = cache.get("OPTIONS") or {}
+        try:
+            yield place_of(client_class.from_url(url, **({"db": options["db"]} if "db" in options else {})))
+        except (ValueError, TypeError, AttributeError):
+            continue
+
+
+def _relies_on_cache() -> bool:
+    return caches_revocations() or (redis_store() is not None and written("REVOCATION_REDIS_URL") is None)
+
+
+@check("simplejwt.E020", hint="Write one of these: {aliases}.")
+def unknown_cache() -> Iterator[Finding]:
+    """``SJWT_CACHE_NAME`` is needed, and is no name in ``CACHES``."""
+    name = written("SJWT_CACHE_NAME")
+    if isinstance(name, str) and cache_of_revocations() is None and _relies_on_cache():
+        aliases = ", ".join(map(repr, settings.CACHES))
+        yield Finding(f"SIMPLE_JWT['SJWT_CACHE_NAME'] {name!r} is no name in CACHES.", aliases=aliases)
+
+
+@check("simplejwt.E021", hint="Write SIMPLE_JWT['REVOCATION_REDIS_URL'] = 'redis://localhost:6379/1'.")
+def nowhere_to_connect() -> Iterator[Finding]:
+    """``RedisStore`` has no URL to connect to, neither of its own nor of a cache that is in Redis."""
+    store, url = redis_store(), written("REVOCATION_REDIS_URL")
+    knows_where = url is None and cache_of_revocations() is None  # E020 says that
+    if store is None or knows_where or not isinstance(url, str | None) or redis_client(store) is not None:
+        return
+    yield Finding("RedisStore can't tell where to connect from SIMPLE_JWT['REVOCATION_REDIS_URL'] or the cache.")

@@ -1,0 +1,58 @@
+"""Dotted paths in ``SIMPLE_JWT``: whether they lead to what is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from ..settings import DEFAULTS, IMPORT_STRINGS
+from .project import imported, written
+from .registry import Finding, check
+
+_SERIALIZERS = [name for name in DEFAULTS if name.endswith("_SERIALIZER")]
+
+
+def _paths() -> Iterator[tuple[str, Any]]:
+    for name in (*IMPORT_STRINGS, *_SERIALIZERS):
+        value = written(name)
+        if name == "AUTH_TOKEN_CLASSES":
+            yield from ((name, path) for path in _token_classes() if isinstance(path, str))
+        elif value is not None or DEFAULTS[name] is not None:
+            yield name, value
+
+
+def _token_classes() -> list[Any]:
+    classes = written("AUTH_TOKEN_CLASSES")
+    return list(classes) if isinstance(classes, Collection) and not isinstance(classes, str) else []
+
+
+def _trouble(name: str, value: Any) -> str | None:
+    # Views import a serializer's path themselves; the other settings may hold the object.
+    if not isinstance(value, str) and name in _SERIALIZERS:
+        return "is no dotted path"
+    try:
+        found = import_string(value) if isinstance(value, str) else value
+    except Exception as error:  # noqa: BLE001  # the module may raise what it likes
+        return f"can't be imported: {error}"
+    return None if callable(found) else "leads to nothing that can be called"
+
+
+@check("simplejwt.E005", hint="Write the dotted path 'package.module.name' of what is there, or leave {name} out.")
+def broken_paths() -> Iterator[Finding]:
+    """A dotted path does not import, or leads to nothing that can be called."""
+    for name, value in _paths():
+        if trouble := _trouble(name, value):
+            yield Finding(f"SIMPLE_JWT[{name!r}]: {value!r} {trouble}.", name=name)
+
+
+@check("simplejwt.E006", hint="Write AUTH_TOKEN_CLASSES = ('rest_framework_simplejwt.tokens.AccessToken',).")
+def token_classes() -> Iterator[Finding]:
+    """``AUTH_TOKEN_CLASSES`` is empty, or has something in it that is no kind of token."""
+    if not _token_classes():
+        yield Finding("SIMPLE_JWT['AUTH_TOKEN_CLASSES'] must be a tuple of token classes, at least one.")
+    for path in _token_classes():
+        found = imported(path)
+        if found is not None and getattr(found, "token_type", None) is None:
+            yield Finding(f"SIMPLE_JWT['AUTH_TOKEN_CLASSES']: {path!r} has no token_type.")

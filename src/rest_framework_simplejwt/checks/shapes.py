@@ -1,0 +1,183 @@
+"""Names, types and ranges: whether what is written in ``SIMPLE_JWT`` is a setting, and a value of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, NamedTuple
+
+from ..settings import DEFAULTS
+from .project import unknown, written
+from .registry import Finding, check
+
+LONGEST_GRACE_PERIOD = timedelta(minutes=5)
+
+
+def grace_period_is_sound() -> bool:
+    period = written("REFRESH_TOKEN_GRACE_PERIOD")
+    return isinstance(period, timedelta) and timedelta(0) <= period <= LONGEST_GRACE_PERIOD
+
+
+def _is_none_or(is_sound: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or is_sound(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_span(value: Any) -> bool:
+    return isinstance(value, timedelta)
+
+
+def _is_lifetime(value: Any) -> bool:
+    return isinstance(value, timedelta) and value > timedelta(0)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_duration(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
+
+
+def _is_skew(value: Any) -> bool:
+    return isinstance(value, timedelta) or (isinstance(value, (int, float)) and isfinite(value))
+
+
+def _is_sound_skew(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value >= timedelta(0) if isinstance(value, timedelta) else is_number and value >= 0
+
+
+def _schemes(value: Any) -> list[Any]:
+    return [value] if isinstance(value, str) else list(value) if isinstance(value, Collection) else []
+
+
+def _are_texts(value: Any) -> bool:
+    schemes = _schemes(value)
+    return bool(schemes) and all(isinstance(scheme, str) for scheme in schemes)
+
+
+def _are_words(value: Any) -> bool:
+    return all(len(scheme.split()) == 1 and scheme == scheme.strip() for scheme in _schemes(value))
+
+
+class Rule(NamedTuple):
+    names: Collection[str]
+    is_sound: Callable[[Any], bool]
+    expected: str
+
+
+_LIFETIMES = [
+    f"{kind}_LIFETIME" for kind in ("ACCESS_TOKEN", "REFRESH_TOKEN", "SLIDING_TOKEN", "SLIDING_TOKEN_REFRESH")
+]
+_CLAIMS = ["USER_ID_CLAIM", "REVOKE_TOKEN_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM"]
+_CLAIMS_OR_NONE = ["TOKEN_TYPE_CLAIM", "JTI_CLAIM"]
+_FAMILY_CLAIMS = ["TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM"]
+_SWITCHES = [name for name, default in DEFAULTS.items() if isinstance(default, bool)]
+_TTLS = [name for name in DEFAULTS if name.startswith("CACHE_TTL_")]
+_PREFIXES = [name for name in DEFAULTS if name.startswith("CACHE_KEY_PREFIX_")]
+
+# What a setting can't work without.
+MUST = [
+    Rule(_LIFETIMES, _is_span, "a timedelta"),
+    Rule(["TOKEN_FAMILY_LIFETIME"], _is_none_or(_is_lifetime), "a timedelta above zero, or None"),
+    Rule(["LEEWAY"], _is_none_or(_is_skew), "a number of seconds or a timedelta, zero or above"),
+    Rule(_TTLS, _is_count, "a whole number of seconds above zero"),
+    Rule(["JWK_TIMEOUT"], _is_duration, "a number of seconds above zero"),
+    Rule(["MAX_TOKEN_LENGTH"], _is_count, "a whole number of characters above zero"),
+    Rule(_CLAIMS, _is_text, "a string that is not empty"),
+    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_text), "a string that is not empty, or None"),
+    Rule([*_FAMILY_CLAIMS, *_PREFIXES], _is_name, "a string that is not empty"),
+    Rule(["AUTH_HEADER_TYPES"], _are_texts, "a tuple of strings, such as ('Bearer',)"),
+    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_text, "a string that is not empty"),
+    Rule(["JWK_URL", "REVOCATION_REDIS_URL"], _is_none_or(_is_text), "a URL, or None"),
+]
+# What it does not mean, though it works with it.
+SHOULD = [
+    Rule(_SWITCHES, _is_switch, "True or False"),
+    Rule(_LIFETIMES, _is_lifetime, "a timedelta above zero"),
+    Rule(["LEEWAY"], _is_sound_skew, "a number of seconds or a timedelta, zero or above"),
+    Rule(_CLAIMS, _is_name, "a string that is not empty"),
+    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_name), "a string that is not empty, or None"),
+    Rule(["AUTH_HEADER_TYPES"], _are_words, "a tuple of schemes without white space, such as ('Bearer',)"),
+    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_name, "a string that is not empty"),
+]
+
+
+def complaint(name: str, *tables: list[Rule]) -> str | None:
+    """What the setting must be and is not, by the rules in ``tables``, else by all of them."""
+    value = written(name)
+    for rule in (rule for table in tables or (MUST, SHOULD) for rule in table):
+        if name in rule.names and not rule.is_sound(value):
+            return rule.expected
+    return None
+
+
+@check(
+    "simplejwt.E001", hint="Write timedelta(seconds=10): long enough for a retry, too short for a thief to count on."
+)
+def grace_period() -> Iterator[Finding]:
+    """The grace period is none, or longer than 5 minutes."""
+    if not grace_period_is_sound():
+        yield Finding("SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] must be a timedelta from 0 to 5 minutes.")
+
+
+@check("simplejwt.E002", hint="Write 'full' or 'none'; 'none' unless your own code reads that column.")
+def stored_texts() -> Iterator[Finding]:
+    """``STORE_OUTSTANDING_TOKENS`` is no choice that there is."""
+    if written("STORE_OUTSTANDING_TOKENS") not in ("full", "none"):
+        yield Finding("SIMPLE_JWT['STORE_OUTSTANDING_TOKENS'] must be one of ('full', 'none').")
+
+
+@check("simplejwt.E003", hint="Write 'closed', so that a revoked token stays refused while Redis is away, or 'open'.")
+def fail_mode() -> Iterator[Finding]:
+    """``REVOCATION_FAIL_MODE`` is no choice that there is."""
+    if written("REVOCATION_FAIL_MODE") not in ("closed", "open"):
+        yield Finding("SIMPLE_JWT['REVOCATION_FAIL_MODE'] must be one of ('closed', 'open').")
+
+
+_HINT = "Write SIMPLE_JWT['{name}'] = {default}, which is the default, or else {expected}."
+
+
+@check("simplejwt.E004", hint=_HINT)
+def impossible_values() -> Iterator[Finding]:
+    """A setting's value is of a type, or out of a range, that it can't work with."""
+    for name in DEFAULTS:
+        if expected := complaint(name, MUST):
+            yield _misfit(name, expected)
+
+
+@check("simplejwt.W002", hint=_HINT)
+def odd_values() -> Iterator[Finding]:
+    """A setting works with its value, but hardly as it is meant: a lifetime of zero, say, or a text for a switch."""
+    for name in DEFAULTS:
+        if complaint(name, MUST) is None and (expected := complaint(name, SHOULD)):
+            yield _misfit(name, expected)
+
+
+def _misfit(name: str, expected: str) -> Finding:
+    default = DEFAULTS[name]
+    text = f"timedelta(seconds={default.total_seconds():.0f})" if isinstance(default, timedelta) else repr(default)
+    return Finding(f"SIMPLE_JWT[{name!r}] must be {expected}.", name=name, default=text, expected=expected)
+
+
+@check("simplejwt.W003", hint="{guess}Write in SIMPLE_JWT only names of our settings; those of your own go elsewhere.")
+def unknown_names() -> Iterator[Finding]:
+    """A key of ``SIMPLE_JWT`` is no setting of ours, and has no effect."""
+    for name in map(str, unknown()):
+        close = get_close_matches(name.upper(), DEFAULTS, n=1)
+        guess = f"Did you mean {close[0]!r}? " if close else ""
+        yield Finding(f"SIMPLE_JWT[{name!r}] is no setting, and has no effect.", guess=guess)

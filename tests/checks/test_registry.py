@@ -1,0 +1,136 @@
+"""All checks together."""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.checks import run_checks
+
+from rest_framework_simplejwt import checks
+from rest_framework_simplejwt.checks import CHECKS
+
+SOURCE = Path(checks.__file__).parent
+IN_SOURCE = sorted(
+    found for file in SOURCE.glob("*.py") for found in re.findall(r"\"simplejwt\.([EW]\d{3})\"", file.read_text())
+)
+PROJECTS = sorted(file.parent.name for file in (Path(__file__).parents[1] / "projects").glob("*/settings.py"))
+
+EVERY_MISTAKE = {
+    "REFRESH_TOKEN_GRACE_PERIOD": timedelta(hours=1),
+    "STORE_OUTSTANDING_TOKENS": "some",
+    "REVOCATION_FAIL_MODE": "ajar",
+    "ACCESS_TOKEN_LIFETIME": 300,
+    "AUTH_HEADER_TYPES": 5,
+    "MAX_TOKEN_LENGTH": "long",
+    "REFRESH_TOKEN_LIFETIME": timedelta(0),
+    "UPDATE_LAST_LOGIN": "False",
+    "ACCES_TOKEN_LIFETIME": timedelta(minutes=5),
+    "JSON_ENCODER": "no.such.Encoder",
+    "USER_AUTHENTICATION_RULE": "no.such.rule",
+    "TOKEN_OBTAIN_SERIALIZER": "no.such.Serializer",
+    "REVOKE_TOKEN_HASHER": "no.such.hasher",
+    "AUTH_TOKEN_CLASSES": ["no.such.Token", "builtins.dict"],
+    "ALGORITHM": "RS256",
+    "SIGNING_KEY": "junk",
+    "VERIFYING_KEY": "junk",
+    "BLACKLIST_AFTER_ROTATION": True,
+    "TOKEN_FAMILY_ENABLED": True,
+    "TOKEN_FAMILY_BLACKLIST_ON_REUSE": True,
+    "CACHE_BLACKLISTED_FAMILIES": True,
+    "CHECK_REVOKE_TOKEN": True,
+}
+EXCLUDED = {
+    "E007": "the algorithm has a mistake in its keys",
+    "E008": "cryptography is installed",
+    "E009": "the algorithm has a key pair",
+    "E011": "there is a signing key, a wrong one",
+    "E012": "there is a verifying key, a wrong one",
+    "E014": "neither key can be used",
+    "E015": "with a JWK_URL the verifying key is not looked at",
+    "W004": "the algorithm has a key pair",
+    "W009": "the algorithm has a key pair",
+    "W010": "the algorithm has a key pair",
+    "E017": "families are on",
+    "E019": "nothing is remembered",
+    "E020": "the cache is there, a wrong one",
+    "E021": "nothing is remembered",
+    "W001": "nothing is remembered",
+    "W013": "nothing is remembered",
+}
+
+
+def ours(*, deploy):
+    found = run_checks(include_deployment_checks=deploy)
+    return [message for message in found if message.id.startswith("simplejwt.")]
+
+
+@pytest.mark.needs("bare")
+def test_a_project_with_every_mistake_is_told_of_each(simple_jwt, settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"]
+    }
+    simple_jwt(**EVERY_MISTAKE)
+    found = ours(deploy=True)
+    assert {message.id.removeprefix("simplejwt.") for message in found} == set(IN_SOURCE) - set(EXCLUDED)
+    assert len({(message.id, message.msg) for message in found}) == len(found), "each once"
+    text = " ".join(message.msg for message in found)
+    own_name = set(EVERY_MISTAKE) - {"ALGORITHM", "CACHE_BLACKLISTED_FAMILIES", "CHECK_REVOKE_TOKEN"}
+    assert all(name in text for name in own_name), "each mistake is named"
+
+
+@pytest.mark.parametrize("check_id", IN_SOURCE)
+def test_each_has_tests_of_its_own(check_id):
+    tests = [file.read_text() for file in Path(__file__).parent.glob("test_*.py") if file.name != Path(__file__).name]
+    assert any(check_id in text for text in tests)
+
+
+def test_ids_are_never_given_twice():
+    assert len(IN_SOURCE) == len(set(IN_SOURCE))
+    assert {f"simplejwt.{check_id}" for check_id in IN_SOURCE} == set(CHECKS)
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=list(CHECKS))
+def test_each_can_be_documented(check):
+    assert check.level == {"E": "Error", "W": "Warning"}[check.id[-4]]
+    assert check.appears.endswith(".")
+    assert check.hint.endswith(".")
+
+
+@pytest.mark.parametrize("deploy", [True, False])
+def test_django_runs_them(messages, deploy):
+    expected = {message.id for message in messages() if deploy or not CHECKS[message.id].deploy}
+    assert {message.id for message in ours(deploy=deploy)} == expected
+
+
+def test_sound_settings_are_left_alone():
+    assert ours(deploy=False) == []
+
+
+@pytest.mark.django_db(databases=[])
+def test_no_database_is_asked(messages, simple_jwt):
+    simple_jwt(**EVERY_MISTAKE)
+    assert messages()
+
+
+@pytest.mark.needs("full")
+@pytest.mark.parametrize("project", PROJECTS)
+def test_no_project_of_the_suite_has_a_mistake(project):
+    program = (
+        "import django; django.setup()\n"
+        f"import {checks.__name__}\n"
+        "from django.core.checks import run_checks\n"
+        "print([message.id for message in run_checks()])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": f"tests.projects.{project}.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

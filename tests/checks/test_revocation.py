@@ -1,0 +1,202 @@
+"""Revocation, families and the caches."""
+
+from unittest import mock
+
+import pytest
+from fakeredis import FakeRedis
+
+from rest_framework_simplejwt import views
+from rest_framework_simplejwt.revocation.redis import RedisStore
+
+from .urls import urls
+
+REDIS = {"REVOCATION_STORE": "rest_framework_simplejwt.revocation.redis.RedisStore"}
+REUSE = {"TOKEN_FAMILY_BLACKLIST_ON_REUSE": True, "TOKEN_FAMILY_ENABLED": True}
+ROTATION = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}
+STORED = {"REVOCATION_STORE": "builtins.dict"}
+# Whether it imports or not, a store is meant: the other checks count on it.
+BROKEN = {"REVOCATION_STORE": "no.such.Store"}
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "redis": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache.example:6379/2"},
+    "list": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ["redis://cache.example", "rediss://replica.example:6380"],
+        "OPTIONS": {"db": 7},
+    },
+    "elsewhere": {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "127.0.0.1:11211"},
+    "odd": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": [5]},
+}
+
+
+class Own(RedisStore):
+    client = FakeRedis()
+
+
+class Named(RedisStore):
+    prefix = "own"
+
+
+@pytest.fixture
+def caches(settings):
+    settings.CACHES = CACHES
+
+
+@pytest.mark.needs("no revocation")
+class TestWithoutAMemory:
+    def test_rotation_ends_nothing(self, ids):
+        assert "W005" in ids(BLACKLIST_AFTER_ROTATION=True)
+        assert "W005" not in ids(BLACKLIST_AFTER_ROTATION=False)
+
+    @pytest.mark.parametrize("store", [STORED, BROKEN])
+    def test_a_store_remembers(self, ids, store):
+        assert not {"W005", "E018"} & ids(**ROTATION, **REUSE, **store)
+
+    def test_reuse_is_not_noticed(self, ids):
+        assert "E018" in ids(**ROTATION, **REUSE)
+        assert "E018" not in ids(TOKEN_FAMILY_BLACKLIST_ON_REUSE=False)
+
+    def test_a_log_out_ends_nothing(self, ids, settings):
+        settings.ROOT_URLCONF = urls(type("LogOut", (views.TokenBlacklistView,), {}).as_view())
+        assert "W007" in ids()
+        assert "W007" not in ids(**STORED)
+        settings.ROOT_URLCONF = urls(views.token_verify)
+        assert "W007" not in ids(REVOCATION_STORE=None)
+
+    def test_a_token_needs_no_name(self, ids):
+        assert "E019" not in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True)
+
+
+@pytest.mark.needs("no families")
+def test_families_need_a_memory(ids):
+    assert "E016" in ids(TOKEN_FAMILY_ENABLED=True)
+    assert "E016" not in ids(TOKEN_FAMILY_ENABLED=True, **BROKEN)
+
+
+@pytest.mark.needs("families")
+def test_families_that_are_remembered_are_left_alone(ids):
+    assert "E016" not in ids(TOKEN_FAMILY_ENABLED=True)
+
+
+@pytest.mark.needs("token_blacklist")
+def test_a_memory_of_tokens_is_enough(ids):
+    assert not {"W005", "W007", "E018"} & ids(**ROTATION, **REUSE)
+
+
+@pytest.mark.parametrize("name", ["TOKEN_FAMILY_CHECK_ON_ACCESS", "TOKEN_FAMILY_BLACKLIST_ON_REUSE"])
+def test_the_switches_of_families_need_families(ids, name):
+    assert "E017" in ids(TOKEN_FAMILY_ENABLED=False, **{name: True})
+    assert "E017" not in ids(TOKEN_FAMILY_ENABLED=True, **{name: True})
+
+
+@pytest.mark.parametrize("rotation", [{}, {"ROTATE_REFRESH_TOKENS": True}, {"BLACKLIST_AFTER_ROTATION": True}])
+def test_reuse_needs_rotation_to_be_theft(ids, rotation):
+    assert "W006" in ids(**REUSE, **rotation)
+    assert "W006" not in ids(**REUSE, **ROTATION)
+
+
+def test_a_family_log_out_needs_families(ids, settings):
+    settings.ROOT_URLCONF = urls(views.TokenFamilyBlacklistView.as_view())
+    assert "W008" in ids(TOKEN_FAMILY_ENABLED=False, **STORED)
+    assert "W008" not in ids(TOKEN_FAMILY_ENABLED=True, **STORED)
+    settings.ROOT_URLCONF = urls()
+    assert "W008" not in ids(TOKEN_FAMILY_ENABLED=False)
+
+
+class TestNamelessTokens:
+    def test_they_can_not_be_blacklisted_after_rotation(self, ids, settings):
+        settings.ROOT_URLCONF = urls()
+        assert "E019" in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True, **STORED)
+        assert "E019" not in ids(JTI_CLAIM="jti", BLACKLIST_AFTER_ROTATION=True, **STORED)
+
+    def test_nor_by_a_log_out(self, ids, settings):
+        settings.ROOT_URLCONF = urls(views.token_blacklist)
+        assert "E019" in ids(JTI_CLAIM=None, **STORED)
+
+    @pytest.mark.needs("token_blacklist")
+    def test_nor_by_the_app(self, ids, settings):
+        settings.ROOT_URLCONF = urls()
+        assert "E019" in ids(JTI_CLAIM=None)
+
+    @pytest.mark.needs("no token_blacklist")
+    def test_with_families_alone_they_need_not_be(self, ids, settings):
+        settings.ROOT_URLCONF = urls()
+        assert "E019" not in ids(JTI_CLAIM=None, TOKEN_FAMILY_ENABLED=True, **STORED)
+
+
+@pytest.mark.usefixtures("caches")
+class TestCaches:
+    @pytest.mark.parametrize("switch", ["CACHE_BLACKLISTED_REFRESH_TOKENS", "CACHE_BLACKLISTED_FAMILIES"])
+    def test_the_one_to_use_must_be_there(self, ids, messages, switch):
+        assert "E020" in ids(SJWT_CACHE_NAME="sesions", **{switch: True})
+        assert [m.hint for m in messages() if m.id == "simplejwt.E020"] == [
+            "Write one of these: 'default', 'redis', 'list', 'elsewhere', 'odd'."
+        ]
+        assert "E020" not in ids(SJWT_CACHE_NAME="redis", **{switch: True})
+
+    def test_one_that_is_not_used_need_not(self, ids):
+        assert "E020" not in ids(SJWT_CACHE_NAME="sesions")
+
+    def test_a_name_of_another_type_is_told_as_that(self, ids):
+        found = ids(SJWT_CACHE_NAME=[], CACHE_BLACKLISTED_FAMILIES=True)
+        assert "E004" in found
+        assert "E020" not in found
+
+    def test_one_that_no_two_processes_share_saves_nothing(self, ids, settings):
+        assert "W012" in ids(CACHE_BLACKLISTED_FAMILIES=True)
+        assert "W012" not in ids(CACHE_BLACKLISTED_FAMILIES=False)
+        assert "W012" not in ids(CACHE_BLACKLISTED_FAMILIES=True, SJWT_CACHE_NAME="redis")
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+        assert "W012" in ids(CACHE_BLACKLISTED_FAMILIES=True, SJWT_CACHE_NAME="default")
+
+    @pytest.mark.parametrize("cache", [{}, {"BACKEND": "no.such.Cache"}, {"BACKEND": "builtins.id"}])
+    def test_a_broken_one_is_none_of_ours(self, ids, settings, cache):
+        settings.CACHES = {"default": cache}
+        assert not {"W012", "E020"} & ids(CACHE_BLACKLISTED_FAMILIES=True)
+
+
+@pytest.mark.usefixtures("caches")
+class TestRedisStore:
+    OURS = {"E020", "E021", "W013"}
+
+    @pytest.fixture
+    def told(self, ids):
+        return lambda **values: ids(**{**REDIS, **values}) & self.OURS
+
+    def test_it_must_know_where_to_connect(self, told, messages):
+        assert told() == {"E021"}
+        assert told(SJWT_CACHE_NAME="nowhere") == {"E020"}
+        assert told(REVOCATION_REDIS_URL="redis://localhost:6379/1") == set()
+
+    def test_a_url_that_is_none_is_told_without_the_password_in_it(self, told, messages):
+        assert told(REVOCATION_REDIS_URL="redsi://:opensesame@localhost") == {"E021"}
+        assert not any("opensesame" in f"{message.msg} {message.hint}" for message in messages())
+        assert told(REVOCATION_REDIS_URL=5) == set(), "that is E004"
+
+    @pytest.mark.parametrize(
+        ("name", "url", "shared"),
+        [
+            ("redis", None, True),
+            ("redis", "redis://cache.example/2", True),
+            ("redis", "redis://cache.example:6379/1", False),
+            ("redis", "redis://elsewhere.example:6379/2", False),
+            ("redis", "rediss://replica.example:6380/7", True),
+            ("redis", "unix:///run/redis.sock", False),
+            ("list", None, True),
+        ],
+    )
+    def test_it_should_not_share_its_database_with_a_cache(self, told, name, url, shared):
+        found = told(SJWT_CACHE_NAME=name, REVOCATION_REDIS_URL=url)
+        assert found == ({"W013"} if shared else set())
+
+    def test_a_subclass_counts_unless_it_connects_by_itself(self, told):
+        assert told(REVOCATION_STORE=f"{__name__}.Named") == {"E021"}
+        assert told(REVOCATION_STORE=f"{__name__}.Own") == set()
+
+    def test_nothing_connects(self, told):
+        with (
+            mock.patch("socket.socket", side_effect=AssertionError),
+            mock.patch("socket.getaddrinfo", side_effect=AssertionError),
+        ):
+            assert told(SJWT_CACHE_NAME="redis") == {"W013"}

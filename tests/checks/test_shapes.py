@@ -1,0 +1,158 @@
+"""Names, types and ranges."""
+
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+from rest_framework_simplejwt.checks import shapes
+from rest_framework_simplejwt.settings import DEFAULTS, api_settings
+
+
+class TestGracePeriod:
+    @pytest.mark.parametrize("period", [timedelta(0), timedelta(seconds=10), timedelta(minutes=5)])
+    def test_a_sound_one_is_left_alone(self, ids, period):
+        assert "E001" not in ids(REFRESH_TOKEN_GRACE_PERIOD=period)
+
+    @pytest.mark.parametrize("period", [10, None, timedelta(seconds=-1), timedelta(minutes=5, seconds=1)])
+    def test_any_other_is_an_error(self, ids, period):
+        assert "E001" in ids(REFRESH_TOKEN_GRACE_PERIOD=period)
+
+    @pytest.mark.needs("token_blacklist")
+    def test_and_stops_the_project_from_starting(self, simple_jwt):
+        config = apps.get_app_config("token_blacklist")
+        config.ready()
+        simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=timedelta(hours=1))
+        with pytest.raises(ImproperlyConfigured, match="REFRESH_TOKEN_GRACE_PERIOD.*from 0 to 5 minutes"):
+            config.ready()
+
+
+@pytest.mark.parametrize(
+    ("check_id", "name", "choices"),
+    [("E002", "STORE_OUTSTANDING_TOKENS", ("full", "none")), ("E003", "REVOCATION_FAIL_MODE", ("closed", "open"))],
+)
+def test_a_value_that_is_no_choice_is_an_error(ids, check_id, name, choices):
+    assert check_id in ids(**{name: "some"})
+    assert all(check_id not in ids(**{name: choice}) for choice in choices)
+
+
+IMPOSSIBLE = [
+    *[(name, value) for name in shapes._LIFETIMES for value in (None, 300, 5.0, "5 minutes")],
+    *[("TOKEN_FAMILY_LIFETIME", value) for value in (300, timedelta(0), timedelta(-1))],
+    *[("LEEWAY", value) for value in ("10", [], float("nan"), float("inf"))],
+    *[(name, value) for name in shapes._TTLS for value in (None, 0, -1, True, 1.5, "60")],
+    *[("JWK_TIMEOUT", value) for value in (None, 0, -1, True, "2", float("inf"), timedelta(seconds=2))],
+    *[("MAX_TOKEN_LENGTH", value) for value in (None, 0, True, "8192")],
+    *[("USER_ID_CLAIM", value) for value in (None, 1, b"id")],
+    *[(name, None) for name in ("REVOKE_TOKEN_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM", "TOKEN_FAMILY_CLAIM")],
+    *[("TOKEN_FAMILY_EXPIRATION_CLAIM", value) for value in (None, "")],
+    *[(name, 1) for name in ("TOKEN_TYPE_CLAIM", "JTI_CLAIM")],
+    *[(name, "") for name in shapes._PREFIXES],
+    *[("AUTH_HEADER_TYPES", value) for value in (None, 5, (), b"Bearer", (b"Bearer",), ("Bearer", None))],
+    *[(name, None) for name in ("AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM")],
+    *[("JWK_URL", value) for value in (5, b"https://issuer.example/keys")],
+    *[("REVOCATION_REDIS_URL", value) for value in (5, ["redis://localhost"])],
+]
+ODD = [
+    *[(name, value) for name in shapes._SWITCHES for value in (0, 1, None, "False")],
+    *[(name, value) for name in shapes._LIFETIMES for value in (timedelta(0), timedelta(-1))],
+    *[("LEEWAY", value) for value in (None, True, -1, -0.5, timedelta(-1))],
+    *[(name, "") for name in (*shapes._CLAIMS, *shapes._CLAIMS_OR_NONE)],
+    *[("AUTH_HEADER_TYPES", value) for value in ("", "Bearer token", ("Bearer ", "JWT"), ("Bearer", ""), ["\t"])],
+    *[(name, "") for name in ("AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM")],
+]
+SOUND = [
+    *[(name, timedelta(seconds=1)) for name in (*shapes._LIFETIMES, "TOKEN_FAMILY_LIFETIME")],
+    ("TOKEN_FAMILY_LIFETIME", None),
+    *[("LEEWAY", value) for value in (0, 10, 1.5, timedelta(0), timedelta(seconds=5))],
+    *[(name, value) for name in shapes._SWITCHES for value in (True, False)],
+    *[(name, 60) for name in (*shapes._TTLS, "MAX_TOKEN_LENGTH")],
+    *[(name, "x") for name in (*shapes._CLAIMS, *shapes._FAMILY_CLAIMS, *shapes._PREFIXES)],
+    *[(name, value) for name in shapes._CLAIMS_OR_NONE for value in ("x", None)],
+    *[("AUTH_HEADER_TYPES", value) for value in ("JWT", ("Bearer", "JWT"), ["Bearer"], {"Bearer"})],
+    *[("JWK_TIMEOUT", value) for value in (2, 0.5)],
+    *[("JWK_URL", value) for value in (None, "https://issuer.example/keys")],
+    *[("REVOCATION_REDIS_URL", value) for value in (None, "redis://localhost:6379/1")],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), IMPOSSIBLE)
+def test_a_value_that_a_setting_can_not_work_with_is_an_error(ids, messages, name, value):
+    found = ids(**{name: value})
+    assert "E004" in found
+    assert "W002" not in found, "it is told once"
+    [message] = [message for message in messages() if message.id == "simplejwt.E004"]
+    assert name in message.msg
+    assert name in message.hint
+
+
+@pytest.mark.parametrize(("name", "value"), ODD)
+def test_a_value_that_is_hardly_meant_is_a_warning(ids, name, value):
+    found = ids(**{name: value})
+    assert "W002" in found
+    assert "E004" not in found
+
+
+@pytest.mark.parametrize(("name", "value"), SOUND)
+def test_a_sound_value_is_left_alone(ids, name, value):
+    assert not {"E004", "W002"} & ids(**{name: value})
+
+
+def test_a_value_that_was_assigned_is_judged_too(ids):
+    api_settings.LEEWAY = "10"
+    try:
+        assert shapes.complaint("LEEWAY")
+    finally:
+        del api_settings.LEEWAY
+
+
+def test_the_hint_says_what_to_write(simple_jwt, messages):
+    simple_jwt(ACCESS_TOKEN_LIFETIME=300)
+    [message] = [message for message in messages() if message.id == "simplejwt.E004"]
+    assert message.hint == (
+        "Write SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] = timedelta(seconds=300), which is the default, or else a timedelta."
+    )
+
+
+def test_every_setting_has_a_rule_or_a_check_of_its_own():
+    ruled = {name for rule in (*shapes.MUST, *shapes.SHOULD) for name in rule.names}
+    elsewhere = {
+        "AUDIENCE": "anything that PyJWT takes",
+        "ISSUER": "anything that PyJWT takes",
+        "SIGNING_KEY": "keys",
+        "VERIFYING_KEY": "keys",
+        "REFRESH_TOKEN_GRACE_PERIOD": "E001",
+        "STORE_OUTSTANDING_TOKENS": "E002",
+        "REVOCATION_FAIL_MODE": "E003",
+    }
+    paths = {name for name in DEFAULTS if name.endswith("_SERIALIZER")} | set(api_settings.import_strings)
+    assert ruled | set(elsewhere) | paths == set(DEFAULTS)
+
+
+class TestUnknownNames:
+    def test_one_is_a_warning_with_a_guess(self, simple_jwt, messages):
+        simple_jwt(ACESS_TOKEN_LIFETIME=timedelta(1), algorithm="HS256", PAINT="red", **{"": 1})
+        hints = [message.hint for message in messages() if message.id == "simplejwt.W003"]
+        guesses = [hint.partition("?")[0] for hint in hints if "?" in hint]
+        assert guesses == ["Did you mean 'ACCESS_TOKEN_LIFETIME'", "Did you mean 'ALGORITHM'"]
+        assert len(hints) == 4
+
+    def test_a_key_may_be_anything(self, settings, messages):
+        settings.SIMPLE_JWT = {5: 1}
+        assert "simplejwt.W003" in {message.id for message in messages()}
+
+    def test_our_own_are_left_alone(self, ids):
+        assert "W003" not in ids(**{name: value for name, value in DEFAULTS.items() if name != "TOKEN_FAMILY_ENABLED"})
+
+
+@pytest.mark.needs("token_family")
+@pytest.mark.parametrize(
+    ("name", "value"), [("TOKEN_FAMILY_ENABLED", 1), ("TOKEN_FAMILY_LIFETIME", 5), ("TOKEN_FAMILY_CLAIM", "")]
+)
+def test_wrong_family_settings_stop_the_project_from_starting(simple_jwt, name, value):
+    config = apps.get_app_config("token_family")
+    config.ready()
+    simple_jwt(**{name: value})
+    with pytest.raises(ImproperlyConfigured, match=f"{name}.*must be .*, not {value!r}"):
+        config.ready()

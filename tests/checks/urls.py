@@ -1,0 +1,7 @@
+"""URLs with just these views: `urls(TokenVerifyView.as_view())` is a ROOT_URLCONF."""
+
+from django.urls import include, path
+
+
+def urls(*views):
+    return (path("nested/", include([path(f"{number}/", view) for number, view in enumerate(views)])),)
