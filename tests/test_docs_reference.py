@@ -1,12 +1,18 @@
-"""docs/reference says what the code does. ``python -m tests.test_docs_reference`` writes the tables anew."""
+"""docs/reference says what the code does.
+
+``DJANGO_SETTINGS_MODULE=tests.projects.full.settings python -m tests.test_docs_reference`` writes the tables anew.
+"""
 
 import ast
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from rest_framework_simplejwt import exceptions, refusals
+from rest_framework_simplejwt.checks import CHECKS
+from rest_framework_simplejwt.settings import _TABLE, DEFAULTS
 
 pytestmark = pytest.mark.needs("full")
 
@@ -36,6 +42,49 @@ def codes_in_source():
     return found - ABSTRACT
 
 
+def default_of(name):
+    if name == "SIGNING_KEY":
+        return "`settings.SECRET_KEY`"
+    value = DEFAULTS[name]
+    if isinstance(value, timedelta):
+        spans = {"days": 86_400, "minutes": 60, "seconds": 1}
+        unit = next(unit for unit, seconds in spans.items() if value.total_seconds() % seconds == 0)
+        return f"`timedelta({unit}={value.total_seconds() / spans[unit]:.0f})`" if value else "`timedelta(0)`"
+    return f"`{value!r}`".replace("'", '"')
+
+
+def settings_table():
+    rows = [f"| `{name}` | {default_of(name)} | {row.__doc__} |" for name, row in _TABLE.items()]
+    return ["| setting | default | meaning |", "| --- | --- | --- |", *rows]
+
+
+def checks_table():
+    rows = []
+    for check in sorted(CHECKS.values(), key=lambda check: check.id):
+        level = f"{check.level}, `--deploy`" if check.deploy else check.level
+        rows.append(f"| `{check.id}` | {level} | {check.appears.replace('``', '`')} | {check.hint} |")
+    return ["| id | level | appears when | hint |", "| --- | --- | --- | --- |", *rows]
+
+
+TABLES = {"settings.md": settings_table, "checks.md": checks_table}
+
+
+def table_in(text):
+    return [line for line in text.splitlines() if line.startswith("|")]
+
+
+def write_tables():
+    for name, table in TABLES.items():
+        path = REFERENCE / name
+        before, *_, after = re.split(r"(?:^\|.*\n)+", path.read_text(), flags=re.MULTILINE)
+        path.write_text(before + "\n".join(table()) + "\n" + after)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_those_of_the_code(name):
+    assert table_in((REFERENCE / name).read_text()) == TABLES[name]()
+
+
 def test_every_code_is_documented_and_every_documented_code_is_there():
     assert documented_codes().keys() == codes_in_source()
 
@@ -52,3 +101,7 @@ def test_the_status_of_a_code_is_that_of_its_exception():
         code = getattr(exception, "default_code", None)
         if code in documented:
             assert exception.status_code == documented[code]
+
+
+if __name__ == "__main__":
+    write_tables()
