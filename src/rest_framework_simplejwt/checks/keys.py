@@ -77,7 +77,8 @@ def _probe() -> str | None:
 def _loads_verifying_key() -> bool:
     backend = _backend()
     try:
-        return backend is not None and backend.prepared_verifying_key is not None
+        # Older PyJWT loads a key of another type; it fails to export it.
+        return backend is not None and bool(backend._algorithm.to_jwk(backend.prepared_verifying_key))
     except Exception:  # noqa: BLE001  # PyJWT and cryptography raise what they like
         return False
 
