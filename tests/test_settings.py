@@ -39,6 +39,12 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
     own = {
         "REFRESH_TOKEN_GRACE_PERIOD": timedelta(0),
         "JWK_TIMEOUT": 2,
+        "SIGNING_KEYS": (),
+        "VERIFYING_KEYS": (),
+        "SIGNING_KEYS_DIR": None,
+        "JWKS_MAX_AGE": 300,
+        "TRUSTED_ISSUERS": (),
+        "USER_FROM_CLAIMS": None,
         "REVOCATION_STORE": None,
         "REVOCATION_REDIS_URL": None,
         "REVOCATION_FAIL_MODE": "closed",
@@ -93,6 +99,7 @@ def test_the_import_strings_are_those_of_the_interface_and_our_own():
         "ON_LOGIN_SUCCESS",
         "ON_LOGIN_FAILED",
         "REVOKE_TOKEN_HASHER",
+        "USER_FROM_CLAIMS",
         "REVOCATION_STORE",
     }
 

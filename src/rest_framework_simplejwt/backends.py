@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from json import JSONEncoder
 from typing import Any
 
@@ -16,14 +16,12 @@ from jwt import algorithms
 
 from . import claims, jws
 from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
-from .keys import KeySetClient as PyJWKClient
-from .keys import KeySetUnavailable
+from .key_sets import KeySetClient as PyJWKClient
+from .key_sets import KeySetUnavailable
+from .keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, KeyRing
 from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
-
-HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
-ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
@@ -31,12 +29,21 @@ _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 _TIMES = ("exp", "iat", "nbf")
 
 
-class TokenBackend:
-    """Signs and verifies with one algorithm and one key pair, or an issuer's published keys.
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kid: str | None) -> bytes:
+    """The first segment of the tokens that a key signs."""
+    parameters = {"alg": algorithm, "kid": kid, "typ": "JWT"} if kid is not None else {"alg": algorithm, "typ": "JWT"}
+    return jws.base64url_encode(json.dumps(parameters, separators=(",", ":")).encode())
 
-    ``verifying_key`` is ignored for HMAC, where ``signing_key`` does both. ``leeway`` is in
-    seconds, or a ``timedelta``. Raises ``TokenBackendError`` for an algorithm that is unknown
-    or needs the ``cryptography`` package where that is missing.
+
+class TokenBackend:
+    """Signs and verifies with one algorithm and one key pair, or an issuer's published keys, or a ring of keys.
+
+    ``verifying_key`` is ignored for HMAC, where ``signing_key`` does both; ``fallback_keys`` are
+    of the same algorithm, and only verify. ``ring`` is called for the keys of the moment, and
+    then neither the algorithm nor the other keys matter. ``leeway`` is in seconds, or a ``timedelta``.
+    Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
+    package where that is missing.
     """
 
     def __init__(
@@ -51,6 +58,8 @@ class TokenBackend:
         json_encoder: type[JSONEncoder] | None = None,
         *,
         jwk_timeout: float = 2.0,
+        ring: Callable[[], KeyRing] | None = None,
+        fallback_keys: Iterable[Any] = (),
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -61,6 +70,8 @@ class TokenBackend:
         self.jwks_client = PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout) if jwk_url else None
         self.leeway = leeway
         self.json_encoder = json_encoder
+        self.ring = ring
+        self.fallback_keys = tuple(fallback_keys)
 
     def _validate_algorithm(self, algorithm: str) -> None:
         if algorithm not in ALLOWED_ALGORITHMS:
@@ -123,9 +134,6 @@ class TokenBackend:
         Raises ``TokenBackendError`` without a signing key, and what the JSON encoder raises for claims
         that are no JSON, infinity and NaN among them.
         """
-        key = self.prepared_signing_key
-        if key is None:
-            raise TokenBackendError("There is no SIGNING_KEY: this backend only verifies")
         issued = dict(payload)
         if self.audience is not None:
             issued["aud"] = self.audience
@@ -136,7 +144,18 @@ class TokenBackend:
                 issued[claim] = datetime_to_epoch(issued[claim])
         text = json.dumps(issued, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
         segment = jws.base64url_encode(text.encode())
-        return jws.join(self._header, segment, self._algorithm.sign(self._header + b"." + segment, key))
+        header, sign = self._signer()
+        return jws.join(header, segment, sign(header + b"." + segment))
+
+    def _signer(self) -> tuple[bytes, Callable[[bytes], bytes]]:
+        """The header's segment, and what signs."""
+        if self.ring is not None:
+            current = self.ring().current(time.time())
+            if current is not None:
+                return _header(current.algorithm, current.kid), current.sign
+        elif (key := self.prepared_signing_key) is not None:
+            return _header(self.algorithm, None), lambda message: self._algorithm.sign(message, key)
+        raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
         """The claims of ``token``.
@@ -147,41 +166,47 @@ class TokenBackend:
         """
         try:
             parts = jws.take_apart(token)
-            header = None if parts.header == self._header else jws.json_object(parts.header)
+            header = jws.json_object(parts.header)
             if not verify:
                 return jws.json_object(parts.payload)
-            if header is not None:
-                self._check_header(header)
-            self._check_signature(token, parts)
+            jws.check_header(header, keys_published=self.jwks_client is not None)
+            self._check_signature(token, parts, header)
             payload = jws.json_object(parts.payload)
             self._check_claims(payload)
         except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_("Token is invalid")) from error
         return payload
 
-    @cached_property
-    def _header(self) -> bytes:
-        """The first segment of every token that this backend makes."""
-        header = json.dumps({"alg": self.algorithm, "typ": "JWT"}, separators=(",", ":"))
-        return jws.base64url_encode(header.encode())
-
-    def _check_header(self, header: dict[str, Any]) -> None:
+    def _check_signature(self, token: str | bytes, parts: jws.Compact, header: dict[str, Any]) -> None:
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
-        if header.get("alg") != self.algorithm:
-            raise TokenBackendError(_("Invalid algorithm specified"))
-        jws.check_header(header, keys_published=self.jwks_client is not None)
+        if self.ring is not None:
+            keys = self.ring().verifying(header.get("kid"), time.time())
+            if keys and all(key.algorithm != header.get("alg") for key in keys):
+                raise TokenBackendError(_("Invalid algorithm specified"))
+            if not any(key.verify(parts.signing_input, parts.signature) for key in keys):
+                raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
+        else:
+            if header.get("alg") != self.algorithm:
+                raise TokenBackendError(_("Invalid algorithm specified"))
+            self._check_with_one_key(token, parts)
 
-    def _check_signature(self, token: str | bytes, parts: jws.Compact) -> None:
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact) -> None:
         try:
             key = self.get_verifying_key(token)
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            good = self._algorithm.verify(parts.signing_input, key, parts.signature)
+            good = any(
+                self._algorithm.verify(parts.signing_input, each, parts.signature) for each in (key, *self._fallbacks)
+            )
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
         if not good:
-            raise jws.Malformed("the signature is another one")
+            raise jws.Malformed("the signature is of another key")
+
+    @cached_property
+    def _fallbacks(self) -> tuple[Any, ...]:
+        return tuple(self._prepare_key(key) for key in self.fallback_keys)
 
     def _check_claims(self, payload: dict[str, Any]) -> None:
         claims.check_parties(payload, audience=self.audience, issuer=self.issuer)

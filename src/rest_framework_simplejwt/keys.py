@@ -1,30 +1,26 @@
-"""The keys that a remote issuer publishes (RFC 7517), and when they are asked for. Knows no Django."""
+"""Our own keys: secrets and key pairs, read once; and the ring that says which one signs and which verify.
+
+Knows no Django. Moments are seconds since the epoch.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
-import os
-from collections.abc import Callable
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
-from time import monotonic
+from functools import cached_property
+from math import inf
+from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
-from weakref import WeakSet
 
-import jwt
+from jwt import PyJWTError, algorithms
 
-from .fetching import fetch
-from .outage import Outage
-
-# Seconds. A set is renewed ahead of its end, so that no request waits for that.
-LIFETIME = 600.0
-RENEWED_AFTER = 0.8 * LIFETIME
-# While the issuer is down, what it last said is good for a day.
-KEPT_FOR = 86_400.0
-# Between fetches that failed, and between fetches for the sake of unknown ids: each forged one is another.
-RETRY_AFTER = 30.0
-# The same while there is no key at all, and every request is a 503 that says "in one second".
-RETRY_AFTER_WITHOUT_KEYS = 1.0
+HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
 
 # The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
 _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -35,243 +31,230 @@ _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
     **dict.fromkeys(("ES512", "ES521"), ("EC", ("P-521",))),
     "EdDSA": ("OKP", ("Ed25519", "Ed448")),
 }
+# The members that a thumbprint is made of (RFC 7638 section 3.2, RFC 8037 section 2).
+_REQUIRED = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 
-# What a forged or odd token makes the JSON, base64 and number parsing below PyJWT raise.
-_MALFORMED = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
-
-
-class UnknownKey(ValueError):  # not an error of ours: the token is refused
-    """The issuer publishes no key that this token may be checked with."""
+_MATERIAL = ("key", "key_file", "key_callable")
+_SPEC = {"kid", "algorithm", *_MATERIAL, "passphrase", "not_before", "retire_after", "accepts_no_kid"}
 
 
-class KeySetUnavailable(Exception):
-    """The issuer can't be reached, and nothing it said less than a day ago is remembered."""
+class BadKey(ValueError):
+    """A key that can't be read or used. The text says what is wrong, and nothing of the key."""
+
+
+def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
+    """Whether the public key in ``jwk`` is of the type, and on the curve, that ``algorithm`` works with."""
+    key_type, curves = _FIT.get(algorithm, (None, None))
+    return jwk.get("kty") == key_type and (curves is None or jwk.get("crv") in curves)
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """The SHA-256 thumbprint of a public key (RFC 7638), base64url without padding."""
+    members = {name: jwk[name] for name in _REQUIRED[jwk["kty"]]}
+    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
+    return _base64url(hashlib.sha256(canonical).digest())
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)
-class VerifyingKey:
-    """A public key, parsed, under the ``kid`` that it was published with."""
+class Role:
+    """When a key is used, and whether it also verifies tokens that name no key.
 
-    key_id: str | None
-    key: Any
-
-
-def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
-    """The keys that ``algorithm`` can use, at least one; others are left out, as RFC 7517 section 5 asks.
-
-    Raises ``ValueError`` (``RecursionError`` for deep nesting) when there is none, or no key set.
+    It signs from ``not_before`` on, and verifies until ``retire_after``. Before, it is already
+    published, and verifies what a machine with a faster clock has signed.
     """
-    document = json.loads(body)
-    published = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(published, list):
-        raise ValueError("not a JSON object with a list of keys")
-    keys = tuple(_read(jwk, algorithm) for jwk in published if _is_fit(jwk, algorithm))
-    usable = tuple(key for key in keys if key is not None)
-    if not usable:
-        raise ValueError(f"none of {len(published)} keys can be used for {algorithm}")
-    return usable
 
-
-def _is_fit(jwk: Any, algorithm: str) -> bool:
-    if not isinstance(jwk, dict) or algorithm not in _FIT:
-        return False
-    key_type, curves = _FIT[algorithm]
-    operations = jwk.get("key_ops", ["verify"])
-    return (
-        jwk.get("kty") == key_type
-        and (curves is None or jwk.get("crv") in curves)
-        and jwk.get("use", "sig") == "sig"
-        and isinstance(operations, list)
-        and "verify" in operations
-        and jwk.get("alg", algorithm) == algorithm
-        # Private: whoever publishes it has lost it.
-        and "d" not in jwk
-        and isinstance(jwk.get("kid", ""), str)
-    )
-
-
-def _read(jwk: dict[str, Any], algorithm: str) -> VerifyingKey | None:
-    try:
-        return VerifyingKey(jwk.get("kid"), jwt.PyJWK(jwk, algorithm).key)
-    except Exception:  # noqa: BLE001  # whatever PyJWT and cryptography make of it, the other keys are still good
-        return None
-
-
-def _key_id(token: str | bytes, algorithm: str) -> str | None:
-    """The ``kid`` that the token names. Raises ``UnknownKey`` for a token that no key of ours fits."""
-    try:
-        header = jwt.get_unverified_header(token)
-    except _MALFORMED as error:
-        raise UnknownKey("the token's header can't be read") from error
-    kid = header.get("kid")
-    if header.get("alg") != algorithm or not isinstance(kid, str | None):
-        raise UnknownKey("no key of this algorithm is meant")
-    return kid
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A set as it was fetched at a moment."""
-
-    keys: tuple[VerifyingKey, ...]
-    at: float
-
-    def find(self, kid: str | None) -> VerifyingKey | None:
-        if kid is None:
-            return self.keys[0] if len(self.keys) == 1 else None
-        return next((key for key in self.keys if key.key_id == kid), None)
+    not_before: float = -inf
+    retire_after: float = inf
+    accepts_no_kid: bool = False
 
 
 @dataclass(frozen=True, eq=False)
-class _Flight:
-    """A fetch that is under way in a thread of its own."""
+class Key:
+    """One key for one algorithm."""
 
-    deadline: float
-    landed: Event = field(default_factory=Event)
+    algorithm: str
+    kid: str
+    role: Role = field(default_factory=Role)
+
+    @property
+    def can_sign(self) -> bool:
+        raise NotImplementedError
+
+    def sign(self, message: bytes) -> bytes:
+        raise NotImplementedError
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        raise NotImplementedError
+
+    @cached_property
+    def implementation(self) -> algorithms.Algorithm:
+        return algorithms.get_default_algorithms()[self.algorithm]
 
 
-class KeySetClient:
-    """The keys at ``url`` that are good for ``algorithm``, remembered. One for all threads.
+@dataclass(frozen=True, eq=False)
+class Secret(Key):
+    """For HMAC. It has no public part, and so no way into a published set."""
 
-    A request waits ``timeout`` seconds at the most, and only where there is nothing to go by:
-    no set yet, no news for a whole ``LIFETIME``, or a ``kid`` that is not in the set.
+    secret: bytes = field(default=b"", repr=False)
+
+    @property
+    def can_sign(self) -> bool:
+        return True
+
+    def sign(self, message: bytes) -> bytes:
+        return self.implementation.sign(message, self.secret)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        return self.implementation.verify(message, self.secret, signature)
+
+
+@dataclass(frozen=True, eq=False)
+class KeyPair(Key):
+    """For everything else. ``private`` is ``None`` where this service only verifies."""
+
+    public: Any = field(default=None, repr=False)
+    private: Any = field(default=None, repr=False)
+
+    @property
+    def can_sign(self) -> bool:
+        return self.private is not None
+
+    def sign(self, message: bytes) -> bytes:
+        return self.implementation.sign(message, self.private)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        return self.implementation.verify(message, self.public, signature)
+
+    @property
+    def jwk(self) -> dict[str, Any]:
+        """The public part as it is published (RFC 7517 section 4)."""
+        return {**public_jwk(self.public, self.algorithm), "kid": self.kid, "use": "sig", "alg": self.algorithm}
+
+
+def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
+    """The members that make up a public key, and no others."""
+    exported = algorithms.get_default_algorithms()[algorithm].to_jwk(public, as_dict=True)
+    return {name: exported[name] for name in _REQUIRED[exported["kty"]]}
+
+
+def document(keys: Iterable[KeyPair]) -> dict[str, list[dict[str, Any]]]:
+    """A JWK Set (RFC 7517 section 5) of the public parts."""
+    return {"keys": [key.jwk for key in keys]}
+
+
+class KeyRing:
+    """The keys of one service. Raises ``BadKey`` when two of them have one ``kid``.
+
+    ``signing`` take turns: the one that became active last signs, and the others verify until
+    they retire, as all of ``verifying`` do.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        algorithm: str,
-        timeout: float = 2.0,
-        now: Callable[[], float] = monotonic,
-        fetch: Callable[..., bytes] = fetch,
-    ) -> None:
-        self._url, self._algorithm, self._timeout = url, algorithm, timeout
-        self._now, self._fetch = now, fetch
-        self._lock = Lock()
-        self._held: _Held | None = None
-        self._flight: _Flight | None = None
-        # The last fetch, if it failed; the last one for the sake of an unknown kid.
-        self._failed_at: float | None = None
-        self._searched_at: float | None = None
-        self._outage = Outage(
-            "The issuer of the keys (JWK_URL)",
-            "its last ones are used for a day, and without any a token is answered 503",
+    def __init__(self, signing: Iterable[Key] = (), verifying: Iterable[Key] = ()) -> None:
+        self._signing = tuple(signing)
+        self._all = (*self._signing, *verifying)
+        kids = [key.kid for key in self._all]
+        for kid in kids:
+            if kids.count(kid) > 1:
+                raise BadKey(f"two keys have the kid {kid!r}")
+
+    def current(self, now: float) -> Key | None:
+        """The one that signs; of two that became active at once, the first. ``None``: this service only verifies."""
+        active = [key for key in self._signing if key.role.not_before <= now < key.role.retire_after]
+        return max(active, key=lambda key: key.role.not_before, default=None)
+
+    def verifying(self, kid: str | None, now: float) -> tuple[Key, ...]:
+        """The key of that ``kid``; for a token that names none, all that are marked for it."""
+        return tuple(
+            key
+            for key in self._all
+            if now < key.role.retire_after and (key.role.accepts_no_kid if kid is None else key.kid == kid)
         )
-        _clients.add(self)
 
-    def get_signing_key_from_jwt(self, token: str | bytes) -> VerifyingKey:
-        """The key that ``token`` names, or the only one there is if it names none.
-
-        Raises ``UnknownKey`` if there is none for it, and ``KeySetUnavailable``.
-        """
-        kid = _key_id(token, self._algorithm)
-        before = self._held
-        key = self._current().find(kid)
-        if key is None and kid is not None:
-            key = self._search(kid, before)
-        if key is None:
-            raise UnknownKey("the issuer publishes no such key")
-        return key
-
-    def _current(self) -> _Held:
-        now, held = self._now(), self._held
-        if held is not None and now - held.at < RENEWED_AFTER:
-            return held
-        with self._lock:
-            held = self._kept(now)
-            if held is not None and now - held.at < RENEWED_AFTER:
-                return held  # Fetched for another request just now.
-            waits = held is None or _passed(held.at if self._failed_at is None else self._failed_at, LIFETIME, now)
-            flight = self._board(now, RETRY_AFTER if held else RETRY_AFTER_WITHOUT_KEYS)
-        if waits:
-            self._wait(flight)
-        held = self._kept(self._now())
-        if held is None:
-            raise KeySetUnavailable("nothing is known of the issuer's keys")
-        return held
-
-    def _search(self, kid: str, before: _Held | None) -> VerifyingKey | None:
-        """The key if it was published after ``before``. Costs the issuer one fetch, however many ask."""
-        now = self._now()
-        with self._lock:
-            flight = None
-            if self._held is not before:
-                self._searched_at = now
-            elif self._flight is not None or _passed(self._searched_at, RETRY_AFTER, now):
-                flight = self._board(now, RETRY_AFTER)
-                self._searched_at = self._searched_at if flight is None else now
-        self._wait(flight)
-        return self._held.find(kid) if self._held else None
-
-    def _kept(self, now: float) -> _Held | None:
-        return self._held if self._held is not None and now - self._held.at < KEPT_FOR else None
-
-    def _board(self, now: float, retry_after: float) -> _Flight | None:
-        """The fetch to wait for, begun here if none is under way and the last failure is long enough ago."""
-        flight = self._flight
-        # One that does not even notice its deadline is stuck, say in a resolver. It is given up in the end.
-        if flight is not None and now < flight.deadline + RETRY_AFTER:
-            # While fetches fail, one request waits to see whether they still do; a crowd would fill all workers.
-            return flight if _passed(self._failed_at, RETRY_AFTER, now) else None
-        if not _passed(self._failed_at, retry_after, now):
-            return None
-        self._flight = flight = _Flight(now + self._timeout)
-        try:
-            Thread(target=self._fly, args=(flight,), name="simplejwt-keys", daemon=True).start()
-        except RuntimeError as error:
-            # No more threads, or the interpreter is about to end.
-            self._flight, self._failed_at = None, now
-            self._outage.failed(error)
-        return self._flight
-
-    def _wait(self, flight: _Flight | None) -> None:
-        if flight is not None:
-            flight.landed.wait(max(0.0, flight.deadline - self._now()))
-
-    def _fly(self, flight: _Flight) -> None:
-        landing: tuple[VerifyingKey, ...] | Exception
-        try:
-            landing = read_key_set(self._fetch(self._url, timeout=self._timeout), self._algorithm)
-        except Exception as error:  # noqa: BLE001  # a flight that never lands would be waited for
-            landing = error
-        try:
-            self._land(flight, landing)
-        finally:
-            with self._lock:
-                if self._flight is flight:
-                    self._flight = None
-            flight.landed.set()
-
-    def _land(self, flight: _Flight, landing: tuple[VerifyingKey, ...] | Exception) -> None:
-        with self._lock:
-            if self._flight is not flight:
-                return  # It was stuck and given up: its news is old.
-            if isinstance(landing, Exception):
-                self._failed_at = self._now()
-            else:
-                self._held, self._failed_at = _Held(landing, self._now()), None
-        if isinstance(landing, Exception):
-            self._outage.failed(landing)
-        else:
-            self._outage.over()
-
-    def _begin_anew(self) -> None:
-        self._lock, self._flight = Lock(), None
+    def published(self, now: float) -> tuple[KeyPair, ...]:
+        """What other services may see: next, current and retired key pairs, until they retire."""
+        return tuple(key for key in self._all if isinstance(key, KeyPair) and now < key.role.retire_after)
 
 
-def _passed(since: float | None, seconds: float, now: float) -> bool:
-    return since is None or now - since >= seconds
+def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
+    """The key that an entry of ``SIGNING_KEYS`` (``signs``) or ``VERIFYING_KEYS`` describes.
+
+    Raises ``BadKey``. Of a private key that is only to verify, the public part is kept.
+    """
+    if not isinstance(spec, Mapping) or (strangers := spec.keys() - _SPEC):
+        raise BadKey("it is no dict" if not isinstance(spec, Mapping) else f"it has the unknown {sorted(strangers)}")
+    algorithm = spec.get("algorithm")
+    if algorithm not in ALLOWED_ALGORITHMS:
+        raise BadKey(f"its algorithm is none of {sorted(ALLOWED_ALGORITHMS)}")
+    kid = spec.get("kid")
+    if kid is not None and (not isinstance(kid, str) or not kid):
+        raise BadKey("its kid is no string, or empty")
+    role = Role(_moment(spec, "not_before", -inf), _moment(spec, "retire_after", inf), bool(spec.get("accepts_no_kid")))
+    material, passphrase = _material(spec), spec.get("passphrase")
+    try:
+        if algorithm in HMAC_ALGORITHMS:
+            return _secret(algorithm, kid, role, material)
+        return _pair(algorithm, kid, role, material, passphrase, signs=signs)
+    except (PyJWTError, ValueError, TypeError, AttributeError) as error:
+        raise error if isinstance(error, BadKey) else BadKey(f"it can't be read as a key for {algorithm}") from error
 
 
-_clients: WeakSet[KeySetClient] = WeakSet()
+def _moment(spec: Mapping[str, Any], name: str, default: float) -> float:
+    value = spec.get(name)
+    if value is None:
+        return default
+    # A datetime has it; one without a zone is the machine's time, which is hardly meant.
+    if getattr(value, "tzinfo", None) is not None:
+        return float(value.timestamp())
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise BadKey(f"its {name} is neither a datetime with a time zone nor seconds since the epoch")
 
 
-def _begin_anew() -> None:
-    """In a forked child: the lock may be held, and the fetch be made, by a thread that was left behind."""
-    for client in list(_clients):
-        client._begin_anew()
+def _material(spec: Mapping[str, Any]) -> Any:
+    given = [name for name in _MATERIAL if spec.get(name)]
+    if len(given) != 1:
+        raise BadKey(f"it needs one of {', '.join(_MATERIAL)}")
+    if given == ["key"]:
+        return spec["key"]
+    try:
+        if given == ["key_file"]:
+            return Path(spec["key_file"]).read_bytes()
+        found: Callable[[], Any] | str = spec["key_callable"]
+        return (resolve_name(found) if isinstance(found, str) else found)()
+    except Exception as error:
+        raise BadKey(f"its {given[0]} can't be read: {type(error).__name__}") from error
 
 
-if register_at_fork := getattr(os, "register_at_fork", None):  # pragma: no branch  # Windows has none
-    register_at_fork(after_in_child=_begin_anew)
+def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
+    secret = algorithms.get_default_algorithms()[algorithm].prepare_key(material)
+    # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
+    own = _base64url(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256"))
+    return Secret(algorithm, kid or own, role, secret)
+
+
+def _pair(algorithm: str, kid: str | None, role: Role, material: Any, passphrase: Any, *, signs: bool) -> KeyPair:
+    found = _loaded(material, passphrase)
+    private = found if hasattr(found, "public_key") else None
+    public = found.public_key() if private is not None else found
+    if signs and private is None:
+        raise BadKey("it is a public key, and can't sign")
+    jwk = public_jwk(algorithms.get_default_algorithms()[algorithm].prepare_key(public), algorithm)
+    if not fits(jwk, algorithm):
+        raise BadKey(f"it is on another curve than that of {algorithm}")
+    return KeyPair(algorithm, kid or thumbprint(jwk), role, public, private if signs else None)
+
+
+def _loaded(material: Any, passphrase: Any) -> Any:
+    if not isinstance(material, (str, bytes)):
+        return material
+    # Here, so that HMAC does without the package.
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+    text = material.encode() if isinstance(material, str) else material
+    if b"PUBLIC KEY" in text:
+        return load_pem_public_key(text)
+    return load_pem_private_key(text, passphrase.encode() if isinstance(passphrase, str) else passphrase)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import wraps
 from json import JSONEncoder
@@ -99,6 +99,16 @@ class APISettings(DRFAPISettings):
     ALGORITHM = Setting[str]("HS256", "A JWS algorithm, RFC 7518 section 3.1.")
     SIGNING_KEY = Setting[Any](None, "HMAC secret or private key; SECRET_KEY by default.")
     VERIFYING_KEY = Setting[Any]("", "Public key; ignored by HMAC algorithms.")
+    SIGNING_KEYS = Setting[Sequence[Mapping[str, Any]]](
+        (), "The keys of a ring that take turns in signing, instead of SIGNING_KEY: dicts, see rotating keys."
+    )
+    VERIFYING_KEYS = Setting[Sequence[Mapping[str, Any]]]((), "Keys of the ring that only verify: dicts as well.")
+    SIGNING_KEYS_DIR = Setting[Any](None, "A directory of signing keys, which `rotatesigningkeys` looks after.")
+    JWKS_MAX_AGE = Setting[int](300, "Seconds that other services may keep what JWKSView publishes.")
+    TRUSTED_ISSUERS = Setting[Sequence[Mapping[str, Any]]]((), "Others whose tokens authenticate here: dicts.")
+    USER_FROM_CLAIMS = Setting[Callable[[Mapping[str, Any], Mapping[str, Any]], Any] | None](
+        None, "Called with a trusted issuer's claims, and its entry: their user, or None.", imported=True
+    )
     AUDIENCE = Setting[Any](None, "The aud claim: put into tokens and required of them.")
     ISSUER = Setting[str | None](None, "The iss claim: put into tokens and required of them.")
     JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)

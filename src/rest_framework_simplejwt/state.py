@@ -6,11 +6,18 @@ backend of that moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from .backends import TokenBackend
+from .keys import BadKey, Key, KeyRing, read_key
 from .settings import api_settings
 
-# In the order of TokenBackend's parameters; the last one is passed by its name.
-_BACKEND_SETTINGS = (
+# In the order of TokenBackend's parameters.
+_POSITIONAL = (
     "ALGORITHM",
     "SIGNING_KEY",
     "VERIFYING_KEY",
@@ -19,8 +26,8 @@ _BACKEND_SETTINGS = (
     "JWK_URL",
     "LEEWAY",
     "JSON_ENCODER",
-    "JWK_TIMEOUT",
 )
+_NAMED = ("JWK_TIMEOUT", "SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR")
 
 token_backend: TokenBackend
 
@@ -31,8 +38,43 @@ def __getattr__(name: str) -> TokenBackend:
     if name != "token_backend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     global _current
-    values = tuple([getattr(api_settings, setting) for setting in _BACKEND_SETTINGS])
+    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], settings.SECRET_KEY_FALLBACKS)
     if _current is None or _current[0] != values:
-        *positional, jwk_timeout = values
-        _current = values, TokenBackend(*positional, jwk_timeout=jwk_timeout)
+        _current = values, _built()
     return _current[1]
+
+
+def _built() -> TokenBackend:
+    signs_with_secret_key = api_settings.SIGNING_KEY == settings.SECRET_KEY
+    return TokenBackend(
+        *[getattr(api_settings, setting) for setting in _POSITIONAL],
+        jwk_timeout=api_settings.JWK_TIMEOUT,
+        ring=key_ring(),
+        fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
+    )
+
+
+def key_ring() -> Callable[[], KeyRing] | None:
+    """Where the keys of the moment come from; ``None`` for the one of ``SIGNING_KEY`` and ``VERIFYING_KEY``.
+
+    Raises ``ImproperlyConfigured`` that names the entry which can't be read.
+    """
+    verifying = _read("VERIFYING_KEYS", api_settings.VERIFYING_KEYS, signs=False)
+    signing = _read("SIGNING_KEYS", api_settings.SIGNING_KEYS, signs=True)
+    if not signing and not verifying:
+        return None
+    try:
+        ring = KeyRing(signing, verifying)
+    except BadKey as error:
+        raise ImproperlyConfigured(f"SIMPLE_JWT['SIGNING_KEYS'] and ['VERIFYING_KEYS']: {error}.") from error
+    return lambda: ring
+
+
+def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:
+    keys = []
+    for number, spec in enumerate(specs or ()):
+        try:
+            keys.append(read_key(spec, signs=signs))
+        except BadKey as error:
+            raise ImproperlyConfigured(f"SIMPLE_JWT[{setting!r}][{number}]: {error}.") from error
+    return keys

@@ -15,7 +15,7 @@ from tests.keys import new_private_key, pem_pair
 
 from .urls import urls
 
-OURS = {"E007", "E008", "E009", "E010", "E011", "E012", "E013", "E014", "E015", "W004"}
+OURS = {"E007", "E008", "E009", "E010", "E011", "E012", "E013", "E014", "E015", "E022", "W004"}
 PRIVATE, PUBLIC = pem_pair("RS")
 EC_PRIVATE, EC_PUBLIC = pem_pair("ES256")
 RS256 = {"ALGORITHM": "RS256"}
@@ -198,6 +198,28 @@ class TestJWKURL:
 def test_a_key_that_fails_at_the_last_moment_is_a_mismatch(told):
     with mock.patch("rest_framework_simplejwt.backends.TokenBackend.decode", side_effect=AttributeError):
         assert told(**PAIR) == {"E014"}
+
+
+class TestRing:
+    GOOD = {"algorithm": "RS256", "key": PRIVATE}
+
+    @pytest.mark.parametrize(
+        "ring",
+        [
+            {"SIGNING_KEYS": [GOOD]},
+            {"VERIFYING_KEYS": [{"algorithm": "RS256", "key": PUBLIC}]},
+            # What it stands in for is not looked at.
+            {"SIGNING_KEYS": [GOOD], "ALGORITHM": "ES256", "SIGNING_KEY": "x", "VERIFYING_KEY": "y"},
+        ],
+    )
+    def test_a_sound_one_is_left_alone(self, told, ring):
+        assert told(**ring) == set()
+
+    @pytest.mark.parametrize(
+        "keys", [[{"algorithm": "RS256", "key": PUBLIC}], [{"key": PRIVATE}], [GOOD, GOOD], ["x"], "x", 5, [None]]
+    )
+    def test_one_that_can_not_be_read_is_an_error(self, told, keys):
+        assert told(SIGNING_KEYS=keys) == {"E022"}
 
 
 class TestURLs:

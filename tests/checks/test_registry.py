@@ -58,6 +58,7 @@ EXCLUDED = {
     "E019": "nothing is remembered",
     "E020": "the cache is there, a wrong one",
     "E021": "nothing is remembered",
+    "E022": "a ring of keys stands in for the other key settings",
     "W001": "nothing is remembered",
     "W013": "nothing is remembered",
 }

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 
-from .. import fetching
-from ..backends import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, TokenBackend
+from .. import fetching, state
+from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
+from ..keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .project import authenticators, descends, mounts, written
 from .registry import Finding, check
 
@@ -26,9 +28,14 @@ _VERIFYING = (
 _PAIR = "-----BEGIN PRIVATE KEY-----... as SIGNING_KEY and -----BEGIN PUBLIC KEY-----... as VERIFYING_KEY"
 
 
+def has_ring() -> bool:
+    """Whether a ring of keys stands in for ALGORITHM, SIGNING_KEY and VERIFYING_KEY."""
+    return any(written(name) for name in ("SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR"))
+
+
 def algorithm() -> str | None:
-    """The algorithm, if there is such a one."""
-    value = written("ALGORITHM")
+    """The algorithm, if there is such a one, and no ring."""
+    value = None if has_ring() else written("ALGORITHM")
     return value if isinstance(value, str) and value in ALLOWED_ALGORITHMS else None
 
 
@@ -97,7 +104,7 @@ def _verifies(probe: str) -> bool:
 def unknown_algorithm() -> Iterator[Finding]:
     """``ALGORITHM`` is none that there is."""
     value = written("ALGORITHM")
-    if isinstance(value, str) and value and algorithm() is None:
+    if isinstance(value, str) and value not in {"", *ALLOWED_ALGORITHMS} and not has_ring():
         yield Finding(f"SIMPLE_JWT['ALGORITHM'] {value!r} is none of {', '.join(sorted(ALLOWED_ALGORITHMS))}.")
 
 
@@ -186,6 +193,17 @@ def ignored_jwk_url() -> Iterator[Finding]:
     """``JWK_URL`` is ignored, as the algorithm has no public keys."""
     if written("JWK_URL") and uses_hmac():
         yield Finding(f"SIMPLE_JWT['JWK_URL'] is ignored: {algorithm()} has no public keys.")
+
+
+@check("simplejwt.E022", hint="Write {{'kid': ..., 'algorithm': 'ES256', 'key_file': ...}} for each key of the ring.")
+def unreadable_ring() -> Iterator[Finding]:
+    """A key of ``SIGNING_KEYS`` or ``VERIFYING_KEYS`` can't be read, or two have one ``kid``."""
+    try:
+        state.key_ring()
+    except ImproperlyConfigured as error:
+        yield Finding(str(error))
+    except Exception as error:  # noqa: BLE001  # a list was expected, and anything may be there
+        yield Finding(f"SIMPLE_JWT['SIGNING_KEYS'] or ['VERIFYING_KEYS'] is no list of dicts: {type(error).__name__}.")
 
 
 def secret() -> bytes | None:

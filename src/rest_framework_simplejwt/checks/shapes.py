@@ -96,6 +96,7 @@ MUST = [
     Rule(["TOKEN_FAMILY_LIFETIME"], _is_none_or(_is_lifetime), "a timedelta above zero, or None"),
     Rule(["LEEWAY"], _is_none_or(_is_skew), "a number of seconds or a timedelta, zero or above"),
     Rule(_TTLS, _is_count, "a whole number of seconds above zero"),
+    Rule(["JWKS_MAX_AGE"], _is_count, "a whole number of seconds above zero"),
     Rule(["JWK_TIMEOUT"], _is_duration, "a number of seconds above zero"),
     Rule(["MAX_TOKEN_LENGTH"], _is_count, "a whole number of characters above zero"),
     Rule(_CLAIMS, _is_text, "a string that is not empty"),

@@ -16,8 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from rest_framework_simplejwt import keys
-from rest_framework_simplejwt.keys import KeySetClient, KeySetUnavailable, UnknownKey, read_key_set
+from rest_framework_simplejwt import key_sets
+from rest_framework_simplejwt.key_sets import KeySetClient, KeySetUnavailable, UnknownKey, read_key_set
 from rest_framework_simplejwt.tokens import AccessToken
 from tests.issuer import issuer, jwk, key_set, signed
 from tests.keys import new_private_key, private_key
@@ -142,7 +142,7 @@ class TestTheKeyOfAToken:
 
     @pytest.mark.parametrize("kid", [1, ["first"]])
     def test_a_kid_of_another_type_is_refused_whatever_pyjwt_thinks_of_it(self, issuer_keys, source, kid, monkeypatch):
-        monkeypatch.setattr(keys.jwt, "get_unverified_header", lambda token: {"alg": "RS256", "kid": kid})
+        monkeypatch.setattr(key_sets.jwt, "get_unverified_header", lambda token: {"alg": "RS256", "kid": kid})
         with pytest.raises(UnknownKey):
             issuer_keys.get_signing_key_from_jwt("a.b.c")
         assert source.fetches == 0
@@ -571,13 +571,13 @@ class TestAfterAFork:
     def test_the_locks_are_new(self, issuer_keys):
         before = issuer_keys._lock
         with before:
-            keys._begin_anew()
+            key_sets._begin_anew()
             assert issuer_keys._lock is not before
             assert not issuer_keys._lock.locked()
 
 
 def test_the_keys_know_no_django():
-    code = "import sys, rest_framework_simplejwt.keys; sys.exit('django' in sys.modules)"
+    code = "import sys, rest_framework_simplejwt.key_sets; sys.exit('django' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -633,7 +633,7 @@ class TestThroughARequest:
         server.says(b"<html>", 502)
         assert enter(self.token()).status_code == 503
         server.says(key_set())
-        monkeypatch.setattr(keys, "RETRY_AFTER_WITHOUT_KEYS", 0)
+        monkeypatch.setattr(key_sets, "RETRY_AFTER_WITHOUT_KEYS", 0)
         assert enter(self.token()).status_code == 200
 
     def test_new_keys_are_taken_and_the_old_ones_forgotten(self, server, enter):
