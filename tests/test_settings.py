@@ -39,6 +39,9 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
     own = {
         "REFRESH_TOKEN_GRACE_PERIOD": timedelta(0),
         "JWK_TIMEOUT": 2,
+        "ACCESS_TOKEN_PROFILE": None,
+        "ACCESS_TOKEN_PROFILE_REQUIRED": True,
+        "CLIENT_ID": None,
         "SIGNING_KEYS": (),
         "VERIFYING_KEYS": (),
         "SIGNING_KEYS_DIR": None,

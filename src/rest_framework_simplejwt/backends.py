@@ -30,9 +30,9 @@ _TIMES = ("exp", "iat", "nbf")
 
 
 @lru_cache(maxsize=64)
-def _header(algorithm: str, kid: str | None) -> bytes:
+def _header(algorithm: str, kid: str | None, typ: str) -> bytes:
     """The first segment of the tokens that a key signs."""
-    parameters = {"alg": algorithm, "kid": kid, "typ": "JWT"} if kid is not None else {"alg": algorithm, "typ": "JWT"}
+    parameters = {"alg": algorithm, "kid": kid, "typ": typ} if kid is not None else {"alg": algorithm, "typ": typ}
     return jws.base64url_encode(json.dumps(parameters, separators=(",", ":")).encode())
 
 
@@ -128,8 +128,10 @@ class TokenBackend:
         except _UNFIT as error:
             raise TokenBackendError(_("Token is invalid")) from error
 
-    def encode(self, payload: Mapping[str, Any]) -> str:
+    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
+
+        ``typ`` is for the header (RFC 7515 section 4.1.9).
 
         Raises ``TokenBackendError`` without a signing key, and what the JSON encoder raises for claims
         that are no JSON, infinity and NaN among them.
@@ -144,17 +146,17 @@ class TokenBackend:
                 issued[claim] = datetime_to_epoch(issued[claim])
         text = json.dumps(issued, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
         segment = jws.base64url_encode(text.encode())
-        header, sign = self._signer()
+        header, sign = self._signer(typ)
         return jws.join(header, segment, sign(header + b"." + segment))
 
-    def _signer(self) -> tuple[bytes, Callable[[bytes], bytes]]:
+    def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
         if self.ring is not None:
             current = self.ring().current(time.time())
             if current is not None:
-                return _header(current.algorithm, current.kid), current.sign
+                return _header(current.algorithm, current.kid, typ), current.sign
         elif (key := self.prepared_signing_key) is not None:
-            return _header(self.algorithm, None), lambda message: self._algorithm.sign(message, key)
+            return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:

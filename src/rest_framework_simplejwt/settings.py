@@ -114,6 +114,11 @@ class APISettings(DRFAPISettings):
     JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)
     JWK_URL = Setting[str | None](None, "Where the issuer publishes its keys, RFC 7517.")
     JWK_TIMEOUT = Setting[float](2, "Seconds that a request waits for those keys at the most.")
+    ACCESS_TOKEN_PROFILE = Setting[str | None](None, '"rfc9068": access tokens of that standard; None: plain ones.')
+    ACCESS_TOKEN_PROFILE_REQUIRED = Setting[bool](
+        True, "Whether plain tokens are then refused; False until those from before have expired."
+    )
+    CLIENT_ID = Setting[str | None](None, "The client_id claim of these access tokens.")
     MAX_TOKEN_LENGTH = Setting[int](8192, "Characters; a longer token is refused before it is looked at.")
     LEEWAY = Setting[float | timedelta](0, "Clock skew forgiven: seconds, or a timedelta.")
 

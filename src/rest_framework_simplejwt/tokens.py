@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, refusals, revocation, signals, state, users
+from . import claims, profile, refusals, revocation, signals, state, users
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -107,20 +107,34 @@ class Token:
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(_("Token is invalid"))
         try:
-            return self.get_token_backend().decode(token, verify=verify)
+            payload = self.get_token_backend().decode(token, verify=verify)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(_("Token is expired")) from error
         except TokenBackendError as error:
             raise TokenError(_("Token is invalid")) from error
+        if verify and api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068:
+            profile.check(token, payload, self.token_type, required=api_settings.ACCESS_TOKEN_PROFILE_REQUIRED)
+        return payload
 
     def __repr__(self) -> str:
         return repr(self.payload)
 
     def __str__(self) -> str:
-        text = self.get_token_backend().encode(self.payload)
+        text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
             logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
         return text
+
+    def _sign(self, backend: TokenBackend) -> str:
+        if api_settings.ACCESS_TOKEN_PROFILE != profile.RFC_9068:
+            return backend.encode(self.payload)
+        completed = profile.complete(
+            self.payload,
+            self.token_type,
+            user_id_claim=api_settings.USER_ID_CLAIM,
+            client_id=api_settings.CLIENT_ID,
+        )
+        return backend.encode(completed, typ=profile.header_type(self.token_type))
 
     def __getitem__(self, key: str) -> Any:
         return self.payload[key]

@@ -42,6 +42,7 @@ EVERY_MISTAKE = {
     "TOKEN_FAMILY_BLACKLIST_ON_REUSE": True,
     "CACHE_BLACKLISTED_FAMILIES": True,
     "CHECK_REVOKE_TOKEN": True,
+    "ACCESS_TOKEN_PROFILE": "rfc9068",
 }
 EXCLUDED = {
     "E007": "the algorithm has a mistake in its keys",

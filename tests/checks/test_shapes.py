@@ -160,3 +160,19 @@ def test_wrong_family_settings_stop_the_project_from_starting(simple_jwt, name, 
     simple_jwt(**{name: value})
     with pytest.raises(ImproperlyConfigured, match=f"{name}.*must be .*, not {value!r}"):
         config.ready()
+
+
+class TestProfile:
+    WHOLE = {"ACCESS_TOKEN_PROFILE": "rfc9068", "ISSUER": "us", "AUDIENCE": "api", "CLIENT_ID": "app"}
+
+    @pytest.mark.parametrize("sound", [{}, {"CLIENT_ID": "app"}, WHOLE])
+    def test_a_whole_one_is_left_alone(self, simple_jwt, messages, sound):
+        simple_jwt(**sound)
+        assert "simplejwt.E025" not in {message.id for message in messages()}
+
+    @pytest.mark.parametrize(
+        "hole", [{"ISSUER": None}, {"AUDIENCE": None}, {"CLIENT_ID": None}, {"JTI_CLAIM": "id"}, {"JTI_CLAIM": None}]
+    )
+    def test_what_it_requires_and_lacks_is_an_error(self, simple_jwt, messages, hole):
+        simple_jwt(**self.WHOLE | hole)
+        assert "simplejwt.E025" in {message.id for message in messages()}

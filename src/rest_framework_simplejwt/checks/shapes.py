@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any, NamedTuple
 
+from .. import profile
 from ..settings import DEFAULTS
 from .project import unknown, written
 from .registry import Finding, check
@@ -104,6 +105,8 @@ MUST = [
     Rule([*_FAMILY_CLAIMS, *_PREFIXES], _is_name, "a string that is not empty"),
     Rule(["AUTH_HEADER_TYPES"], _are_texts, "a tuple of strings, such as ('Bearer',)"),
     Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_text, "a string that is not empty"),
+    Rule(["ACCESS_TOKEN_PROFILE"], lambda value: value in (None, profile.RFC_9068), "'rfc9068', or None"),
+    Rule(["CLIENT_ID"], _is_none_or(_is_name), "a string that is not empty, or None"),
     Rule(["JWK_URL", "REVOCATION_REDIS_URL"], _is_none_or(_is_text), "a URL, or None"),
 ]
 # What it does not mean, though it works with it.
@@ -182,3 +185,18 @@ def unknown_names() -> Iterator[Finding]:
         close = get_close_matches(name.upper(), DEFAULTS, n=1)
         guess = f"Did you mean {close[0]!r}? " if close else ""
         yield Finding(f"SIMPLE_JWT[{name!r}] is no setting, and has no effect.", guess=guess)
+
+
+@check(
+    "simplejwt.E025",
+    hint="Write ISSUER, AUDIENCE and CLIENT_ID in SIMPLE_JWT, and leave JTI_CLAIM out.",
+)
+def incomplete_profile() -> Iterator[Finding]:
+    """``ACCESS_TOKEN_PROFILE`` is ``"rfc9068"``, and a claim that it requires is left out: no token is accepted."""
+    if written("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
+        return
+    missing = [name for name in ("ISSUER", "AUDIENCE", "CLIENT_ID") if not written(name)]
+    if written("JTI_CLAIM") != "jti":
+        missing.append("JTI_CLAIM = 'jti'")
+    if missing:
+        yield Finding(f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] needs {', '.join(missing)}.")
