@@ -1,9 +1,6 @@
 """All checks together."""
 
-import os
 import re
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +14,6 @@ SOURCE = Path(checks.__file__).parent
 IN_SOURCE = sorted(
     found for file in SOURCE.glob("*.py") for found in re.findall(r"\"simplejwt\.([EW]\d{3})\"", file.read_text())
 )
-PROJECTS = sorted(file.parent.name for file in (Path(__file__).parents[1] / "projects").glob("*/settings.py"))
 
 EVERY_MISTAKE = {
     "REFRESH_TOKEN_GRACE_PERIOD": timedelta(hours=1),
@@ -116,23 +112,3 @@ def test_sound_settings_are_left_alone():
 def test_no_database_is_asked(messages, simple_jwt):
     simple_jwt(**EVERY_MISTAKE)
     assert messages()
-
-
-@pytest.mark.needs("full")
-@pytest.mark.parametrize("project", PROJECTS)
-def test_no_project_of_the_suite_has_a_mistake(project):
-    program = (
-        "import django; django.setup()\n"
-        f"import {checks.__name__}\n"
-        "from django.core.checks import run_checks\n"
-        "print([message.id for message in run_checks()])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": f"tests.projects.{project}.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
