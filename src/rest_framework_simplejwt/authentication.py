@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -12,8 +13,9 @@ from django.views.decorators.debug import sensitive_variables
 from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
-from . import refusals, transport, users
+from . import refusals, transport, trust, users
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
+from .foreign import ForeignToken
 from .models import TokenUser
 from .revocation import on_access
 from .settings import api_settings
@@ -83,12 +85,12 @@ class JWTAuthentication(BaseAuthentication):
         return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
 
     def get_validated_token(self, raw_token: str | bytes) -> Token:
-        """The token as the first of ``AUTH_TOKEN_CLASSES`` that accepts it.
+        """The token as the first of ``AUTH_TOKEN_CLASSES`` that accepts it; a trusted issuer's as ``ForeignToken``.
 
         Raises ``InvalidToken`` with what each class had to say.
         """
         messages = []
-        for token_class in api_settings.AUTH_TOKEN_CLASSES:
+        for token_class in self._classes_for(raw_token):
             try:
                 with on_access():
                     return token_class(raw_token)  # type: ignore[no-any-return]  # classes come from the settings
@@ -102,24 +104,40 @@ class JWTAuthentication(BaseAuthentication):
                 )
         raise InvalidToken({"detail": _("Given token not valid for any token type"), "messages": messages})
 
+    def _classes_for(self, raw_token: str | bytes) -> Collection[Any]:
+        # A token that bears a trusted issuer's name is that issuer's, or nobody's.
+        if api_settings.TRUSTED_ISSUERS and trust.trusted_issuer(raw_token) is not None:
+            return (ForeignToken,)
+        return api_settings.AUTH_TOKEN_CLASSES
+
     def get_user(self, validated_token: Token) -> Any:
-        """The user the token names.
+        """The user the token names; for a trusted issuer's token, whom ``USER_FROM_CLAIMS`` answers with.
 
         Raises ``InvalidToken`` when it names none, and ``AuthenticationFailed`` with the code
         ``user_not_found``, ``user_inactive`` or ``password_changed``.
         """
-        if api_settings.USER_ID_CLAIM not in validated_token:
-            raise InvalidToken(_("Token contained no recognizable user identification"))
-        user = users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
+        user = self._user_named_by(validated_token)
         if user is None:
             raise AuthenticationFailed(_("User not found"), code="user_not_found")
         if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
             raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
-        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
-            user, validated_token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
-        ):
+        if not self._password_is_good(user, validated_token):
             raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
         return user
+
+    def _user_named_by(self, validated_token: Token) -> Any:
+        if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
+            return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
+        if api_settings.USER_ID_CLAIM not in validated_token:
+            raise InvalidToken(_("Token contained no recognizable user identification"))
+        return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
+
+    def _password_is_good(self, user: Any, validated_token: Token) -> bool:
+        # Another issuer knows no password of ours.
+        if not api_settings.CHECK_REVOKE_TOKEN or isinstance(validated_token, ForeignToken):
+            return True
+        fingerprint = validated_token.get(api_settings.REVOKE_TOKEN_CLAIM)
+        return users.password_unchanged(user, fingerprint, api_settings.REVOKE_TOKEN_HASHER)
 
 
 class JWTStatelessUserAuthentication(JWTAuthentication):

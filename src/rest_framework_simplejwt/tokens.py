@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, profile, refusals, revocation, signals, state, users
+from . import claims, profile, refusals, revocation, signals, state, trust, users
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -108,6 +108,8 @@ class Token:
             raise TokenError(_("Token is invalid"))
         try:
             payload = self.get_token_backend().decode(token, verify=verify)
+            if verify:
+                trust.check_ours(payload)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(_("Token is expired")) from error
         except TokenBackendError as error:

@@ -39,6 +39,7 @@ EVERY_MISTAKE = {
     "CACHE_BLACKLISTED_FAMILIES": True,
     "CHECK_REVOKE_TOKEN": True,
     "ACCESS_TOKEN_PROFILE": "rfc9068",
+    "TRUSTED_ISSUERS": [{"issuer": name, "claims": {"sub": "user_id"}} for name in "ab"],
 }
 EXCLUDED = {
     "E007": "the algorithm has a mistake in its keys",

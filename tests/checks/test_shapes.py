@@ -125,7 +125,7 @@ def test_every_setting_has_a_rule_or_a_check_of_its_own():
         "SIGNING_KEYS": "E022",
         "VERIFYING_KEYS": "E022",
         "SIGNING_KEYS_DIR": "E022",
-        "TRUSTED_ISSUERS": "E022",
+        "TRUSTED_ISSUERS": "E024",
         "REFRESH_TOKEN_GRACE_PERIOD": "E001",
         "STORE_OUTSTANDING_TOKENS": "E002",
         "REVOCATION_FAIL_MODE": "E003",

@@ -8,7 +8,7 @@ worked until now is a warning at most. Advice on security comes with ``check --d
 from __future__ import annotations
 
 # Importing them registers them.
-from . import advice, caches, imports, keys, revocation
+from . import advice, caches, imports, keys, revocation, trust
 from .registry import CHECKS, Check
 from .shapes import complaint, grace_period_is_sound
 
@@ -22,4 +22,5 @@ __all__ = [
     "imports",
     "keys",
     "revocation",
+    "trust",
 ]

@@ -1,0 +1,146 @@
+"""TRUSTED_ISSUERS."""
+
+from unittest import mock
+
+import pytest
+
+from tests.keys import pem_pair, private_key
+
+PRIVATE, PUBLIC = pem_pair("RS")
+SECRET = "a secret of one issuer, which is longer than 32 bytes"
+URL = "https://issuer.example/jwks.json"
+NAMED = {"issuer": "https://issuer.example/", "audience": "us"}
+REMOTE = {**NAMED, "jwk_url": URL, "algorithms": ["RS256", "ES256"]}
+STATIC = {**NAMED, "keys": [{"algorithm": "RS256", "key": PUBLIC}], "algorithms": ["RS256"]}
+SHARED = {**NAMED, "keys": [{"algorithm": "HS256", "key": SECRET}], "algorithms": ["HS256"]}
+
+
+def without(entry, name):
+    return {key: value for key, value in entry.items() if key != name}
+
+
+@pytest.fixture
+def told(simple_jwt, messages):
+    """What E024 says of these entries."""
+
+    def tell(*entries, **values):
+        simple_jwt(TRUSTED_ISSUERS=list(entries), **values)
+        return [message.msg for message in messages() if message.id == "simplejwt.E024"]
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        REMOTE,
+        STATIC,
+        SHARED,
+        {**REMOTE, "audience": ["us", "them"], "claims": {"sub": "user_id"}},
+        {**REMOTE, "jwk_url": "http://localhost:8000/jwks", "algorithms": ("EdDSA",), "claims": {}},
+        {**STATIC, "keys": ({"algorithm": "RS256", "key": private_key("RS"), "kid": "x"},)},
+        # One key, for two algorithms.
+        {**STATIC, "keys": [{"algorithm": name, "key": PUBLIC} for name in ("RS256", "PS256")]}
+        | {"algorithms": ["RS256", "PS256"]},
+    ],
+)
+def test_a_sound_entry_is_left_alone(told, entry):
+    assert told(entry) == []
+
+
+def test_no_entries_are_sound(ids):
+    assert "E024" not in ids(TRUSTED_ISSUERS=None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ("https://issuer.example/", "it is no dict"),
+        (without(REMOTE, "issuer"), "it needs an issuer"),
+        ({**REMOTE, "issuer": ["https://issuer.example/"]}, "it needs an issuer"),
+        (without(REMOTE, "audience"), "it needs an audience"),
+        ({**REMOTE, "audience": []}, "it needs an audience"),
+        ({**REMOTE, "audience": ["us", None]}, "it needs an audience"),
+        (without(REMOTE, "algorithms"), "it needs algorithms"),
+        ({**REMOTE, "algorithms": []}, "it needs algorithms"),
+        ({**REMOTE, "algorithms": "RS256"}, "it needs algorithms"),
+        ({**REMOTE, "algorithms": ["RS256", "none"]}, "it needs algorithms"),
+        ({**REMOTE, "algorithms": ["RS256", ["ES256"]]}, "it needs algorithms"),
+        ({**REMOTE, "audiance": "us"}, "'audiance' is unknown, did you mean 'audience'"),
+        ({**REMOTE, "paint": "red"}, "'paint' is unknown."),
+        ({**REMOTE, 5: 5}, "'5' is unknown."),
+        (without(REMOTE, "jwk_url"), "it needs either a jwk_url or keys"),
+        ({**STATIC, "keys": []}, "it needs either a jwk_url or keys"),
+        ({**REMOTE, **STATIC}, "it needs either a jwk_url or keys"),
+        ({**REMOTE, "algorithms": ["RS256", "HS256"]}, "an HMAC algorithm has no keys"),
+        ({**REMOTE, "jwk_url": "http://issuer.example/"}, "its jwk_url is not fetched"),
+        ({**REMOTE, "jwk_url": "https://[::1"}, "its jwk_url is not fetched"),
+        ({**REMOTE, "jwk_url": 5}, "its jwk_url is not fetched"),
+        ({**STATIC, "keys": {"algorithm": "RS256", "key": PUBLIC}}, "its keys are no list"),
+        ({**STATIC, "keys": [PUBLIC]}, "its keys[0]: it is no dict"),
+        ({**STATIC, "keys": [{"algorithm": "RS256", "key": "junk"}]}, "its keys[0]: it can't be read"),
+        ({**STATIC, "keys": [{"algorithm": ["RS256"], "key": PUBLIC}]}, "its keys[0]: "),
+        ({**STATIC, "algorithms": ["PS256"]}, "its keys[0] is for RS256, which is none of its algorithms"),
+        ({**SHARED, "keys": [{"algorithm": "HS256", "key": PUBLIC}]}, "its keys[0]: it can't be read"),
+        ({**STATIC, "keys": STATIC["keys"] * 2}, "its keys: two keys have the kid"),
+        ({**REMOTE, "claims": [("sub", "user_id")]}, "its claims are no dict"),
+        ({**REMOTE, "claims": {"sub": None}}, "its claims are no dict"),
+        ({**REMOTE, "claims": {"sub": "user_id", "oid": "user_id"}}, "its claims name one of ours twice"),
+        ({**REMOTE, "claims": {"tenant": "iss"}}, "its claims name one of ours twice, or one of"),
+    ],
+)
+def test_a_wrong_entry_is_named_by_its_number(told, entry, complaint):
+    [message] = told({**SHARED, "issuer": "sound"}, entry)
+    assert message.startswith(f"SIMPLE_JWT['TRUSTED_ISSUERS'][1]: {complaint}")
+    assert "BEGIN" not in message
+
+
+def test_each_wrong_entry_is_told(told):
+    assert len(told("x", REMOTE, {}, STATIC)) == 3
+
+
+def test_an_issuer_has_one_entry(told):
+    [message] = told(REMOTE, {**STATIC, "issuer": "other"}, STATIC)
+    assert message.startswith("SIMPLE_JWT['TRUSTED_ISSUERS'][2]: the issuer 'https://issuer.example/' stands in two")
+
+
+@pytest.mark.parametrize("own", [NAMED["issuer"], ["x", NAMED["issuer"]]])
+def test_we_are_no_issuer_but_ourselves(told, own):
+    [message] = told(REMOTE, ISSUER=own)
+    assert "our own ISSUER" in message
+    assert told(REMOTE, ISSUER="another") == []
+
+
+def test_a_secret_of_ours_is_nobody_elses(told, settings):
+    settings.SECRET_KEY_FALLBACKS = ["a secret that we had once, and which is long enough"]
+    for secret in (settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS[0], SECRET.encode()):
+        [message] = told({**SHARED, "keys": [{"algorithm": "HS256", "key": secret}]}, SIGNING_KEY=SECRET)
+        assert "a secret of our own" in message
+        assert str(secret) not in message
+    assert told(SHARED, SIGNING_KEY=None) == []
+
+
+def test_an_algorithm_needs_cryptography(told):
+    with mock.patch("jwt.algorithms.has_crypto", False):
+        [message] = told(REMOTE)
+    assert message.endswith("You must have cryptography installed to use RS256.")
+
+
+@pytest.mark.parametrize("value", [{"issuer": "x"}, "x", 5])
+def test_anything_but_a_list_is_an_error(ids, value):
+    assert "E024" in ids(TRUSTED_ISSUERS=value)
+
+
+class TestUsersOfTwoIssuers:
+    MAPPED = {**REMOTE, "claims": {"sub": "user_id"}}
+    OTHER = {**SHARED, "issuer": "other", "claims": {"uid": "user_id"}}
+
+    def test_two_that_name_users_by_our_ids_are_advised_against(self, ids):
+        assert "W016" in ids(TRUSTED_ISSUERS=[self.MAPPED, self.OTHER])
+
+    def test_a_hook_tells_them_apart(self, ids):
+        assert "W016" not in ids(TRUSTED_ISSUERS=[self.MAPPED, self.OTHER], USER_FROM_CLAIMS="builtins.dict")
+
+    @pytest.mark.parametrize("other", [{**OTHER, "claims": {"uid": "x"}}, without(OTHER, "claims"), "x"])
+    def test_one_is_sound(self, ids, other):
+        assert "W016" not in ids(TRUSTED_ISSUERS=[self.MAPPED, other])
