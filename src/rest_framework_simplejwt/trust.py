@@ -55,8 +55,8 @@ class TrustedIssuer:
         call ``user_id`` is no user of ours.
         """
         ours = {name: theirs[claim] for claim, name in self.claims.items() if claim in theirs}
-        kept = {claim: value for claim, value in theirs.items() if claim not in _of_ours()}
-        return {claim: value for claim, value in kept.items() if claim not in self.claims.values()} | ours
+        closed = _of_ours().union(self.claims.values())
+        return {claim: value for claim, value in theirs.items() if claim not in closed} | ours
 
 
 def _of_ours() -> set[str | None]:
@@ -128,8 +128,8 @@ def _named(issuer: object) -> TrustedIssuer | None:
 
 def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer]:
     """Each entry as what it is, or as what is wrong with it."""
-    # PyJWT takes a list as well.
-    own: Any = [api_settings.ISSUER] if isinstance(api_settings.ISSUER, str) else api_settings.ISSUER or ()
+    ours: Any = api_settings.ISSUER
+    own = ours if isinstance(ours, Collection) and not isinstance(ours, str) else [ours]
     seen: set[str] = set()
     for entry in entries:
         try:
@@ -153,9 +153,8 @@ def _read(entry: Any) -> TrustedIssuer:
     issuer = entry.get("issuer")
     if not _is_name(issuer):
         raise BadIssuer("it needs an issuer, the 'iss' of its tokens")
-    algorithms = _algorithms(entry)
     try:
-        return TrustedIssuer(issuer, _claims(entry), entry, _backends(entry, issuer, _audience(entry), algorithms))
+        return TrustedIssuer(issuer, _claims(entry), entry, _backends(entry, issuer))
     except TokenBackendError as error:
         raise BadIssuer(str(error).rstrip(".")) from error
 
@@ -195,9 +194,8 @@ def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
     return dict(claims)
 
 
-def _backends(
-    entry: Mapping[str, Any], issuer: str, audience: list[str], algorithms: list[str]
-) -> dict[str, TokenBackend]:
+def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
+    audience, algorithms = _audience(entry), _algorithms(entry)
     url, specs = entry.get("jwk_url"), entry.get("keys")
     if bool(url) == bool(specs):
         raise BadIssuer("it needs either a jwk_url or keys")

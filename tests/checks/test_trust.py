@@ -105,10 +105,11 @@ def test_an_issuer_has_one_entry(told):
 
 
 @pytest.mark.parametrize("own", [NAMED["issuer"], ["x", NAMED["issuer"]]])
-def test_we_are_no_issuer_but_ourselves(told, own):
+def test_nobody_has_our_own_name(told, own):
     [message] = told(REMOTE, ISSUER=own)
     assert "our own ISSUER" in message
-    assert told(REMOTE, ISSUER="another") == []
+    for own in ("another", None, 5):
+        assert told(REMOTE, ISSUER=own) == []
 
 
 def test_a_secret_of_ours_is_nobody_elses(told, settings):
