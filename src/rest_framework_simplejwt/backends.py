@@ -183,9 +183,10 @@ class TokenBackend:
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
         if self.ring is not None:
             keys = self.ring().verifying(header.get("kid"), time.time())
-            if keys and all(key.algorithm != header.get("alg") for key in keys):
+            fitting = [key for key in keys if key.algorithm == header.get("alg")]
+            if keys and not fitting:
                 raise TokenBackendError(_("Invalid algorithm specified"))
-            if not any(key.verify(parts.signing_input, parts.signature) for key in keys):
+            if not any(key.verify(parts.signing_input, parts.signature) for key in fitting):
                 raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
         else:
             if header.get("alg") != self.algorithm:
