@@ -9,6 +9,7 @@ _MAKERS = {
     "RS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "PS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ES256K": lambda: ec.generate_private_key(ec.SECP256K1()),
     "ES384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "ES512": lambda: ec.generate_private_key(ec.SECP521R1()),
     "Ed": lambda: ed25519.Ed25519PrivateKey.generate(),

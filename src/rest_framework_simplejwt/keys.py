@@ -10,7 +10,9 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -34,8 +36,17 @@ _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
 # The members that a thumbprint is made of (RFC 7638 section 3.2, RFC 8037 section 2).
 _REQUIRED = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 
-_MATERIAL = ("key", "key_file", "key_callable")
-_SPEC = {"kid", "algorithm", *_MATERIAL, "passphrase", "not_before", "retire_after", "accepts_no_kid"}
+_SPEC = {
+    "kid",
+    "algorithm",
+    "key",
+    "key_file",
+    "key_callable",
+    "passphrase",
+    "not_before",
+    "retire_after",
+    "accepts_no_kid",
+}
 
 
 class BadKey(ValueError):
@@ -44,7 +55,9 @@ class BadKey(ValueError):
 
 def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
     """Whether the public key in ``jwk`` is of the type, and on the curve, that ``algorithm`` works with."""
-    key_type, curves = _FIT.get(algorithm, (None, None))
+    if algorithm not in _FIT:
+        return False
+    key_type, curves = _FIT[algorithm]
     return jwk.get("kty") == key_type and (curves is None or jwk.get("crv") in curves)
 
 
@@ -184,10 +197,12 @@ def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
 
     Raises ``BadKey``. Of a private key that is only to verify, the public part is kept.
     """
-    if not isinstance(spec, Mapping) or (strangers := spec.keys() - _SPEC):
-        raise BadKey("it is no dict" if not isinstance(spec, Mapping) else f"it has the unknown {sorted(strangers)}")
+    if not isinstance(spec, Mapping):
+        raise BadKey("it is no dict")
+    if strangers := spec.keys() - _SPEC:
+        raise BadKey(f"it has the unknown {sorted(map(str, strangers))}")
     algorithm = spec.get("algorithm")
-    if algorithm not in ALLOWED_ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ALLOWED_ALGORITHMS:
         raise BadKey(f"its algorithm is none of {sorted(ALLOWED_ALGORITHMS)}")
     kid = spec.get("kid")
     if kid is not None and (not isinstance(kid, str) or not kid):
@@ -206,27 +221,50 @@ def _moment(spec: Mapping[str, Any], name: str, default: float) -> float:
     value = spec.get(name)
     if value is None:
         return default
-    # A datetime has it; one without a zone is the machine's time, which is hardly meant.
-    if getattr(value, "tzinfo", None) is not None:
-        return float(value.timestamp())
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    # A datetime without a zone is the machine's time, which is hardly meant.
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.timestamp()
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf:
+        with suppress(OverflowError):
+            return float(value)
     raise BadKey(f"its {name} is neither a datetime with a time zone nor seconds since the epoch")
 
 
 def _material(spec: Mapping[str, Any]) -> Any:
-    given = [name for name in _MATERIAL if spec.get(name)]
+    given = [name for name in _SOURCES if spec.get(name)]
     if len(given) != 1:
-        raise BadKey(f"it needs one of {', '.join(_MATERIAL)}")
-    if given == ["key"]:
-        return spec["key"]
+        raise BadKey(f"it needs one of {', '.join(_SOURCES)}")
+    material = _SOURCES[given[0]](spec[given[0]])
+    # An empty file would be an HMAC secret that everybody knows.
+    if not material:
+        raise BadKey(f"its {given[0]} is empty")
+    return material
+
+
+def _in_file(path: Any) -> bytes:
     try:
-        if given == ["key_file"]:
-            return Path(spec["key_file"]).read_bytes()
-        found: Callable[[], Any] | str = spec["key_callable"]
-        return (resolve_name(found) if isinstance(found, str) else found)()
+        return Path(path).read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        # Not "from error": it quotes the path, where somebody may have put the key itself.
+        raise BadKey(f"its key_file can't be read: {type(error).__name__}") from None
+
+
+def _answer_of(found: Callable[[], Any] | str) -> Any:
+    try:
+        call = resolve_name(found) if isinstance(found, str) else found
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadKey(f"its key_callable can't be found: {type(error).__name__}") from None
+    try:
+        return call()
     except Exception as error:
-        raise BadKey(f"its {given[0]} can't be read: {type(error).__name__}") from error
+        raise BadKey(f"its key_callable can't be called: {type(error).__name__}") from error
+
+
+_SOURCES: dict[str, Callable[[Any], Any]] = {
+    "key": lambda key: key,
+    "key_file": _in_file,
+    "key_callable": _answer_of,
+}
 
 
 def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
@@ -242,7 +280,7 @@ def _pair(algorithm: str, kid: str | None, role: Role, material: Any, passphrase
     public = found.public_key() if private is not None else found
     if signs and private is None:
         raise BadKey("it is a public key, and can't sign")
-    jwk = public_jwk(algorithms.get_default_algorithms()[algorithm].prepare_key(public), algorithm)
+    jwk = public_jwk(public, algorithm)
     if not fits(jwk, algorithm):
         raise BadKey(f"it is on another curve than that of {algorithm}")
     return KeyPair(algorithm, kid or thumbprint(jwk), role, public, private if signs else None)
