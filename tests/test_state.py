@@ -1,14 +1,33 @@
+import hmac
+import time
 from datetime import timedelta
 from unittest import mock
 
+import jwt
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError
+from rest_framework_simplejwt.keys import thumbprint
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
+from tests.keys import pem_pair
 
 KEY = "another signing key, which is longer than 32 bytes"
+OLD_KEY = f"an old {KEY}"
+
+# Signed before there were rings, with KEY and with OLD_KEY; they are good until 2100.
+CLAIMS = {"foo": 1, "exp": 4102444800}
+OF_KEY = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJmb28iOjEsImV4cCI6NDEwMjQ0NDgwMH0."
+    "g9YXh_n5pn5XJ1g4pWY8TkZpYVoyyMkyEsFAPTwCnEI"
+)
+OF_OLD_KEY = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJmb28iOjEsImV4cCI6NDEwMjQ0NDgwMH0."
+    "gJK32PWq11Sg2Kvwb5wytzuBWn3mS6MblS3EKNbXoeY"
+)
 
 
 def test_the_backend_is_built_from_the_settings(simple_jwt):
@@ -62,3 +81,170 @@ def test_the_backend_may_be_patched():
 def test_there_is_nothing_else():
     with pytest.raises(AttributeError, match="nothing"):
         state.nothing  # noqa: B018
+
+
+def spec(algorithm="HS256", key=KEY, **more):
+    return {"algorithm": algorithm, "key": key, **more}
+
+
+class TestRing:
+    def test_it_is_built_from_the_settings(self, simple_jwt):
+        theirs = spec("RS256", pem_pair("RS")[1], kid="theirs")
+        simple_jwt(SIGNING_KEYS=[spec("ES256", pem_pair("ES256")[0], kid="ours")], VERIFYING_KEYS=[theirs])
+        ring, now = state.token_backend.ring(), time.time()
+        assert ring.current(now).kid == "ours"
+        assert [key.kid for key in ring.published(now)] == ["ours", "theirs"]
+        assert state.token_backend.decode(str(AccessToken()))
+
+    def test_there_is_none_by_default(self):
+        assert state.key_ring() is None
+        assert state.token_backend.ring is None
+
+    def test_it_is_read_once_while_the_settings_stay(self, simple_jwt):
+        simple_jwt(SIGNING_KEYS=[spec()])
+        assert state.token_backend.ring() is state.token_backend.ring()
+
+    def test_a_service_may_only_verify(self, simple_jwt):
+        simple_jwt(VERIFYING_KEYS=[spec("RS256", pem_pair("RS")[1], kid="theirs")])
+        token = jwt.encode(CLAIMS, pem_pair("RS")[0], algorithm="RS256", headers={"kid": "theirs"})
+        assert state.token_backend.decode(token) == CLAIMS
+        with pytest.raises(TokenBackendError, match="no key to sign with"):
+            str(AccessToken())
+
+    @pytest.mark.parametrize(
+        ("values", "entry"),
+        [
+            ({"SIGNING_KEYS": [spec(), spec(algorithm="none")]}, r"SIMPLE_JWT\['SIGNING_KEYS'\]\[1\]: its algorithm"),
+            ({"VERIFYING_KEYS": [spec(key="")]}, r"SIMPLE_JWT\['VERIFYING_KEYS'\]\[0\]: it needs one of"),
+            ({"SIGNING_KEYS": [spec("RS256", pem_pair("RS")[1])]}, r"\['SIGNING_KEYS'\]\[0\]: it is a public key"),
+            ({"SIGNING_KEYS": [spec()], "VERIFYING_KEYS": [spec()]}, r"\['VERIFYING_KEYS'\]: two keys have the kid"),
+        ],
+    )
+    def test_a_broken_one_is_refused_by_the_name_of_the_entry(self, simple_jwt, values, entry):
+        simple_jwt(**values)
+        with pytest.raises(ImproperlyConfigured, match=entry) as caught:
+            state.token_backend  # noqa: B018
+        assert KEY not in str(caught.value)
+
+
+def rs256_token():
+    return jwt.encode(CLAIMS, pem_pair("RS")[0], algorithm="RS256")
+
+
+RS256 = {"ALGORITHM": "RS256", "SIGNING_KEY": pem_pair("RS")[0], "VERIFYING_KEY": pem_pair("RS")[1]}
+NEW = spec("ES256", pem_pair("ES256")[0], kid="new")
+OLD = {
+    "HS256": (OF_KEY, {"SIGNING_KEY": KEY}, spec(kid="old", accepts_no_kid=True)),
+    "RS256": (rs256_token(), RS256, spec("RS256", pem_pair("RS")[0], kid="old", accepts_no_kid=True)),
+}
+
+
+class TestMoveToARing:
+    @pytest.mark.parametrize("algorithm", OLD)
+    def test_tokens_of_before_stay_good_all_the_way(self, simple_jwt, algorithm):
+        token, before, old = OLD[algorithm]
+        steps = (
+            before,
+            {**before, "SIGNING_KEYS": [old]},
+            {**before, "SIGNING_KEYS": [{**old, "not_before": 1}, {**NEW, "not_before": time.time() + 60}]},
+            {**before, "SIGNING_KEYS": [{**old, "not_before": 1}, {**NEW, "not_before": time.time() - 60}]},
+            {"SIGNING_KEYS": [NEW], "VERIFYING_KEYS": [{**old, "retire_after": time.time() + 60}]},
+        )
+        issued = []
+        for step in steps:
+            simple_jwt(**step)
+            issued.append(state.token_backend.encode(CLAIMS))
+            if "SIGNING_KEYS" in step:
+                assert all(state.token_backend.decode(each) == CLAIMS for each in (token, *issued))
+        algorithms = [jwt.get_unverified_header(each)["alg"] for each in issued]
+        assert algorithms == [algorithm] * 3 + ["ES256"] * 2
+
+    @pytest.mark.parametrize("algorithm", OLD)
+    def test_then_they_end_with_their_key(self, simple_jwt, algorithm):
+        token, _, old = OLD[algorithm]
+        for values in (
+            {"VERIFYING_KEYS": [{**old, "retire_after": time.time() - 1}]},
+            {"VERIFYING_KEYS": [{**old, "accepts_no_kid": False}]},
+            {},
+        ):
+            simple_jwt(**{"SIGNING_KEYS": [NEW], "VERIFYING_KEYS": [], **values})
+            with pytest.raises(TokenBackendError, match="Token is invalid"):
+                state.token_backend.decode(token)
+
+    def test_the_old_settings_count_for_nothing_beside_a_ring(self, simple_jwt):
+        simple_jwt(SIGNING_KEY=KEY, SIGNING_KEYS=[NEW])
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            state.token_backend.decode(OF_KEY)
+
+
+class TestFallbacks:
+    def test_tokens_of_a_former_secret_key_stay_good(self, settings):
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["?" * 64, OLD_KEY]
+        assert state.token_backend.decode(OF_KEY) == state.token_backend.decode(OF_OLD_KEY) == CLAIMS
+        assert TokenBackend("HS256", KEY).decode(state.token_backend.encode(CLAIMS)) == CLAIMS
+
+    def test_without_them_they_are_refused(self, settings):
+        settings.SECRET_KEY = KEY
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            state.token_backend.decode(OF_OLD_KEY)
+
+    @pytest.mark.parametrize("values", [{"SIGNING_KEY": KEY}, {"SIGNING_KEYS": [spec(kid="a", accepts_no_kid=True)]}])
+    def test_with_a_signing_key_of_ones_own_they_count_for_nothing(self, simple_jwt, settings, values):
+        settings.SECRET_KEY_FALLBACKS = [OLD_KEY]
+        simple_jwt(**values)
+        assert state.token_backend.decode(OF_KEY) == CLAIMS
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            state.token_backend.decode(OF_OLD_KEY)
+
+    def test_an_empty_one_is_no_secret(self, settings):
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["", b""]
+        assert state.token_backend.decode(OF_KEY) == CLAIMS
+        header, payload, _ = OF_KEY.split(".")
+        message = f"{header}.{payload}".encode()
+        signature = jwt.utils.base64url_encode(hmac.digest(b"", message, "sha256")).decode()
+        with pytest.raises(TokenBackendError, match="Token is invalid"):
+            state.token_backend.decode(f"{header}.{payload}.{signature}")
+
+    def test_a_service_that_verifies_with_a_public_key_is_not_disturbed_by_them(self, simple_jwt, settings):
+        settings.SECRET_KEY_FALLBACKS = [OLD_KEY]
+        simple_jwt(ALGORITHM="RS256", VERIFYING_KEY=pem_pair("RS")[1])
+        assert state.token_backend.decode(rs256_token()) == CLAIMS
+
+
+class TestPublishedKeys:
+    def test_of_a_ring_they_are_its_key_pairs_that_are_alive(self, simple_jwt):
+        entries = [
+            spec(kid="secret"),
+            spec("ES256", pem_pair("ES256")[0], kid="current"),
+            spec("RS256", pem_pair("RS")[0], kid="next", not_before=time.time() + 60),
+            spec("EdDSA", pem_pair("Ed")[0], kid="retired", retire_after=time.time() - 60),
+        ]
+        simple_jwt(SIGNING_KEYS=entries, VERIFYING_KEYS=[spec("PS256", pem_pair("PS")[1], kid="former")])
+        assert [key.kid for key in state.published_keys()] == ["current", "next", "former"]
+
+    def test_of_the_old_settings_it_is_the_verifying_key(self, simple_jwt):
+        simple_jwt(**RS256)
+        (key,) = state.published_keys()
+        assert (key.algorithm, key.private) == ("RS256", None)
+        assert key.kid == thumbprint(key.jwk)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {},
+            {"VERIFYING_KEY": pem_pair("RS")[1]},
+            {"ALGORITHM": "RS256", "SIGNING_KEY": pem_pair("RS")[0]},
+            {**RS256, "JWK_URL": "https://issuer.test/jwks"},
+            {"SIGNING_KEYS": [spec()]},
+        ],
+        ids=["HMAC", "HMAC, and a key that it ignores", "no verifying key", "another issuer", "a ring of secrets"],
+    )
+    def test_there_may_be_none(self, simple_jwt, values):
+        simple_jwt(**values)
+        assert state.published_keys() == ()
+
+    @pytest.mark.parametrize("key", ["no PEM", pem_pair("Ed")[1], pem_pair("ES256")[1]])
+    def test_a_verifying_key_that_is_none_is_refused_by_name(self, simple_jwt, key):
+        simple_jwt(ALGORITHM="RS256", VERIFYING_KEY=key)
+        with pytest.raises(ImproperlyConfigured, match=r"SIMPLE_JWT\['VERIFYING_KEY'\] is no key"):
+            state.published_keys()

@@ -26,6 +26,7 @@ urlpatterns = [
     path("token/family/blacklist/", views.token_family_blacklist),
     path("token/sliding/", views.token_obtain_sliding),
     path("token/sliding/refresh/", views.token_refresh_sliding),
+    path(".well-known/jwks.json", views.jwks),
     path("whoami/", whoami(authentication.JWTAuthentication)),
     path("stateless/", whoami(authentication.JWTStatelessUserAuthentication)),
 ]

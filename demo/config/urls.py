@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/token/verify/", views.token_verify, name="token_verify"),
     path("api/token/blacklist/", views.token_blacklist, name="token_blacklist"),
     path("api/token/family/blacklist/", views.token_family_blacklist, name="token_family_blacklist"),
+    path(".well-known/jwks.json", views.jwks, name="jwks"),
     path("api/whoami/", WhoAmIView.as_view(), name="whoami"),
     path("api-auth/", include("rest_framework.urls")),
     path("admin/", admin.site.urls),

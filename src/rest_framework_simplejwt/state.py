@@ -6,6 +6,7 @@ backend of that moment.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .backends import TokenBackend
-from .keys import BadKey, Key, KeyRing, read_key
+from .keys import HMAC_ALGORITHMS, BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 
 # In the order of TokenBackend's parameters.
@@ -45,12 +46,15 @@ def __getattr__(name: str) -> TokenBackend:
 
 
 def _built() -> TokenBackend:
-    signs_with_secret_key = api_settings.SIGNING_KEY == settings.SECRET_KEY
+    signs_with_secret_key = (
+        api_settings.ALGORITHM in HMAC_ALGORITHMS and api_settings.SIGNING_KEY == settings.SECRET_KEY
+    )
     return TokenBackend(
         *[getattr(api_settings, setting) for setting in _POSITIONAL],
         jwk_timeout=api_settings.JWK_TIMEOUT,
         ring=key_ring(),
-        fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
+        # An empty one would be a secret that everybody knows.
+        fallback_keys=filter(None, settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
     )
 
 
@@ -78,3 +82,20 @@ def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> l
         except BadKey as error:
             raise ImproperlyConfigured(f"SIMPLE_JWT[{setting!r}][{number}]: {error}.") from error
     return keys
+
+
+def published_keys() -> tuple[KeyPair, ...]:
+    """What other services may check our tokens with: none for HMAC, nor for tokens of the issuer at ``JWK_URL``.
+
+    Raises ``ImproperlyConfigured`` for keys that can't be read.
+    """
+    backend = __getattr__("token_backend")
+    if backend.ring is not None:
+        return backend.ring().published(time.time())
+    if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:
+        return ()
+    try:
+        key = read_key({"algorithm": backend.algorithm, "key": backend.prepared_verifying_key}, signs=False)
+    except Exception as error:  # PyJWT and cryptography raise what they like
+        raise ImproperlyConfigured("SIMPLE_JWT['VERIFYING_KEY'] is no key that can be published.") from error
+    return KeyRing((), [key]).published(time.time())

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zlib
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from django.utils.module_loading import import_string
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.generic import View
 from rest_framework import generics, status
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -16,8 +23,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import BaseThrottle, ScopedRateThrottle
 
-from . import refusals
+from . import refusals, state
 from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenError
+from .keys import document
 from .settings import api_settings
 
 # They throttle nothing until the project gives one of them a rate, in DRF's DEFAULT_THROTTLE_RATES.
@@ -48,10 +56,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
 
         Django's error reports hide what was posted to it.
         """
-        view = super().as_view(**initkwargs)
-        for alias in connections:
-            view = transaction.non_atomic_requests(alias)(view)
-        return sensitive_post_parameters()(view)
+        return sensitive_post_parameters()(_outside_transactions(super().as_view(**initkwargs)))
 
     def get_throttles(self) -> list[BaseThrottle]:
         """The project's throttles, the scoped one only once it has a rate for this scope of ours."""
@@ -104,6 +109,12 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         except TokenError as error:
             raise InvalidToken(error.args[0]) from error
         return Response(serializer.validated_data, status=status.HTTP_200_OK)
+
+
+def _outside_transactions(view: Any) -> Any:
+    for alias in connections:
+        view = transaction.non_atomic_requests(alias)(view)
+    return view
 
 
 def _body(request: Request) -> Any:
@@ -160,6 +171,29 @@ class TokenFamilyBlacklistView(TokenViewBase):
     _serializer_class = "TOKEN_FAMILY_BLACKLIST_SERIALIZER"
 
 
+class JWKSView(View):
+    """The public keys that other services check our tokens with (RFC 7517), for ``/.well-known/jwks.json``.
+
+    Anybody may read them: nothing is asked of the caller, and neither session nor database is touched.
+    """
+
+    http_method_names = ["get", "head"]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        view = csrf_exempt(_outside_transactions(super().as_view(**initkwargs)))
+        # Django's LoginRequiredMiddleware lets it through.
+        view.login_required = False
+        return view
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        body = json.dumps(document(state.published_keys()), separators=(",", ":")).encode()
+        response = HttpResponse(body, content_type="application/jwk-set+json")
+        response["Cache-Control"] = f"public, max-age={api_settings.JWKS_MAX_AGE}"
+        response["ETag"] = etag = quote_etag(hashlib.sha256(body).hexdigest())
+        return get_conditional_response(request, etag=etag, response=response) or response
+
+
 token_obtain_pair = TokenObtainPairView.as_view()
 token_refresh = TokenRefreshView.as_view()
 token_obtain_sliding = TokenObtainSlidingView.as_view()
@@ -167,3 +201,4 @@ token_refresh_sliding = TokenRefreshSlidingView.as_view()
 token_verify = TokenVerifyView.as_view()
 token_blacklist = TokenBlacklistView.as_view()
 token_family_blacklist = TokenFamilyBlacklistView.as_view()
+jwks = JWKSView.as_view()
