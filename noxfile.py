@@ -191,6 +191,20 @@ assert version("djangorestframework-simplejwt") == "5.6.0"
 
 
 @nox.session
+def foreign(session):
+    """PyJWT, joserfc, authlib and Node's jose verify our tokens, we theirs; and the how-to that tells how is run."""
+    if missing := [name for name in ("node", "npm", "openssl") if shutil.which(name) is None]:
+        reason = f"not on the PATH: {', '.join(missing)}"
+        session.error(reason) if os.environ.get("CI") else session.skip(reason)
+    folder = Path(session.create_tmp()).resolve() / "node"
+    npm = ["npm", "install", "--silent", "--no-save", "--no-package-lock", "--prefix", str(folder), "jose"]
+    session.run(*npm, external=True)
+    install(session, "test", "joserfc", "authlib")
+    command = ["pytest", "-q", f"--ds={settings('bare')}", "tests/foreign", *session.posargs]
+    session.run(*command, env={"NODE_FOLDER": str(folder)})
+
+
+@nox.session
 def upgrade(session):
     """The witness passes its tests on the published package too; then one database travels to ours and back."""
     folder = Path(session.create_tmp()).resolve()
