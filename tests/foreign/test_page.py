@@ -101,6 +101,13 @@ def test_what_was_changed_on_the_way_is_refused(claims_of, log_in, tampered):
         claims_of(tampered(log_in()["access"]))
 
 
+def test_a_token_that_never_expires_is_refused(claims_of):
+    token = AccessToken()
+    del token["exp"]
+    with pytest.raises(Refused):
+        claims_of(str(token))
+
+
 @pytest.mark.parametrize("claim", ["exp", "iss", "aud"])
 def test_a_claim_that_is_wrong_is_refused(claims_of, simple_jwt, claim):
     if claim == "exp":
