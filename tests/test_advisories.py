@@ -1,13 +1,16 @@
 """Holes that libraries of this kind have had, each closed here for good."""
 
 import base64
+import hmac
 import json
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+from tests.keys import pem_pair
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +148,32 @@ def test_no_log_line_holds_a_token(user, post, simple_jwt, caplog):
         post("refresh", refresh=text)
     assert text.rsplit(".", 1)[0] not in caplog.text
     assert tokens.OutstandingToken.objects.exists()
+
+
+def signed_by_anybody(token, secret, **header):
+    """The token's claims, under an HMAC that needs no more than `secret`."""
+    segments = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+        for part in ({"alg": "HS256", "typ": "JWT", **header}, token.payload)
+    ]
+    signature = hmac.digest(secret, ".".join(segments).encode(), "sha256")
+    return ".".join([*segments, base64.urlsafe_b64encode(signature).decode().rstrip("=")])
+
+
+def test_a_published_key_is_no_secret_to_sign_with(user, whoami, simple_jwt):
+    private, public = pem_pair("ES256")
+    simple_jwt(SIGNING_KEYS=[{"algorithm": "ES256", "key": private, "kid": "ours", "accepts_no_kid": True}])
+    token = AccessToken.for_user(user)
+    assert whoami(token).status_code == 200
+    for header in ({"kid": "ours"}, {}):
+        assert whoami(signed_by_anybody(token, public.encode(), **header)).status_code == 401
+
+
+def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
+    settings.SECRET_KEY_FALLBACKS = [""]
+    token = AccessToken.for_user(user)
+    assert whoami(token).status_code == 200
+    assert whoami(signed_by_anybody(token, b"")).status_code == 401
+    simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
+    with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
+        whoami(signed_by_anybody(token, b""))
