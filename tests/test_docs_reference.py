@@ -62,7 +62,8 @@ def checks_table():
     rows = []
     for check in sorted(CHECKS.values(), key=lambda check: check.id):
         level = f"{check.level}, `--deploy`" if check.deploy else check.level
-        rows.append(f"| `{check.id}` | {level} | {check.appears.replace('``', '`')} | {check.hint} |")
+        hint = check.hint.replace("{{", "{").replace("}}", "}")
+        rows.append(f"| `{check.id}` | {level} | {check.appears.replace('``', '`')} | {hint} |")
     return ["| id | level | appears when | hint |", "| --- | --- | --- | --- |", *rows]
 
 
