@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 
+from rest_framework_simplejwt.settings import api_settings
 from tests.keys import pem_pair, private_key
 
 PRIVATE, PUBLIC = pem_pair("RS")
@@ -133,8 +134,8 @@ def test_anything_but_a_list_is_an_error(ids, value):
 
 
 class TestUsersOfTwoIssuers:
-    MAPPED = {**REMOTE, "claims": {"sub": "user_id"}}
-    OTHER = {**SHARED, "issuer": "other", "claims": {"uid": "user_id"}}
+    MAPPED = {**REMOTE, "claims": {"sub": api_settings.USER_ID_CLAIM}}
+    OTHER = {**SHARED, "issuer": "other", "claims": {"uid": api_settings.USER_ID_CLAIM}}
 
     def test_two_that_name_users_by_our_ids_are_advised_against(self, ids):
         assert "W016" in ids(TRUSTED_ISSUERS=[self.MAPPED, self.OTHER])
