@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from .backends import TokenBackend
+from .key_directory import KeyDirectory
 from .keys import HMAC_ALGORITHMS, BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 
@@ -61,17 +62,30 @@ def _built() -> TokenBackend:
 def key_ring() -> Callable[[], KeyRing] | None:
     """Where the keys of the moment come from; ``None`` for the one of ``SIGNING_KEY`` and ``VERIFYING_KEY``.
 
-    Raises ``ImproperlyConfigured`` that names the entry which can't be read.
+    Raises ``ImproperlyConfigured`` that names the entry, or the directory, which can't be read.
     """
+    signing, verifying = written_keys()
+    directory = api_settings.SIGNING_KEYS_DIR
+    if not directory:
+        ring = KeyRing(signing, verifying)
+        return (lambda: ring) if signing or verifying else None
+    if signing:
+        raise ImproperlyConfigured("SIMPLE_JWT has both 'SIGNING_KEYS' and 'SIGNING_KEYS_DIR'.")
+    try:
+        return KeyDirectory(directory, verifying=verifying).ring
+    except (BadKey, TypeError) as error:
+        raise ImproperlyConfigured(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {error}.") from error
+
+
+def written_keys() -> tuple[list[Key], list[Key]]:
+    """Those of ``SIGNING_KEYS`` and of ``VERIFYING_KEYS``. Raises ``ImproperlyConfigured``."""
     verifying = _read("VERIFYING_KEYS", api_settings.VERIFYING_KEYS, signs=False)
     signing = _read("SIGNING_KEYS", api_settings.SIGNING_KEYS, signs=True)
-    if not signing and not verifying:
-        return None
     try:
-        ring = KeyRing(signing, verifying)
+        KeyRing(signing, verifying)
     except BadKey as error:
         raise ImproperlyConfigured(f"SIMPLE_JWT['SIGNING_KEYS'] and ['VERIFYING_KEYS']: {error}.") from error
-    return lambda: ring
+    return signing, verifying
 
 
 def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:

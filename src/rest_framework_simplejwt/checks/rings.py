@@ -1,0 +1,76 @@
+"""The files that signing keys are in. No message says anything of a key."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from .. import key_files, state
+from ..key_directory import KeyDirectory
+from .project import written
+from .registry import Finding, check
+
+
+@check(
+    "simplejwt.E023",
+    hint="Write SIGNING_KEYS_DIR alone, the absolute path of a directory that the server's user can read; "
+    "`manage.py rotatesigningkeys` makes it, and the first key.",
+)
+def unusable_directory() -> Iterator[Finding]:
+    """``SIGNING_KEYS_DIR`` is missing, empty or can't be read, a key in it can't be, or ``SIGNING_KEYS`` is set too."""
+    if not written("SIGNING_KEYS_DIR"):
+        return
+    try:
+        state.written_keys()
+    except Exception:  # noqa: BLE001  # E022 reports it
+        return
+    try:
+        ring = state.key_ring()
+    except ImproperlyConfigured as error:
+        yield Finding(str(error))
+    else:
+        directory = getattr(ring, "__self__", None)
+        for fault in directory.faults if isinstance(directory, KeyDirectory) else ():
+            yield Finding(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {fault}.")
+
+
+@check(
+    "simplejwt.W015",
+    hint="Run: chmod go-rwx {file}, as the user whom the server runs as, or with that user as its owner.",
+    deploy=True,
+)
+def readable_key_files() -> Iterator[Finding]:
+    """Others on the machine may read the file of a signing key, or write to the directory of signing keys."""
+    for file in _key_files():
+        if _mode(file) & (stat.S_IRGRP | stat.S_IROTH):
+            yield Finding(f"The signing key in {file} is readable by others than its owner.", file=str(file))
+    folder = _folder()
+    if folder is not None and _mode(folder) & (stat.S_IWGRP | stat.S_IWOTH):
+        yield Finding(f"Others than its owner may add signing keys to {folder}.", file=str(folder))
+
+
+def _key_files() -> Iterator[Path]:
+    keys = written("SIGNING_KEYS")
+    for spec in keys if isinstance(keys, (list, tuple)) else ():
+        if isinstance(spec, Mapping) and isinstance(spec.get("key_file"), (str, Path)):
+            yield Path(spec["key_file"])
+    folder = _folder()
+    if folder is not None:
+        with suppress(OSError):
+            yield from [folder / f"{kid}.pem" for kid in key_files.stamps(folder)]
+
+
+def _folder() -> Path | None:
+    written_path = written("SIGNING_KEYS_DIR")
+    return Path(written_path) if written_path and isinstance(written_path, (str, Path)) else None
+
+
+def _mode(path: Path) -> int:
+    """Its permissions; none where it is not there."""
+    with suppress(OSError):
+        return path.stat().st_mode
+    return 0

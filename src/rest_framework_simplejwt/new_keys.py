@@ -1,0 +1,46 @@
+"""Makes secrets and private keys.
+
+Knows no Django. Raises ``ImportError`` where the package ``cryptography`` is needed and missing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from .keys import HMAC_ALGORITHMS
+
+_CURVES = {
+    "ES256": "SECP256R1",
+    "ES256K": "SECP256K1",
+    "ES384": "SECP384R1",
+    "ES512": "SECP521R1",
+    "ES521": "SECP521R1",
+}
+
+
+def secret(algorithm: str) -> str:
+    """As long as the hash of an HMAC algorithm (RFC 7518 section 3.2), of random bytes in base64url."""
+    assert algorithm in HMAC_ALGORITHMS
+    return secrets.token_urlsafe(int(algorithm.removeprefix("HS")) // 8)
+
+
+def private_pem(algorithm: str, passphrase: bytes | None = None) -> bytes:
+    """A new private key in PKCS8, encrypted if there is a passphrase; for RSA of 3072 bits."""
+    from cryptography.hazmat.primitives import serialization
+
+    locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    pem: bytes = _private_key(algorithm).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked
+    )
+    return pem
+
+
+def _private_key(algorithm: str) -> Any:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    if algorithm == "EdDSA":
+        return ed25519.Ed25519PrivateKey.generate()
+    if algorithm in _CURVES:
+        return ec.generate_private_key(getattr(ec, _CURVES[algorithm])())
+    return rsa.generate_private_key(public_exponent=65537, key_size=3072)
