@@ -64,15 +64,22 @@ def key_ring() -> Callable[[], KeyRing] | None:
 
     Raises ``ImproperlyConfigured`` that names the entry, or the directory, which can't be read.
     """
+    if (directory := key_directory()) is not None:
+        return directory.ring
     signing, verifying = written_keys()
-    directory = api_settings.SIGNING_KEYS_DIR
-    if not directory:
-        ring = KeyRing(signing, verifying)
-        return (lambda: ring) if signing or verifying else None
+    ring = KeyRing(signing, verifying)
+    return (lambda: ring) if signing or verifying else None
+
+
+def key_directory() -> KeyDirectory | None:
+    """What ``SIGNING_KEYS_DIR`` leads to, read anew. Raises ``ImproperlyConfigured``."""
+    if not api_settings.SIGNING_KEYS_DIR:
+        return None
+    signing, verifying = written_keys()
     if signing:
         raise ImproperlyConfigured("SIMPLE_JWT has both 'SIGNING_KEYS' and 'SIGNING_KEYS_DIR'.")
     try:
-        return KeyDirectory(directory, verifying=verifying).ring
+        return KeyDirectory(api_settings.SIGNING_KEYS_DIR, verifying=verifying)
     except (BadKey, TypeError) as error:
         raise ImproperlyConfigured(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {error}.") from error
 

@@ -57,8 +57,10 @@ EXCLUDED = {
     "E020": "the cache is there, a wrong one",
     "E021": "nothing is remembered",
     "E022": "a ring of keys stands in for the other key settings",
+    "E023": "a directory of keys stands in for the other key settings",
     "W001": "nothing is remembered",
     "W013": "nothing is remembered",
+    "W015": "no key is in a file",
 }
 
 

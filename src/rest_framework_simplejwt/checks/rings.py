@@ -10,7 +10,6 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from .. import key_files, state
-from ..key_directory import KeyDirectory
 from .project import written
 from .registry import Finding, check
 
@@ -22,20 +21,17 @@ from .registry import Finding, check
 )
 def unusable_directory() -> Iterator[Finding]:
     """``SIGNING_KEYS_DIR`` is missing, empty or can't be read, a key in it can't be, or ``SIGNING_KEYS`` is set too."""
-    if not written("SIGNING_KEYS_DIR"):
-        return
     try:
         state.written_keys()
     except Exception:  # noqa: BLE001  # E022 reports it
         return
     try:
-        ring = state.key_ring()
+        directory = state.key_directory()
     except ImproperlyConfigured as error:
         yield Finding(str(error))
-    else:
-        directory = getattr(ring, "__self__", None)
-        for fault in directory.faults if isinstance(directory, KeyDirectory) else ():
-            yield Finding(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {fault}.")
+        return
+    for fault in directory.faults if directory is not None else ():
+        yield Finding(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {fault}.")
 
 
 @check(
