@@ -132,6 +132,13 @@ def races(session, store):
 
 
 @nox.session
+def rotations(session):
+    """Signing keys rotate in a service of several processes under load, and no request is refused."""
+    install(session, "test", "gunicorn>=22")
+    session.run("pytest", "-q", "--ds=tests.rotations.settings", "tests/rotations", *session.posargs)
+
+
+@nox.session
 def fuzz(session):
     """Tokens and headers that are almost good, for a bounded time; longer by hand: nox -s fuzz -- --seconds 600."""
     install(session, "test")

@@ -1,4 +1,4 @@
-"""The core app: installing it is optional, and brings the translations, the checks and `revoketokens`."""
+"""The core app: installing it is optional, and brings the translations, the checks and the commands."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
