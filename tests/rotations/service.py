@@ -87,7 +87,7 @@ class Clients:
     def _work(self, choice):
         try:
             self._call(choice)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a thread that dies says nothing
             # A connection that breaks is a request that was refused.
             self.refused.append(repr(error))
 
