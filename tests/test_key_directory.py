@@ -1,13 +1,14 @@
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from unittest import mock
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from rest_framework_simplejwt import jws, key_files, state
+from rest_framework_simplejwt import jws, key_directory, key_files, state
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.key_directory import KeyDirectory
@@ -126,26 +127,58 @@ class TestChange:
             assert directory.ring() is ring
         read.assert_called_once_with(tmp_path, "b")
 
-    def test_nobody_waits_for_who_looks(self, tmp_path, directory, ticking):
-        put(tmp_path, "b")
+
+class TestThreads:
+    @pytest.fixture
+    def slow(self, directory):
+        """Within `with slow() as finish:` one thread looks, and finds nothing, until `finish()`."""
+
+        @contextmanager
+        def looking():
+            begun, go_on, found = threading.Event(), threading.Event(), []
+
+            def slowly(folder):
+                begun.set()
+                assert go_on.wait(10)
+                return {}
+
+            def finish():
+                go_on.set()
+                thread.join(10)
+                return found
+
+            with mock.patch.object(key_files, "stamps", slowly):
+                thread = threading.Thread(target=lambda: found.append(kids(directory.ring())))
+                thread.start()
+                assert begun.wait(10)
+                yield finish
+                finish()
+
+        return looking
+
+    def test_nobody_waits_for_who_looks(self, directory, ticking, slow):
         ticking.now += 2
-        looking, go_on, found = threading.Event(), threading.Event(), []
-
-        def slowly(folder):
-            looking.set()
-            assert go_on.wait(10)
-            return {}
-
-        with mock.patch.object(key_files, "stamps", slowly):
-            slow = threading.Thread(target=lambda: found.append(kids(directory.ring())))
-            slow.start()
-            assert looking.wait(10)
-            # Its next look is due, and under way.
-            directory._looked = ticking.now - 5
+        with slow() as finish:
+            begun = time.monotonic()
             assert kids(directory.ring()) == ["a"]
-            go_on.set()
-            slow.join(10)
-        assert found == [[]]
+            assert time.monotonic() - begun < 0.5
+            assert finish() == [[]]
+
+    def test_after_a_long_rest_they_do(self, directory, ticking, slow):
+        """What was read hours ago may have a key that has leaked since."""
+        ticking.now += 3600
+        with slow() as finish:
+            timer = threading.Timer(0.2, finish)
+            timer.start()
+            assert kids(directory.ring()) == []
+            timer.join()
+
+    def test_but_not_for_ever(self, directory, ticking, slow):
+        """A disk may hang."""
+        ticking.now += 3600
+        with slow(), mock.patch.object(key_directory, "PATIENCE", 0.1):
+            assert kids(directory.ring()) == ["a"]
+            assert directory.ring().verifying("b", MOMENT) == ()
 
 
 class TestUnknownKid:

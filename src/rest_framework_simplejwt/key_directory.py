@@ -18,6 +18,8 @@ from .outage import Outage
 # Seconds. A kid that is not there may be of a key that has just come; forged ones must not cost a look each.
 LOOK_EVERY = 2.0
 LOOK_FOR_A_KID_EVERY = 1.0
+# How long a request waits for another's look, if it must: a disk may hang.
+PATIENCE = 1.0
 
 
 class KeyDirectory:
@@ -45,23 +47,31 @@ class KeyDirectory:
             raise BadKey(f"{self.path}: {self.faults[0]}")
 
     def ring(self) -> KeyRing:
-        """The keys as they were two seconds ago, or later. Of threads that come then, one looks and none waits."""
-        if self._now() - self._looked >= LOOK_EVERY and self._one_at_a_time.acquire(blocking=False):
+        """The keys as they were four seconds ago, or later. Of threads that come when a look is due, one looks.
+
+        The others wait for it only in a process that has been idle for longer than that.
+        """
+        age = self._now() - self._looked
+        if age < LOOK_EVERY:
+            return self._ring
+        return self._looked_at(LOOK_EVERY, wait=PATIENCE if age >= 2 * LOOK_EVERY else 0)
+
+    def ring_looked_at_again(self) -> KeyRing:
+        """The keys as they were one second ago, or later."""
+        return self._looked_at(LOOK_FOR_A_KID_EVERY, wait=PATIENCE)
+
+    def _looked_at(self, max_age: float, *, wait: float) -> KeyRing:
+        if self._now() - self._looked >= max_age and self._one_at_a_time.acquire(timeout=wait):
             try:
-                self._look()
+                # Another thread may have been faster.
+                if self._now() - self._looked >= max_age:
+                    self._look()
             finally:
                 self._one_at_a_time.release()
         return self._ring
 
-    def ring_looked_at_again(self) -> KeyRing:
-        """The keys as they were one second ago, or later."""
-        with self._one_at_a_time:
-            if self._now() - self._looked >= LOOK_FOR_A_KID_EVERY:
-                self._look()
-        return self._ring
-
     def _look(self) -> None:
-        self._looked = self._now()
+        began = self._now()
         self.faults = []
         try:
             known = self._read(key_files.stamps(self.path))
@@ -76,6 +86,7 @@ class KeyDirectory:
             self._outage.failed(self.faults[0])
         else:
             self._outage.over()
+        self._looked = began
 
     def _read(self, stamps: dict[str, key_files.Stamp]) -> dict[str, tuple[key_files.Stamp, Key]]:
         found = {}
