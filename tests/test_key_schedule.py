@@ -41,6 +41,11 @@ def test_fractions_of_a_second_never_shorten_the_publication():
     assert planned(key("a"), now=NOW + timedelta(microseconds=1)).new.not_before == NOW + HOUR + timedelta(seconds=1)
 
 
+def test_without_publication_the_next_still_comes_after_the_one_that_signs():
+    assert planned(key("a"), publish_for=timedelta(0)).new.not_before == NOW
+    assert planned(key("a", NOW), publish_for=timedelta(0)).new.not_before == NOW + timedelta(seconds=1)
+
+
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(seconds=3599)])
 def test_while_one_waits_nothing_changes(after):
     waiting = planned(key("a"))

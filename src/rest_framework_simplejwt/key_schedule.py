@@ -50,7 +50,7 @@ def plan(
     current = max((key for key in alive.values() if _starts(key) <= now), key=_starts, default=None)
     waiting = min((key for key in alive.values() if _starts(key) > now), key=_starts, default=None)
     floor = now.replace(microsecond=0)
-    turn = floor if current is None else floor + publish_for + timedelta(seconds=bool(now.microsecond))
+    turn = floor if current is None else _turn_after(current, now + publish_for)
     new = None if waiting is not None else Metadata(kid, algorithm, created_at=floor, not_before=turn)
     following = waiting or new
     assert following is not None
@@ -63,6 +63,12 @@ def plan(
             planned[key.kid] = replace(key, retire_after=_retirement(key, last + lifetime, signs=key is current))
     changed = tuple(key for key in planned.values() if key.kid in alive and key != alive[key.kid])
     return Plan(tuple(planned.values()), new, changed, retired)
+
+
+def _turn_after(current: Metadata, moment: datetime) -> datetime:
+    """A whole second: the first of two that begin at once would go on signing."""
+    whole = moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
+    return max(whole, _starts(current) + timedelta(seconds=1))
 
 
 def _retirement(key: Metadata, needed: datetime, *, signs: bool) -> datetime:
