@@ -109,8 +109,9 @@ class Clients:
         with self._lock:
             while self._alive[0][0] < time.time():
                 self._alive.popleft()
-            # The oldest ones are those that a key may have retired under.
-            return self._alive[int(len(self._alive) * choice.random() ** 2)][1]
+            # Of the oldest a key may have retired, and the newest another worker may have signed with a newer one.
+            place = choice.random() ** 2
+            return self._alive[int(len(self._alive) * choice.choice([place, 1 - place])) - 1][1]
 
     def _present(self, connection, token):
         self._get(connection, "/whoami/", {"Authorization": f"Bearer {token}"})
