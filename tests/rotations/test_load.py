@@ -11,9 +11,10 @@ PUBLISH_FOR = 4
 SECONDS = 110
 
 
-def wait(condition, until):
+def wait(clients, condition, until):
     while not condition():
-        assert time.monotonic() < until, "it takes too long"
+        assert clients.refused[:1] == []
+        assert time.monotonic() < until, f"{clients.count()} requests, {len(clients.kids)} keys"
         time.sleep(0.05)
 
 
@@ -25,17 +26,18 @@ def test_no_request_is_refused_while_keys_rotate(tmp_path, capsys):
     with serving(folder) as port:
         clients = Clients(port)
         with clients.at_work(threads=6):
+            wait(clients, lambda: clients.kids, until)
             for rotation in range(1, ROTATIONS + 1):
                 told = manage("rotatesigningkeys", "--publish-for", str(PUBLISH_FOR), folder=folder)
                 assert "New: " in told
                 deleted += told.count("Deleted")
-                wait(lambda signed=rotation: len(clients.kids) > signed, until)
+                wait(clients, lambda signed=rotation: len(clients.kids) > signed, until)
             # The tokens of the last key but one, to their end.
             switched = time.monotonic()
-            wait(lambda: clients.count() >= REQUESTS and time.monotonic() > switched + 11, until)
+            wait(clients, lambda: clients.count() >= REQUESTS and time.monotonic() > switched + 11, until)
             deleted += manage("rotatesigningkeys", "--publish-for", "3600", folder=folder).count("Deleted")
             asked = clients.count()
-            wait(lambda: clients.count() >= asked + 500, until)
+            wait(clients, lambda: clients.count() >= asked + 500, until)
     seconds = time.monotonic() - start
     with capsys.disabled():
         print(
