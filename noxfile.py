@@ -70,6 +70,10 @@ def matrix(session, versions):
     """The suite with the lowest versions we promise, with the Django releases in support, and with the newest."""
     if versions == "django5.2" and session.python in ("3.10", "3.11"):
         session.skip("the newest Django for this Python is 5.2: the same as latest")
+    if versions == "lowest" and session.python != PYTHONS[0]:
+        session.skip("the lowest versions are for the lowest Python")
+    if versions == "django4.2" and session.python in ("3.10", "3.13"):
+        session.skip("lowest is Django 4.2 on Python 3.10, and it does not know 3.13")
     if versions == "lowest":
         session.run_install("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[crypto,redis]")
     pins = [f"django~={versions.removeprefix('django')}.0"] if versions.startswith("django") else []
