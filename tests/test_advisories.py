@@ -22,6 +22,14 @@ def forged(token, **claims):
     return f"{header}.{payload}.{signature}"
 
 
+def leave(user, gone):
+    if gone == "deleted":
+        user.delete()
+    else:
+        user.is_active = False
+        user.save()
+
+
 @pytest.mark.parametrize("path", ["/whoami/", "/stateless/"])
 def test_edited_tokens_open_nothing(user, whoami, path):
     token = AccessToken.for_user(user)
@@ -55,11 +63,7 @@ def test_unsigned_tokens_open_nothing(user, whoami):
 @pytest.mark.parametrize("gone", ["deactivated", "deleted"])
 def test_users_who_are_gone_refresh_nothing(user, post, kind, endpoint, field, gone):
     token = str(kind.for_user(user))
-    if gone == "deleted":
-        user.delete()
-    else:
-        user.is_active = False
-        user.save()
+    leave(user, gone)
     response = post(endpoint, **{field: token})
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 
@@ -69,11 +73,7 @@ def test_users_who_are_gone_refresh_nothing(user, post, kind, endpoint, field, g
 @pytest.mark.parametrize("gone", ["deactivated", "deleted"])
 def test_tokens_of_users_who_are_gone_do_not_verify(user, post, kind, gone):
     token = str(kind.for_user(user))
-    if gone == "deleted":
-        user.delete()
-    else:
-        user.is_active = False
-        user.save()
+    leave(user, gone)
     response = post("verify", token=token)
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 

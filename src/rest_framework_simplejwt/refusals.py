@@ -78,5 +78,6 @@ def _describe(error: BaseException) -> str:
 
 
 def _code(refusal: APIException) -> str:
-    codes = refusal.get_codes()
-    return str(refusal.detail["code"]) if isinstance(refusal.detail, dict) and "code" in refusal.detail else str(codes)
+    """Of an answer of ours, which has it beside its detail, or of DRF's."""
+    detail = refusal.detail
+    return str(detail["code"] if isinstance(detail, dict) and "code" in detail else refusal.get_codes())
