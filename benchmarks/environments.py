@@ -1,0 +1,37 @@
+"""The packages that are measured, each in an environment of its own with the same Django, DRF and PyJWT."""
+
+# ruff: noqa: S603, S607  # subprocesses that are all its own
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from tempfile import gettempdir
+
+# Outside the checkout; kept, so that a second run begins at once.
+FOLDER = Path(os.environ.get("BENCHMARK_ENVIRONMENTS", Path(gettempdir()) / "simplejwt-benchmarks"))
+CHECKOUT = Path(__file__).parent.parent
+
+COMMON = ["django~=5.2.0", "djangorestframework>=3.16", "pyjwt>=2.15", "cryptography>=42"]
+COMMON += ["dj-database-url>=2.2", "psycopg[binary]", "gunicorn>=22"]
+
+# `plain` is DRF alone: its TokenAuthentication, Django's sessions, and no authentication at all.
+PACKAGES = {
+    "ours": ["-e", str(CHECKOUT)],
+    "published": ["djangorestframework-simplejwt==5.5.1"],
+    "knox": ["django-rest-knox"],
+    "ninja": ["django-ninja-jwt"],
+    "plain": [],
+}
+
+
+def python_of(package: str) -> Path:
+    """The interpreter of the environment that ``package`` is installed in; made when it is first asked for."""
+    folder = FOLDER / package
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run(["uv", "venv", "--quiet", "--python", "3.11", str(folder)], check=True)
+        command = ["uv", "pip", "install", "--quiet", "--python", str(python)]
+        subprocess.run([*command, *PACKAGES[package], *COMMON], check=True)
+    return python
