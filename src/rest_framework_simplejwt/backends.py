@@ -1,4 +1,4 @@
-"""TokenBackend: claims to a signed text and back (RFC 7515, RFC 7519)."""
+"""TokenBackend: claims to a signed text and back (RFC 7515, RFC 7519); remembers what it has verified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from . import claims, jws
 from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
 from .key_sets import KeySetClient as PyJWKClient
 from .key_sets import KeySetUnavailable
-from .keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, KeyRing
+from .keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, Key, KeyRing
+from .memo import Memo, Verified
 from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
@@ -27,6 +28,13 @@ JWK_CLIENT_AVAILABLE = True
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 
 _TIMES = ("exp", "iat", "nbf")
+
+_INVALID = _("Token is invalid")
+_EXPIRED = _("Token is expired")
+_WRONG_ALGORITHM = _("Invalid algorithm specified")
+
+_NO_LEEWAY = timedelta(0)
+_JSON = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 @lru_cache(maxsize=64)
@@ -42,6 +50,8 @@ class TokenBackend:
     ``verifying_key`` is ignored for HMAC, where ``signing_key`` does both; ``fallback_keys`` are
     of the same algorithm, and only verify. ``ring`` is called for the keys of the moment, and
     then neither the algorithm nor the other keys matter. ``leeway`` is in seconds, or a ``timedelta``.
+    ``verified_cache_size`` is how many tokens whose signature was good are remembered, for as long as
+    their key would be used again; their claims are checked each time.
     Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
     package where that is missing.
     """
@@ -60,6 +70,7 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         ring: Callable[[], KeyRing] | None = None,
         fallback_keys: Iterable[Any] = (),
+        verified_cache_size: int = 0,
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -72,6 +83,7 @@ class TokenBackend:
         self.json_encoder = json_encoder
         self.ring = ring
         self.fallback_keys = tuple(fallback_keys)
+        self._memo = Memo(verified_cache_size)
 
     def _validate_algorithm(self, algorithm: str) -> None:
         if algorithm not in ALLOWED_ALGORITHMS:
@@ -100,8 +112,8 @@ class TokenBackend:
 
     def get_leeway(self) -> timedelta:
         """The leeway as a ``timedelta``. Raises ``TokenBackendError`` for any other type."""
-        if self.leeway is None:
-            return timedelta(0)
+        if self.leeway is None or self.leeway == 0:
+            return _NO_LEEWAY
         if isinstance(self.leeway, (int, float)):
             return timedelta(seconds=self.leeway)
         if isinstance(self.leeway, timedelta):
@@ -126,7 +138,7 @@ class TokenBackend:
         except KeySetUnavailable as error:
             raise KeysUnavailable() from error
         except _UNFIT as error:
-            raise TokenBackendError(_("Token is invalid")) from error
+            raise TokenBackendError(_INVALID) from error
 
     def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
@@ -144,10 +156,14 @@ class TokenBackend:
         for claim in _TIMES:
             if isinstance(issued.get(claim), datetime):
                 issued[claim] = datetime_to_epoch(issued[claim])
-        text = json.dumps(issued, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
-        segment = jws.base64url_encode(text.encode())
+        segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
         return jws.join(header, segment, sign(header + b"." + segment))
+
+    def _json(self, payload: dict[str, Any]) -> str:
+        if self.json_encoder is None:
+            return _JSON.encode(payload)
+        return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
 
     def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
@@ -167,45 +183,68 @@ class TokenBackend:
         signature nor any claim is looked at: use that only on a token that was verified before.
         """
         try:
-            parts = jws.take_apart(token)
-            header = jws.json_object(parts.header)
+            text = jws.ascii_of(token)
             if not verify:
-                return jws.json_object(parts.payload)
-            jws.check_header(header, keys_published=self.jwks_client is not None)
-            self._check_signature(token, parts, header)
-            payload = jws.json_object(parts.payload)
+                return self._unverified(text)
+            verified = self._memo.get(text)
+            is_new = verified is None or not self._still_vouches(verified, token)
+            if verified is None or is_new:
+                verified = self._verified(token, jws.take_apart(text))
+            payload = jws.object_of(verified.text)
             self._check_claims(payload)
         except (jws.Malformed, claims.Unsound) as error:
-            raise TokenBackendError(_("Token is invalid")) from error
+            raise TokenBackendError(_INVALID) from error
+        if is_new:
+            self._memo.add(text, verified)
         return payload
 
-    def _check_signature(self, token: str | bytes, parts: jws.Compact, header: dict[str, Any]) -> None:
-        # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
-        if self.ring is not None:
-            keys = self.ring().verifying(header.get("kid"), time.time())
-            fitting = [key for key in keys if key.algorithm == header.get("alg")]
-            if keys and not fitting:
-                raise TokenBackendError(_("Invalid algorithm specified"))
-            if not any(key.verify(parts.signing_input, parts.signature) for key in fitting):
-                raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
-        else:
-            if header.get("alg") != self.algorithm:
-                raise TokenBackendError(_("Invalid algorithm specified"))
-            self._check_with_one_key(token, parts)
+    def _unverified(self, text: bytes) -> dict[str, Any]:
+        parts = jws.take_apart(text)
+        jws.base64url_decode(parts.signature)
+        jws.json_object(parts.header)
+        return jws.json_object(parts.payload)
 
-    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact) -> None:
+    def _still_vouches(self, verified: Verified, token: str | bytes) -> bool:
+        """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
+        if self.ring is not None:
+            return verified.key in self.ring().verifying(verified.kid, time.time())
+        return verified.key is self.get_verifying_key(token)
+
+    def _verified(self, token: str | bytes, parts: jws.Compact) -> Verified:
+        header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
+        # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
+        key = self._check_with_ring(parts, header) if self.ring else self._check_with_one_key(token, parts, header)
+        return Verified(jws.text_in(parts.payload), key, header.kid)
+
+    def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
+        assert self.ring is not None, "the caller has looked"
+        signature = jws.base64url_decode(parts.signature)
+        keys = self.ring().verifying(header.kid, time.time())
+        fitting = [key for key in keys if key.algorithm == header.alg]
+        if keys and not fitting:
+            raise TokenBackendError(_WRONG_ALGORITHM)
+        for key in fitting:
+            if key.verify(parts.signing_input, signature):
+                return key
+        raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
+
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+        """The key that ``get_verifying_key`` has for the token, also where a fallback has verified it."""
+        if header.alg != self.algorithm:
+            raise TokenBackendError(_WRONG_ALGORITHM)
+        signature = jws.base64url_decode(parts.signature)
+        found = self.get_verifying_key(token)
         try:
-            key = self.get_verifying_key(token)
+            key = found
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            good = any(
-                self._algorithm.verify(parts.signing_input, each, parts.signature) for each in (key, *self._fallbacks)
-            )
+            good = any(self._algorithm.verify(parts.signing_input, each, signature) for each in (key, *self._fallbacks))
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
         if not good:
             raise jws.Malformed("the signature is of another key")
+        return found
 
     @cached_property
     def _fallbacks(self) -> tuple[Any, ...]:
@@ -216,6 +255,6 @@ class TokenBackend:
         try:
             claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:
-            expired = TokenBackendExpiredToken(_("Token is expired"))
+            expired = TokenBackendExpiredToken(_EXPIRED)
             expired.claims = payload
             raise expired from error

@@ -3,48 +3,62 @@
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
+from binascii import a2b_base64, b2a_base64
+from functools import lru_cache
 from math import isinf
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 # Extensions, which change what a signature means, and we know none (RFC 7515 section 4.1.11, RFC 7797).
 _EXTENSIONS = frozenset({"crit", "b64", "zip"})
 # A token that says where its own key is asks to be trusted on its word (RFC 8725 section 3.10).
 _KEYS_OF_ITS_OWN = frozenset({"jku", "jwk", "x5u", "x5c"})
 
+# The two alphabets of RFC 4648; what belongs to the other one becomes a character of neither.
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
+
 
 class Malformed(ValueError):
     """No compact JWS around a JSON object, or one that we must not understand. The text names the rule it broke."""
 
 
-@dataclass(frozen=True)
-class Compact:
-    """A token taken apart: base64url still stands in ``header`` and ``payload``, not in ``signature``."""
+class Compact(NamedTuple):
+    """A token taken apart; base64url still stands in each of the segments."""
 
     header: bytes
     payload: bytes
     signature: bytes
+    # Header and payload, as they were signed.
+    signing_input: bytes
 
-    @property
-    def signing_input(self) -> bytes:
-        return self.header + b"." + self.payload
+
+class Header(NamedTuple):
+    """What a header says that we can follow. ``alg`` may be anything that JSON holds."""
+
+    alg: Any
+    kid: str | None
+    typ: str
+
+
+def ascii_of(token: str | bytes) -> bytes:
+    """The token's bytes. Raises ``Malformed``."""
+    if isinstance(token, bytes):
+        return token
+    if not isinstance(token, str):
+        raise Malformed("a token is a text")
+    try:
+        return token.encode("ascii")
+    except UnicodeEncodeError as error:
+        raise Malformed("a token is ASCII text") from error
 
 
 def take_apart(token: str | bytes) -> Compact:
     """The three segments. Raises ``Malformed``."""
-    if isinstance(token, str):
-        try:
-            token = token.encode("ascii")
-        except UnicodeEncodeError as error:
-            raise Malformed("a token is ASCII text") from error
-    if not isinstance(token, bytes):
-        raise Malformed("a token is a text")
-    segments = token.split(b".")
-    if len(segments) != 3:
+    signing_input, _, signature = ascii_of(token).rpartition(b".")
+    header, dot, payload = signing_input.partition(b".")
+    if not dot or b"." in payload:
         raise Malformed("a token has three segments")
-    header, payload, signature = segments
-    return Compact(header, payload, base64url_decode(signature))
+    return Compact(header, payload, signature, signing_input)
 
 
 def join(header: bytes, payload: bytes, signature: bytes) -> str:
@@ -53,31 +67,46 @@ def join(header: bytes, payload: bytes, signature: bytes) -> str:
 
 def base64url_encode(data: bytes) -> bytes:
     """Without padding (RFC 7515 section 2)."""
-    return urlsafe_b64encode(data).rstrip(b"=")
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def base64url_decode(segment: bytes) -> bytes:
     """Raises ``Malformed`` for padding, other characters, and bits that decode to nothing."""
+    padded = segment.translate(_FROM_URL) + b"==="[: -len(segment) % 4]
     try:
-        data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+        data = a2b_base64(padded)
     except ValueError as error:
         raise Malformed("a segment is base64url") from error
     # Python's decoder skips what it does not know; a second spelling would get round any list of tokens.
-    if base64url_encode(data) != segment:
+    if b2a_base64(data, newline=False) != padded:
         raise Malformed("a segment is base64url without padding, spare bits or other characters")
     return data
 
 
 def json_object(segment: bytes) -> dict[str, Any]:
-    """The JSON object in a segment. Raises ``Malformed``, also for a name that stands twice (RFC 7519 section 4)."""
+    """The JSON object in a segment. Raises ``Malformed`` as ``text_in`` and ``object_of``."""
+    return object_of(text_in(segment))
+
+
+def text_in(segment: bytes) -> str:
+    """The text in a segment. Raises ``Malformed``."""
     try:
-        value = json.loads(
-            base64url_decode(segment).decode(),
-            object_pairs_hook=_without_duplicates,
-            parse_float=_finite,
-            parse_constant=_refuse_constant,
-        )
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return base64url_decode(segment).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("a segment is JSON in UTF-8") from error
+
+
+def object_of(text: str) -> dict[str, Any]:
+    """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 section 4)."""
+    try:
+        if text.startswith("{") and text.endswith("}"):
+            # The same without looking for white space around it.
+            value, end = _JSON.raw_decode(text)
+            if end != len(text):
+                raise Malformed("a segment is one JSON object")
+        else:
+            value = _JSON.decode(text)
+    except json.JSONDecodeError as error:
         raise Malformed("a segment is JSON in UTF-8") from error
     except RecursionError as error:
         raise Malformed("a segment is nested too deeply") from error
@@ -106,6 +135,20 @@ def _finite(number: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise Malformed("JSON has neither NaN nor infinity")
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant
+)
+
+
+# Few issuers, few keys: a header is nearly always one that was read before.
+@lru_cache(maxsize=64)
+def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
+    """The header in a segment. Raises ``Malformed`` as ``json_object`` and ``check_header``."""
+    header = json_object(segment)
+    check_header(header, keys_published=keys_published)
+    return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))
 
 
 def check_header(header: dict[str, Any], *, keys_published: bool) -> None:

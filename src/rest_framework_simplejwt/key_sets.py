@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 import jwt
 
+from . import jws
 from .fetching import fetch
 from .keys import fits
 from .outage import Outage
@@ -26,9 +27,6 @@ KEPT_FOR = 86_400.0
 RETRY_AFTER = 30.0
 # The same while there is no key at all, and every request is a 503 that says "in one second".
 RETRY_AFTER_WITHOUT_KEYS = 1.0
-
-# What a forged or odd token makes the JSON, base64 and number parsing below PyJWT raise.
-_MALFORMED = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class UnknownKey(ValueError):  # not an error of ours: the token is refused
@@ -88,13 +86,12 @@ def _read(jwk: dict[str, Any], algorithm: str) -> VerifyingKey | None:
 def _key_id(token: str | bytes, algorithm: str) -> str | None:
     """The ``kid`` that the token names. Raises ``UnknownKey`` for a token that no key of ours fits."""
     try:
-        header = jwt.get_unverified_header(token)
-    except _MALFORMED as error:
+        header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+    except jws.Malformed as error:
         raise UnknownKey("the token's header can't be read") from error
-    kid = header.get("kid")
-    if header.get("alg") != algorithm or not isinstance(kid, str | None):
+    if header.alg != algorithm:
         raise UnknownKey("no key of this algorithm is meant")
-    return kid
+    return header.kid
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None,
     For an access token the claims of section 2.2 must be there too; its issuer, audience and
     times are the codec's to check. What is not ``required`` may be a plain JWT, from before.
     """
-    typ = jws.json_object(jws.take_apart(token).header).get("typ", "JWT").lower().removeprefix("application/")
+    typ = jws.read_header(jws.take_apart(token).header, keys_published=True).typ.lower().removeprefix("application/")
     expected = header_type(token_type).lower()
     if expected == "jwt" or (typ == "jwt" and not required):
         return

@@ -78,6 +78,9 @@ class APISettings(DRFAPISettings):
     this object before. Unknown names raise ``AttributeError``, removed ones ``RuntimeError``.
     """
 
+    # Another one whenever a value may be: what was made of the settings is good for as long as it stays.
+    generation = 0
+
     ACCESS_TOKEN_LIFETIME = Setting[timedelta](timedelta(minutes=5), "How long an access token is good.")
     REFRESH_TOKEN_LIFETIME = Setting[timedelta](timedelta(days=1), "How long a refresh token is good.")
     ROTATE_REFRESH_TOKENS = Setting[bool](False, "Whether a refresh also answers with a new refresh token.")
@@ -119,6 +122,9 @@ class APISettings(DRFAPISettings):
         True, "Whether plain tokens are then refused; False until those from before have expired."
     )
     CLIENT_ID = Setting[str | None](None, "The client_id claim of these access tokens.")
+    VERIFIED_TOKEN_CACHE_SIZE = Setting[int](
+        1024, "How many tokens whose signature was good are remembered, in each process; 0: none."
+    )
     MAX_TOKEN_LENGTH = Setting[int](8192, "Characters; a longer token is refused before it is looked at.")
     LEEWAY = Setting[float | timedelta](0, "Clock skew forgiven: seconds, or a timedelta.")
 
@@ -223,6 +229,18 @@ class APISettings(DRFAPISettings):
         )
         self.reload(user_settings)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        self._age()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._age()
+
+    def _age(self) -> None:
+        # Not assigned, which would end here again.
+        vars(self)["generation"] = self.generation + 1
+
     @property
     def user_settings(self) -> UserSettings:
         return self._user_settings
@@ -237,11 +255,13 @@ class APISettings(DRFAPISettings):
         for name in self.defaults:
             vars(self).pop(name, None)
         self._cached_attrs.clear()
+        self._age()
 
     def _forget_what_was_read(self) -> None:
         for name in self._cached_attrs:
             vars(self).pop(name, None)
         self._cached_attrs.clear()
+        self._age()
 
 
 _TABLE = {name: row for name, row in vars(APISettings).items() if isinstance(row, Setting)}

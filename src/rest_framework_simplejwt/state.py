@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -29,21 +30,45 @@ _POSITIONAL = (
     "LEEWAY",
     "JSON_ENCODER",
 )
-_NAMED = ("JWK_TIMEOUT", "SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR")
+_NAMED = ("JWK_TIMEOUT", "SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR", "VERIFIED_TOKEN_CACHE_SIZE")
 
 token_backend: TokenBackend
 
-_current: tuple[tuple[object, ...], TokenBackend] | None = None
+
+@dataclass(frozen=True)
+class _Current:
+    """The backend, and what it was made of; ``generation`` and ``fallbacks`` tell whether that is worth comparing."""
+
+    generation: int
+    fallbacks: object
+    values: tuple[object, ...]
+    backend: TokenBackend
+
+
+_current: _Current | None = None
 
 
 def __getattr__(name: str) -> TokenBackend:
     if name != "token_backend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    current = _current
+    if (
+        current is None
+        or current.generation != api_settings.generation
+        or current.fallbacks is not settings.SECRET_KEY_FALLBACKS
+    ):
+        current = _looked_again(current)
+    return current.backend
+
+
+def _looked_again(before: _Current | None) -> _Current:
     global _current
-    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], settings.SECRET_KEY_FALLBACKS)
-    if _current is None or _current[0] != values:
-        _current = values, _built()
-    return _current[1]
+    # Read before the values: one that changes meanwhile is seen next time.
+    generation, fallbacks = api_settings.generation, settings.SECRET_KEY_FALLBACKS
+    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], fallbacks)
+    same = before is not None and before.values == values
+    _current = _Current(generation, fallbacks, values, before.backend if before is not None and same else _built())
+    return _current
 
 
 def _built() -> TokenBackend:
@@ -53,6 +78,7 @@ def _built() -> TokenBackend:
     return TokenBackend(
         *[getattr(api_settings, setting) for setting in _POSITIONAL],
         jwk_timeout=api_settings.JWK_TIMEOUT,
+        verified_cache_size=api_settings.VERIFIED_TOKEN_CACHE_SIZE,
         ring=key_ring(),
         # An empty one would be a secret that everybody knows.
         fallback_keys=filter(None, settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
