@@ -53,6 +53,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
         "REVOCATION_FAIL_MODE": "closed",
         "STORE_OUTSTANDING_TOKENS": "full",
         "MAX_TOKEN_LENGTH": 8192,
+        "VERIFIED_TOKEN_CACHE_SIZE": 1024,
     }
     assert module.DEFAULTS == {
         **own,

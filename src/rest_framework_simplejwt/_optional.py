@@ -12,7 +12,18 @@ Member = TypeVar("Member", bound=Callable[..., Any])
 
 def app_installed(name: str) -> Callable[[], bool]:
     """A predicate for the app of that full ``name``, however ``INSTALLED_APPS`` spells it."""
-    return lambda: apps.is_installed(name)
+    seen: object = None
+    answer = False
+
+    def installed() -> bool:
+        nonlocal seen, answer
+        # Django makes another dict for another INSTALLED_APPS, and fills it until it is ready.
+        if seen is not apps.app_configs or not apps.ready:
+            answer = apps.is_installed(name)
+            seen = apps.app_configs
+        return answer
+
+    return installed
 
 
 def available_if(predicate: Callable[[], bool]) -> Callable[[Member], Member]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -23,6 +24,8 @@ from .tokens import Token
 
 AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
 
+_NOT_VALID = _("Given token not valid for any token type")
+
 
 def __getattr__(name: str) -> Any:
     if name == "AUTH_HEADER_TYPES":
@@ -38,9 +41,9 @@ class JWTAuthentication(BaseAuthentication):
     www_authenticate_realm = "api"
     media_type = "application/json"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user_model = get_user_model()
+    @cached_property
+    def user_model(self) -> Any:
+        return get_user_model()
 
     # Django's error reports then hide what stands in this frame and in all that it calls.
     @sensitive_variables()
@@ -102,7 +105,7 @@ class JWTAuthentication(BaseAuthentication):
                         "message": error.args[0],
                     }
                 )
-        raise InvalidToken({"detail": _("Given token not valid for any token type"), "messages": messages})
+        raise InvalidToken({"detail": _NOT_VALID, "messages": messages})
 
     def _classes_for(self, raw_token: str | bytes) -> Collection[Any]:
         # A token that bears a trusted issuer's name is that issuer's, or nobody's.

@@ -187,15 +187,13 @@ class TokenBackend:
             if not verify:
                 return self._unverified(text)
             verified = self._memo.get(text)
-            is_new = verified is None or not self._still_vouches(verified, token)
-            if verified is None or is_new:
-                verified = self._verified(token, jws.take_apart(text))
-            payload = jws.object_of(verified.text)
-            self._check_claims(payload)
+            if verified is not None and self._still_vouches(verified, token):
+                payload = verified.claims()
+                self._check_claims(payload)
+            else:
+                payload = self._verified(token, text)
         except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_INVALID) from error
-        if is_new:
-            self._memo.add(text, verified)
         return payload
 
     def _unverified(self, text: bytes) -> dict[str, Any]:
@@ -210,11 +208,17 @@ class TokenBackend:
             return verified.key in self.ring().verifying(verified.kid, time.time())
         return verified.key is self.get_verifying_key(token)
 
-    def _verified(self, token: str | bytes, parts: jws.Compact) -> Verified:
+    def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
+        parts = jws.take_apart(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
         key = self._check_with_ring(parts, header) if self.ring else self._check_with_one_key(token, parts, header)
-        return Verified(jws.text_in(parts.payload), key, header.kid)
+        claims_text = jws.text_in(parts.payload)
+        payload = jws.object_of(claims_text)
+        self._check_claims(payload)
+        if self._memo.takes(text):
+            self._memo.add(text, Verified.of(claims_text, payload, key, header.kid))
+        return payload
 
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         assert self.ring is not None, "the caller has looked"
@@ -233,25 +237,25 @@ class TokenBackend:
         if header.alg != self.algorithm:
             raise TokenBackendError(_WRONG_ALGORITHM)
         signature = jws.base64url_decode(parts.signature)
-        found = self.get_verifying_key(token)
         try:
-            key = found
+            found = key = self.get_verifying_key(token)
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            good = any(self._algorithm.verify(parts.signing_input, each, signature) for each in (key, *self._fallbacks))
+            for each in (key, *self._fallbacks):
+                if self._algorithm.verify(parts.signing_input, each, signature):
+                    return found
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
-        if not good:
-            raise jws.Malformed("the signature is of another key")
-        return found
+        raise jws.Malformed("the signature is of another key")
 
     @cached_property
     def _fallbacks(self) -> tuple[Any, ...]:
         return tuple(self._prepare_key(key) for key in self.fallback_keys)
 
     def _check_claims(self, payload: dict[str, Any]) -> None:
-        claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
+        if self.audience is not None or self.issuer is not None:
+            claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:
             claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:

@@ -18,6 +18,7 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -53,14 +54,19 @@ class DetailDictMixin:
     default_code: str
 
     def __init__(self, detail: Any = None, code: str | None = None) -> None:
-        answer: dict[str, Any] = {"detail": self.default_detail, "code": self.default_code}
+        # Not DRF's, which translates at once: most refusals of a flood are never read.
+        self._answer: dict[str, Any] = {"detail": self.default_detail, "code": self.default_code}
         if isinstance(detail, dict):
-            answer.update(detail)
+            self._answer.update(detail)
         elif detail is not None:
-            answer["detail"] = detail
+            self._answer["detail"] = detail
         if code is not None:
-            answer["code"] = code
-        super().__init__(answer)  # type: ignore[call-arg]  # the next class is DRF's APIException
+            self._answer["code"] = code
+
+    @cached_property
+    def detail(self) -> Any:
+        """The answer, translated when it is first read."""
+        return exceptions.APIException(self._answer).detail
 
 
 class AuthenticationFailed(DetailDictMixin, exceptions.AuthenticationFailed):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .backends import TokenBackend
 
 
+_INVALID = _("Token is invalid")
+_EXPIRED = _("Token is expired")
+
+
 class ForeignToken(tokens.Token):
     """A token of one of ``TRUSTED_ISSUERS``, verified by that issuer's keys alone.
 
@@ -36,16 +40,16 @@ class ForeignToken(tokens.Token):
     def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
         trusted = trust.trusted_issuer(token)
         if trusted is None:
-            raise TokenError(_("Token is invalid"))
+            raise TokenError(_INVALID)
         self.issuer = trusted.issuer
         try:
             return trusted.translated(trusted.decode(token))
         except TokenBackendExpiredToken as error:
             # For the log: who is no user of ours is not called one.
             error.claims = trusted.translated(error.claims or {})
-            raise ExpiredTokenError(_("Token is expired")) from error
+            raise ExpiredTokenError(_EXPIRED) from error
         except TokenBackendError as error:
-            raise TokenError(_("Token is invalid")) from error
+            raise TokenError(_INVALID) from error
 
     def verify(self) -> None:
         """Raise ``TokenError`` unless it expires. It needs no id and no type: those are our own rules."""

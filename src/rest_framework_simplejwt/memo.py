@@ -8,16 +8,32 @@ from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-# Bytes. Longer ones are verified each time, so that what is remembered has a bound: 1024 of them are 4 MB at the most.
+from . import jws
+
+# Bytes. Longer ones are verified each time, so that what is remembered has a bound.
 LONGEST = 2048
 
 
-class Verified(NamedTuple):
-    """The JSON text of a payload, and the key that vouches for it, under the ``kid`` that the token named."""
+_IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
-    text: str
+
+class Verified(NamedTuple):
+    """The claims in a payload, and the key that vouches for them, under the ``kid`` that the token named."""
+
+    # The JSON text; or the claims themselves where none of them is a list or a dict.
+    payload: str | dict[str, Any]
     key: Any
     kid: str | None
+
+    @classmethod
+    def of(cls, text: str, claims: dict[str, Any], key: Any, kid: str | None) -> Verified:
+        """``text`` is the JSON of ``claims``, which stay the caller's."""
+        is_flat = _IMMUTABLE.issuperset(map(type, claims.values()))
+        return cls(claims.copy() if is_flat else text, key, kid)
+
+    def claims(self) -> dict[str, Any]:
+        """A dict of its own for each caller, who may change it."""
+        return jws.object_of(self.payload) if isinstance(self.payload, str) else self.payload.copy()
 
 
 class Memo:
@@ -36,9 +52,10 @@ class Memo:
                 self._entries.move_to_end(token)
         return found
 
+    def takes(self, token: bytes) -> bool:
+        return self._size > 0 and len(token) <= LONGEST
+
     def add(self, token: bytes, verified: Verified) -> None:
-        if not self._size or len(token) > LONGEST:
-            return
         with self._lock:
             self._entries[token] = verified
             if len(self._entries) > self._size:

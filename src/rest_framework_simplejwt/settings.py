@@ -282,6 +282,8 @@ def reload_api_settings(*args: Any, **kwargs: Any) -> None:
     elif setting == "SECRET_KEY":
         DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
         api_settings._forget_what_was_read()
+    elif setting == "SECRET_KEY_FALLBACKS":
+        api_settings._age()
 
 
 setting_changed.connect(reload_api_settings, dispatch_uid="rest_framework_simplejwt.settings")

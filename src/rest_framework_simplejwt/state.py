@@ -6,9 +6,11 @@ backend of that moment.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from django.conf import settings
@@ -37,10 +39,9 @@ token_backend: TokenBackend
 
 @dataclass(frozen=True)
 class _Current:
-    """The backend, and what it was made of; ``generation`` and ``fallbacks`` tell whether that is worth comparing."""
+    """The backend, and what it was made of; the ``generation`` of the settings tells whether that is worth comparing."""
 
     generation: int
-    fallbacks: object
     values: tuple[object, ...]
     backend: TokenBackend
 
@@ -48,26 +49,30 @@ class _Current:
 _current: _Current | None = None
 
 
-def __getattr__(name: str) -> TokenBackend:
-    if name != "token_backend":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    current = _current
-    if (
-        current is None
-        or current.generation != api_settings.generation
-        or current.fallbacks is not settings.SECRET_KEY_FALLBACKS
-    ):
-        current = _looked_again(current)
-    return current.backend
+class _TokenBackend:
+    """Faster than a ``__getattr__`` of the module; a test may still patch the module's attribute."""
+
+    def __get__(self, instance: object, owner: type) -> TokenBackend:
+        current = _current
+        if current is None or current.generation != api_settings.generation:
+            current = _looked_again(current)
+        return current.backend
+
+
+class _State(ModuleType):
+    token_backend = _TokenBackend()
+
+
+sys.modules[__name__].__class__ = _State
 
 
 def _looked_again(before: _Current | None) -> _Current:
     global _current
     # Read before the values: one that changes meanwhile is seen next time.
-    generation, fallbacks = api_settings.generation, settings.SECRET_KEY_FALLBACKS
-    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], fallbacks)
+    generation = api_settings.generation
+    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], settings.SECRET_KEY_FALLBACKS)
     same = before is not None and before.values == values
-    _current = _Current(generation, fallbacks, values, before.backend if before is not None and same else _built())
+    _current = _Current(generation, values, before.backend if before is not None and same else _built())
     return _current
 
 
@@ -136,7 +141,7 @@ def published_keys() -> tuple[KeyPair, ...]:
 
     Raises ``ImproperlyConfigured`` for keys that can't be read.
     """
-    backend = __getattr__("token_backend")
+    backend: TokenBackend = sys.modules[__name__].token_backend
     if backend.ring is not None:
         return backend.ring().published(time.time())
     if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:

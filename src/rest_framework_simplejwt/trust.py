@@ -73,6 +73,7 @@ def _of_ours() -> set[str | None]:
     }
 
 
+_SETTINGS = ("TRUSTED_ISSUERS", "ISSUER", "LEEWAY", "JWK_TIMEOUT", "SIGNING_KEY", "VERIFIED_TOKEN_CACHE_SIZE")
 _current: tuple[tuple[object, ...], dict[str, TrustedIssuer]] | None = None
 
 
@@ -85,7 +86,7 @@ def trusted_issuers() -> Mapping[str, TrustedIssuer]:
     values = (
         *[
             getattr(api_settings, name)
-            for name in ("TRUSTED_ISSUERS", "ISSUER", "LEEWAY", "JWK_TIMEOUT", "SIGNING_KEY")
+            for name in _SETTINGS
         ],
         settings.SECRET_KEY,
         settings.SECRET_KEY_FALLBACKS,
@@ -118,7 +119,7 @@ def trusted_issuer(token: object) -> TrustedIssuer | None:
 
 def check_ours(claims: Mapping[str, Any]) -> None:
     """Raise ``TokenBackendError`` if verified ``claims`` bear another's name: only that issuer's keys speak for it."""
-    if api_settings.TRUSTED_ISSUERS and _named(claims.get("iss")) is not None:
+    if _named(claims.get("iss")) is not None:
         raise TokenBackendError("our key has signed it, and 'iss' is one of TRUSTED_ISSUERS")
 
 
@@ -199,7 +200,12 @@ def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
     url, specs = entry.get("jwk_url"), entry.get("keys")
     if bool(url) == bool(specs):
         raise BadIssuer("it needs either a jwk_url or keys")
-    common: dict[str, Any] = {"audience": audience, "issuer": issuer, "leeway": api_settings.LEEWAY}
+    common: dict[str, Any] = {
+        "audience": audience,
+        "issuer": issuer,
+        "leeway": api_settings.LEEWAY,
+        "verified_cache_size": api_settings.VERIFIED_TOKEN_CACHE_SIZE,
+    }
     if url:
         _check_url(url, algorithms)
         common |= {"jwk_url": url, "jwk_timeout": api_settings.JWK_TIMEOUT}

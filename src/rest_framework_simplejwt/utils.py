@@ -6,8 +6,10 @@ import hashlib
 import logging
 from calendar import timegm
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.functional import lazy
 
 logger = logging.getLogger("rest_framework_simplejwt")
@@ -21,9 +23,22 @@ def get_md5_hash_password(password: str) -> str:
     return hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
 
 
+@lru_cache(maxsize=1)
+def _times_are_aware() -> bool:
+    return settings.USE_TZ
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "USE_TZ":
+        _times_are_aware.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid=__name__)
+
+
 def make_utc(dt: datetime) -> datetime:
     """A naive ``dt`` as aware UTC under ``USE_TZ``, anything else unchanged."""
-    if settings.USE_TZ and dt.tzinfo is None:
+    if _times_are_aware() and dt.tzinfo is None:
         return dt.replace(tzinfo=timezone.utc)
     return dt
 
@@ -31,12 +46,17 @@ def make_utc(dt: datetime) -> datetime:
 def aware_utcnow() -> datetime:
     """Now in UTC: aware under ``USE_TZ``, naive without it."""
     now = datetime.now(tz=timezone.utc)
-    return now if settings.USE_TZ else now.replace(tzinfo=None)
+    return now if _times_are_aware() else now.replace(tzinfo=None)
 
 
 def datetime_to_epoch(dt: datetime) -> int:
     """Whole seconds since the epoch. A naive ``dt`` is taken as UTC."""
     return timegm(dt.utctimetuple())
+
+
+def seconds_since_epoch(dt: datetime) -> float:
+    """With their fraction. A naive ``dt`` is taken as UTC."""
+    return (dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def datetime_from_epoch(ts: float) -> datetime:
@@ -45,7 +65,7 @@ def datetime_from_epoch(ts: float) -> datetime:
     Raises ``ValueError``, ``OverflowError`` or ``OSError`` for what no ``datetime`` can hold.
     """
     moment = datetime.fromtimestamp(ts, tz=timezone.utc)
-    return moment if settings.USE_TZ else moment.replace(tzinfo=None)
+    return moment if _times_are_aware() else moment.replace(tzinfo=None)
 
 
 def is_storable(text: str) -> bool:

@@ -49,6 +49,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _is_size(value: Any) -> bool:
+    return value == 0 and not isinstance(value, bool) or _is_count(value)
+
+
 def _is_duration(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
 
@@ -99,6 +103,7 @@ MUST = [
     Rule(_TTLS, _is_count, "a whole number of seconds above zero"),
     Rule(["JWKS_MAX_AGE"], _is_count, "a whole number of seconds above zero"),
     Rule(["JWK_TIMEOUT"], _is_duration, "a number of seconds above zero"),
+    Rule(["VERIFIED_TOKEN_CACHE_SIZE"], _is_size, "a whole number of tokens, zero or above"),
     Rule(["MAX_TOKEN_LENGTH"], _is_count, "a whole number of characters above zero"),
     Rule(_CLAIMS, _is_text, "a string that is not empty"),
     Rule(_CLAIMS_OR_NONE, _is_none_or(_is_text), "a string that is not empty, or None"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 from ..settings import api_settings
@@ -12,8 +12,7 @@ _granting = ContextVar("rest_framework_simplejwt.granting", default=False)
 
 
 @contextmanager
-def on_access() -> Iterator[None]:
-    """Within it, ``REVOCATION_FAIL_MODE`` has its say: a refresh or a log-out is never let through unchecked."""
+def _granted() -> Iterator[None]:
     token = _granting.set(True)
     try:
         yield
@@ -21,6 +20,14 @@ def on_access() -> Iterator[None]:
         _granting.reset(token)
 
 
+_NOTHING = nullcontext()
+
+
+def on_access() -> AbstractContextManager[None]:
+    """Within it, ``REVOCATION_FAIL_MODE`` has its say: a refresh or a log-out is never let through unchecked."""
+    return _granted() if api_settings.REVOCATION_FAIL_MODE == "open" else _NOTHING
+
+
 def fails_open() -> bool:
     """Whether a store that can't be asked may answer "not revoked"."""
-    return _granting.get() and api_settings.REVOCATION_FAIL_MODE == "open"
+    return _granting.get()
