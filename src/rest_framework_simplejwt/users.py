@@ -12,6 +12,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
+from . import compiled
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
 
@@ -29,7 +30,7 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     manager = getattr(user_model, "objects", user_model._default_manager)
     try:
         value = _coerce(_field(user_model, field_name), claim)
-        return manager.filter(**{field_name: value}).first() if value is not None else None
+        return compiled.first(manager, field_name, value) if value is not None else None
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
 

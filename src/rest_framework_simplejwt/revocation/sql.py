@@ -11,6 +11,7 @@ from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
+from .. import compiled
 from . import transactions
 from .base import Issued, Successor
 from .bulk import delete_rows, insert_from
@@ -83,7 +84,10 @@ class SQLStore:
         return revoked
 
     def is_revoked(self, key: str) -> bool:
-        return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key}).exists()
+        by_id = f"{self.link_field}__{self.id_field}"
+        return compiled.exists(
+            lambda text: self._revoked.filter(**{by_id: text}), key, alias=self.alias, key=self.revoked_model
+        )
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         row = (

@@ -1,0 +1,126 @@
+"""Queries that every request sends: the ORM compiles each once for a connection, and only the value changes.
+
+Where that might not be the same as asking the ORM anew, it is asked anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FunctionType
+from typing import Any, TypeVar
+
+from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Manager, Model, QuerySet, lookups
+
+T = TypeVar("T")
+
+# The attribute of a connection that keeps what was compiled for it: converters belong to one connection.
+_KEPT = "_simplejwt_compiled"
+_HOLE = "simplejwt"
+
+# What a look-up goes through of a manager and of its query set; nobody may have overridden it.
+_OF_MANAGER = ("all", "db", "filter", "get_queryset")
+_OF_QUERYSET = {name: member for name, member in vars(QuerySet).items() if isinstance(member, FunctionType)}
+
+
+def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
+    """``manager.filter(name=value).first()``, on the database that the manager and the routers say."""
+    # Not those of one instance either, which a test may have patched.
+    field = _plain_field(manager, name) if vars(manager).keys().isdisjoint(_OF_MANAGER) else None
+    if field is not None:
+        connection = connections[manager.db]
+        try:
+            look_up = _kept(connection, (manager, name), lambda: _compiled(manager, field, value, connection))
+        except EmptyResultSet:
+            return None
+        if look_up is not None and look_up.takes(value):
+            return look_up.row(value, connection)
+    return manager.filter(**{name: value}).first()
+
+
+def exists(rows: Callable[[str], QuerySet[Any]], text: str, *, alias: str, key: object) -> bool:
+    """``rows(text).exists()``. The ``key`` stands for a query that differs by that text alone."""
+    connection = connections[alias]
+    sql, params, hole = _kept(connection, key, lambda: _with_a_hole(rows, alias))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*params[:hole], text, *params[hole + 1 :]))
+        return cursor.fetchone() is not None
+
+
+def _kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
+    kept: dict[object, Any] = vars(connection).setdefault(_KEPT, {})
+    if key not in kept:
+        kept[key] = compile_it()
+    return kept[key]  # type: ignore[no-any-return]  # what was compiled under that key
+
+
+def _with_a_hole(rows: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, tuple[Any, ...], int]:
+    sql, params = rows(_HOLE).query.exists().get_compiler(alias).as_sql()
+    return sql, tuple(params), params.index(_HOLE)
+
+
+@lru_cache(maxsize=64)
+def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
+    """The field, if it finds one row at the most, in one table, as Django itself would go about it."""
+    if any(getattr(type(manager), asked, None) is not getattr(Manager, asked) for asked in _OF_MANAGER):
+        return None
+    options = manager.model._meta
+    if any(getattr(type(manager.all()), name) is not member for name, member in _OF_QUERYSET.items()):
+        return None
+    if options.parents or options.concrete_model is not manager.model:
+        return None
+    try:
+        field = options.pk if name == "pk" else options.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    is_plain = isinstance(field, Field) and field.unique and not field.is_relation
+    return field if is_plain and field.get_lookup("exact").__module__ == lookups.__name__ else None
+
+
+@dataclass(frozen=True)
+class _LookUp:
+    """The SQL for one row of a model, and what makes an instance of that row."""
+
+    model: type[Model]
+    field: Field[Any, Any]
+    sql: str
+    names: tuple[str, ...]
+    compiler: Any
+    converters: Any
+
+    def takes(self, value: Any) -> bool:
+        """Whether the column can hold it: databases have an error for an integer that is too large."""
+        if not isinstance(value, int):
+            return True
+        low, high = self.compiler.connection.ops.integer_field_range(self.field.get_internal_type())
+        return low is not None and low <= value <= high
+
+    def row(self, value: Any, connection: BaseDatabaseWrapper) -> Any | None:
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, (_prepared(self.field, value, connection),))
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        (converted,) = self.compiler.apply_converters([found], self.converters) if self.converters else [found]
+        return self.model.from_db(connection.alias, self.names, converted)
+
+
+def _compiled(
+    manager: Manager[Any], field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper
+) -> _LookUp | None:
+    """``None`` where the column's SQL is more than the value in its place."""
+    compiler = manager.filter(**{field.name: value}).order_by().query.get_compiler(connection=connection)
+    sql, params = compiler.as_sql()
+    if tuple(params) != (_prepared(field, value, connection),):
+        return None
+    columns = [column for column, _, _ in compiler.select]
+    names = tuple(column.target.attname for column in columns)
+    return _LookUp(manager.model, field, sql, names, compiler, compiler.get_converters(columns))
+
+
+def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
+    return field.get_db_prep_value(field.get_prep_value(value), connection, prepared=True)
