@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from inspect import getattr_static
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from . import claims, revocation, signals
 from .exceptions import RefreshTokenBlacklistedError
 from .revocation import Successor, tokens_remembered
 from .settings import api_settings
-from .tokens import RefreshToken
+from .tokens import RefreshToken, family_enabled, tokens_recorded
 from .utils import datetime_to_epoch, logger
 
 R = TypeVar("R", bound=RefreshToken)
@@ -43,14 +44,16 @@ class _LostRace(Exception):
     """Somebody else revoked the token first; what this transaction has written must go."""
 
 
-def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_once: bool = False) -> Presented[R]:
     """The refresh token in ``text``, verified, or within the grace period its successor.
 
     Raises ``TokenError``. A token that was signed by us and is revoked sounds the alarm first:
-    somebody uses what its owner no longer has.
+    somebody uses what its owner no longer has. With ``at_once`` that may be left to ``refresh``, or to
+    ``settle``, of which one must follow.
     """
+    make = token_class.unasked if at_once and _exchanges(token_class) else token_class
     try:
-        return Presented(token_class(text), request=request)
+        return Presented(make(text), request=request)
     except RefreshTokenBlacklistedError:
         # The signature was verified before the blacklist was asked.
         spent = token_class(text, verify=False)
@@ -85,6 +88,16 @@ def refresh(presented: Presented[R]) -> Pair[R]:
     return pair
 
 
+def settle(presented: Presented[R]) -> None:
+    """Find out now what ``present`` left open. Raises as it does."""
+    token = presented.token
+    if not token._is_asked:
+        try:
+            token.ask()
+        except RefreshTokenBlacklistedError:
+            _successor_or_alarm(token, presented.request)
+
+
 def rotate(token: R, request: Any = None) -> Pair[R]:
     """Turn ``token`` into its successor: new jti, exp and iat, recorded, the other claims kept.
 
@@ -97,6 +110,15 @@ def rotate(token: R, request: Any = None) -> Pair[R]:
     successor = _minted_from(token, spends)
     # Signed before the old one is spent: what can't be signed must cost nobody their login.
     pair = _pair_of(successor)
+    try:
+        if token._is_asked or not _exchange(token, pair):
+            _spend(token, successor, spends)
+    except _LostRace:
+        return _pair_of(_successor_or_alarm(token, request), replayed=True)
+    return pair
+
+
+def _spend(token: R, successor: R, spends: bool) -> None:
     spent = copy(token)
     if spends:
         spent._successor = successor._issued()
@@ -106,11 +128,50 @@ def rotate(token: R, request: Any = None) -> Pair[R]:
         if spends and not _revoke(spent):
             raise _LostRace
 
+    revocation.token_store().transact(exchange)
+
+
+def _exchange(token: R, pair: Pair[R]) -> bool:
+    """Spend a token that was not asked about in one go, or else ask."""
+    store: Any = revocation.token_store()
+    text = pair.refresh
+    successor = replace(pair.token._issued(), text=lambda: text)
+    if store.exchange(token._issued(), successor, revocation.family_store() if family_enabled() else None):
+        return True
     try:
-        revocation.token_store().transact(exchange)
-    except _LostRace:
-        return _pair_of(_successor_or_alarm(token, request), replayed=True)
-    return pair
+        token.ask()
+    except RefreshTokenBlacklistedError as error:
+        raise _LostRace from error
+    return False
+
+
+# What decides on a revocation, or hears of it.
+_HOOKS = (
+    "verify",
+    "check_blacklist",
+    "check_family_blacklist",
+    "blacklist",
+    "outstand",
+    "ask",
+    "unasked",
+    "_issued",
+)
+_OWN_HOOKS = {name: getattr_static(RefreshToken, name) for name in _HOOKS}
+
+
+def _exchanges(token_class: type[RefreshToken]) -> bool:
+    """Whether the store may find out that the token was revoked while it spends it.
+
+    Not where the project has a say in that, nor where a changed password is a reason to revoke it.
+    """
+    if not (api_settings.ROTATE_REFRESH_TOKENS and api_settings.BLACKLIST_AFTER_ROTATION and tokens_recorded()):
+        return False
+    if api_settings.CHECK_REVOKE_TOKEN:
+        return False
+    if any(getattr_static(token_class, name) is not hook for name, hook in _OWN_HOOKS.items()):
+        return False
+    exchanges = getattr(revocation.token_store(), "exchanges", None)
+    return exchanges is not None and exchanges(revocation.family_store() if family_enabled() else None)
 
 
 def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:

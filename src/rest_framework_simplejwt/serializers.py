@@ -160,8 +160,13 @@ class TokenRefreshSerializer(_OfUserSerializer):
     access = serializers.CharField(read_only=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        presented = rotation.present(self.token_class, attrs["refresh"], self.context.get("request"))
-        self.check_user(presented.token)
+        request = self.context.get("request")
+        presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=self._checks_users_as_we_do())
+        try:
+            self.check_user(presented.token)
+        except AuthenticationFailed:
+            rotation.settle(presented)
+            raise
         try:
             pair = rotation.refresh(presented)
         except IntegrityError as error:
@@ -172,6 +177,10 @@ class TokenRefreshSerializer(_OfUserSerializer):
         if pair.refresh is not None:
             data["refresh"] = pair.refresh
         return data
+
+
+    def _checks_users_as_we_do(self) -> bool:
+        return type(self).check_user is _OfUserSerializer.check_user and type(self).get_user is _OfUserSerializer.get_user
 
 
 class TokenRefreshSlidingSerializer(_OfUserSerializer):

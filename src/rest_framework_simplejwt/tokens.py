@@ -28,6 +28,8 @@ from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites 
 from .utils import datetime_to_epoch, logger
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .backends import TokenBackend
     from .token_blacklist.models import BlacklistedToken, OutstandingToken
     from .token_family.models import BlacklistedTokenFamily
@@ -238,11 +240,29 @@ class BlacklistMixin(_Mixin[T]):
 
     # While it is being spent: what a refresh turns it into.
     _successor: Issued | None = None
+    # False for a token that is about to be spent: whoever spends it finds out whether it was revoked.
+    _is_asked = True
 
     def verify(self) -> None:
-        if tokens_remembered():
+        if not tokens_remembered():
+            super().verify()
+        elif self._is_asked:
             self.check_blacklist()
-        super().verify()
+            super().verify()
+        else:
+            self._verify_unasked()
+
+    def _verify_unasked(self) -> None:
+        try:
+            super().verify()
+        except TokenError:
+            # A revoked token is refused as that, whatever else is wrong with it.
+            self.ask()
+            raise
+
+    def ask(self) -> None:
+        """Raise ``TokenError`` if this token or its family was revoked, as ``verify`` does unless it was put off."""
+        self.check_blacklist()
 
     @available_if(tokens_remembered)
     def check_blacklist(self) -> None:
@@ -286,6 +306,7 @@ class BlacklistMixin(_Mixin[T]):
             owner_pk=lambda: _owner_pk(self, user),
             text=lambda: str(self),
             family_id=_family_id(self) if family_enabled() else None,
+            is_new=self.token is None,
         )
 
     def _to_revoke(self) -> Issued:
@@ -301,11 +322,13 @@ class FamilyMixin(_Mixin[T]):
 
     # The reason that receivers of the signal are given.
     _family_revoked_for = "revoked"
+    _is_asked = True
 
     def verify(self) -> None:
         if family_enabled():
             self.check_family_expiration(self, self.current_time)
-            self.check_family_blacklist(self)
+            if self._is_asked or _family_id(self) is None:
+                self.check_family_blacklist(self)
         super().verify()
 
     @available_if(family_enabled)
@@ -372,6 +395,7 @@ class FamilyMixin(_Mixin[T]):
             issued_at=self.current_time,
             expires_at=self.get_family_expiration_date(),
             owner_pk=lambda: _owner_pk(self, user),
+            is_new=self.token is None,
         )
 
 
@@ -421,6 +445,19 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         "jti",
         "iat",
     )
+
+    @classmethod
+    def unasked(cls, text: str | bytes) -> Self:
+        """The token in ``text``, verified but for whether it or its family was revoked: see ``ask``."""
+        token = cls.__new__(cls)
+        token._is_asked = False
+        token.__init__(text)  # type: ignore[misc]  # told before it verifies
+        return token
+
+    def ask(self) -> None:
+        super().ask()
+        if family_enabled():
+            self.check_family_blacklist(self)
 
     @property
     def access_token(self) -> Token:

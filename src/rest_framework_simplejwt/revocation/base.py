@@ -26,6 +26,8 @@ class Issued:
     text: Callable[[], str] | None = None
     family_id: str | None = None
     successor: Issued | None = None
+    # Its id was drawn just now: a store that trusts in that need not look whether it is known.
+    is_new: bool = False
 
 
 @dataclass(frozen=True)

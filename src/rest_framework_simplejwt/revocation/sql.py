@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from .. import compiled
-from . import transactions
-from .base import Issued, Successor
+from . import direct, transactions
+from .base import Issued, RevocationStore, Successor
 from .bulk import delete_rows, insert_from
 
 T = TypeVar("T")
@@ -51,7 +51,22 @@ class SQLStore:
     def _revoked(self) -> QuerySet[Any]:
         return self.revoked_model._default_manager.using(self.alias).order_by()
 
+    @property
+    def _tables(self) -> direct.Tables:
+        return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
+
+    def _values(self, issued: Issued) -> dict[str, Any]:
+        found = {self.id_field: issued.id, **self.columns(issued)}
+        return {name: value() if callable(value) else value for name, value in found.items()}
+
     def remember(self, issued: Issued) -> tuple[Any, bool]:
+        if issued.is_new and self._tables.are_written_directly(self.alias):
+            made = direct.insert(self.issued_model, self._values(issued), self.alias)
+            if made is not None:
+                return made, True
+        return self._remember(issued)
+
+    def _remember(self, issued: Issued) -> tuple[Any, bool]:
         row, made = self._issued.get_or_create(**{self.id_field: issued.id}, defaults=self.columns(issued))
         if not made and _is_later(issued.expires_at, row.expires_at):
             # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
@@ -60,10 +75,36 @@ class SQLStore:
         return row, made
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
+        alias, tables = self.alias, self._tables
+        if tables.are_written_directly(alias):
+            record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
+            if record is not None:
+                return record, True
         return self.transact(lambda: self._revoke(issued))
 
+    def exchanges(self, families: RevocationStore | None) -> bool:
+        """Whether ``exchange`` can ask those ``families`` too."""
+        known = families is None or (isinstance(families, SQLStore) and families.alias == self.alias)
+        return known and self._tables.are_written_directly(self.alias)
+
+    def exchange(self, spent: Issued, successor: Issued, families: SQLStore | None) -> bool:
+        """Revoke one token and record its successor, all or nothing, unless its family is revoked.
+
+        False if nothing was done, for whatever reason: the token was revoked, is not on record, its
+        family has ended, or another transaction was in the way. ``revoke`` and ``remember`` tell.
+        """
+        alias = self.alias
+        family = None if families is None or spent.family_id is None else (families._tables, spent.family_id)
+        values = self._values(successor)
+
+        def work() -> bool:
+            return direct.exchange(self._tables, spent.id, spent.expires_at, values, alias, family=family)
+
+        one_statement = connections[alias].vendor == "postgresql"
+        return bool(transactions.at_once(alias, work, is_one=one_statement))
+
     def _revoke(self, issued: Issued) -> tuple[Any, bool]:
-        row, _ = self.remember(issued)
+        row, _ = self._remember(issued)
         return self._revoked.get_or_create(**{self.link_field: row})
 
     def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
@@ -52,6 +53,22 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
         # Those who deadlocked together would do so again if they all came back at once.
         time.sleep(random.uniform(0, pause))  # noqa: S311  # nothing is secret here
         pause *= 2
+
+
+def at_once(alias: str, work: Callable[[], T], *, is_one: bool = True) -> T | None:
+    """Do the ``work``, which begins with a write; ``None``, and nothing done, when another transaction got in its way.
+
+    Where it ``is_one`` statement and no transaction is open, the database makes it one by itself.
+    """
+    connection = connections[alias]
+    alone = is_one and not connection.in_atomic_block and connection.get_autocommit()
+    try:
+        with nullcontext() if alone else transaction.atomic(using=alias):
+            return work()
+    except (IntegrityError, OperationalError) as error:
+        if not _is_conflict(error):
+            raise
+        return None
 
 
 def _lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
