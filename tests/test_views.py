@@ -64,12 +64,6 @@ class TestObtain:
         assert response.status_code == 400
         assert response.json() == {name: ["This field is required."] for name in credentials}
 
-    @pytest.mark.needs("token_blacklist", "token_family")
-    def test_its_statements_are_counted(self, post, credentials, user, assert_statements):
-        # The user; is the family known? its row; is the token known? its row.
-        with assert_statements(5):
-            post("obtain", **credentials)
-
 
 class TestRefresh:
     def test_a_refresh_token_buys_an_access_token(self, post, pair, whoami):
@@ -150,12 +144,6 @@ class TestReplay:
         response = post("refresh", refresh=str(token))
         assert refused(response, "The user's password has been changed.", "password_changed")
         assert tokens.BlacklistedToken.objects.filter(token__jti=token["jti"]).exists()
-
-    @pytest.mark.needs("token_family")
-    def test_its_statements_are_counted(self, post, pair, assert_statements):
-        # Revoked? family revoked? the user; the old row, revoked? revoke it; the new row, insert it.
-        with assert_statements(8):
-            post("refresh", refresh=pair["refresh"])
 
 
 class TestSliding:

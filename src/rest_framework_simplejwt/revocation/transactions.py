@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from typing import TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -24,6 +24,8 @@ PAUSE = 0.02
 # The other transaction was faster: serialization failure and deadlock, in PostgreSQL's SQLSTATEs and
 # MySQL's numbers, and MariaDB's "record has changed since last read".
 _CONFLICTS = {"40001", "40P01", 1213, 1020}
+
+_DJANGO_BEFORE_5_1 = "has no modes"
 
 # How long an autonomous write waits for a lock: its caller's own transaction may hold it.
 _LOCK_TIMEOUT = {
@@ -44,8 +46,7 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
     while True:
         attempts -= 1
         try:
-            with transaction.atomic(using=alias):
-                _lock(connection, writes)
+            with _as_writer(connection, writes):
                 return work()
         except (IntegrityError, OperationalError) as error:
             if not attempts or not _is_conflict(error):
@@ -71,13 +72,32 @@ def at_once(alias: str, work: Callable[[], T], *, is_one: bool = True) -> T | No
         return None
 
 
-def _lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
-    """Begin as a writer where a reader can't become one: SQLite refuses that at once, without waiting."""
-    if connection.vendor == "sqlite" and len(connection.savepoint_ids) == 0:
-        table = connection.ops.quote_name(model._meta.db_table)
-        column = connection.ops.quote_name(str(model._meta.pk.column))
-        with connection.cursor() as cursor:
-            cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")  # noqa: S608  # the model's own names
+@contextmanager
+def _as_writer(connection: Any, model: type[Model]) -> Iterator[None]:
+    """A transaction that begins as a writer where a reader can't become one: SQLite refuses that, without waiting."""
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        with transaction.atomic(using=connection.alias):
+            yield
+        return
+    connection.ensure_connection()
+    mode = getattr(connection, "transaction_mode", _DJANGO_BEFORE_5_1)
+    if mode is None:
+        connection.transaction_mode = "IMMEDIATE"
+    try:
+        with transaction.atomic(using=connection.alias):
+            if mode in (_DJANGO_BEFORE_5_1, "DEFERRED"):
+                _write_nothing(connection, model)
+            yield
+    finally:
+        if mode is None:
+            connection.transaction_mode = None
+
+
+def _write_nothing(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
+    table = connection.ops.quote_name(model._meta.db_table)
+    column = connection.ops.quote_name(str(model._meta.pk.column))
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")  # noqa: S608  # the model's own names
 
 
 def _is_conflict(error: Exception) -> bool:
