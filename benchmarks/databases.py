@@ -1,6 +1,6 @@
 """Empty databases to measure on: SQLite files, and databases on the PostgreSQL server that ``DATABASE_URL`` names."""
 
-# ruff: noqa: S603, S608, T201  # a program that prints, and whose SQL and subprocesses are all its own
+# ruff: noqa: S603, T201  # a program that prints, and whose SQL and subprocesses are all its own
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _ask_server(statement: str, *, check: bool = False) -> subprocess.CompletedP
     """In an environment that has a driver: this one may have none."""
     code = f"from benchmarks import databases; databases.ask({SERVER!r}, {statement!r})"
     command = [str(python_of("plain")), "-c", code]
-    return subprocess.run(command, cwd=CHECKOUT, check=check, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(command, cwd=CHECKOUT, check=check, capture_output=True, text=True)
 
 
 def ask(url: str, statement: str) -> None:

@@ -34,7 +34,10 @@ def access(count: int, lifetime: int = 3600) -> list[str]:
 def forged(count: int) -> list[str]:
     """Each with the signature of its neighbour: well-formed, and of the right length for every algorithm."""
     tokens = [token.rpartition(".") for token in access(count)]
-    return [f"{signed}.{signature}" for (signed, _, _), (_, _, signature) in zip(tokens, tokens[1:] + tokens[:1])]
+    return [
+        f"{signed}.{signature}"
+        for (signed, _, _), (_, _, signature) in zip(tokens, [*tokens[1:], tokens[0]], strict=True)
+    ]
 
 
 def requests(tokens: Iterable[str], scheme: str = "Bearer") -> list[Request]:
