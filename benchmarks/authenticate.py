@@ -7,7 +7,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from .core import SIGHTS
-from .databases import databases, empty
+from .databases import database as new_database
+from .databases import stores
 from .rows import Row, Target, faster
 from .scale import Scale
 from .workers import Turn, Worker, medians
@@ -28,7 +29,7 @@ _PEERS = {
 
 def measure(scale: Scale) -> list[Row]:
     rows = [row for algorithm in _STATELESS for row in _stateless(algorithm, scale)]
-    for database in databases():
+    for database in stores():
         rows += [_stateful(database, scale), _sliding(database, scale)]
     return rows
 
@@ -56,7 +57,7 @@ def _stateful(database: str, scale: Scale) -> Row:
     with ExitStack() as stack:
 
         def turn(name: str, package: str, work: str, apps: list[str]) -> Turn:
-            url = stack.enter_context(empty(database, f"authenticate_{name.lower().replace(' ', '_')}"))
+            url = stack.enter_context(new_database(database, f"authenticate_{name.lower().replace(' ', '_')}"))
             project = {"database": url, "apps": apps}
             return Turn(name, stack.enter_context(Worker(package, "authenticate", **project)), work)
 
@@ -72,7 +73,10 @@ def _sliding(database: str, scale: Scale) -> Row:
     with ExitStack() as stack:
 
         def turn(package: str) -> Turn:
-            project = {"database": stack.enter_context(empty(database, f"sliding_{package}")), "apps": [BLACKLIST]}
+            project = {
+                "database": stack.enter_context(new_database(database, f"sliding_{package}")),
+                "apps": [BLACKLIST],
+            }
             worker = stack.enter_context(Worker(package, "authenticate", jwt=jwt, **project))
             return Turn(package, worker, "sliding")
 

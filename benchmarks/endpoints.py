@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .authenticate import BLACKLIST
-from .databases import databases, empty
+from .databases import database as new_database
+from .databases import stores
 from .environments import python_of
 from .rows import Row, Target, faster
 from .scale import Scale
@@ -88,14 +89,14 @@ PROJECTS = [
 
 
 def measure(scale: Scale) -> list[Row]:
-    return [row for database in databases() for project in PROJECTS for row in _rows(project, database, scale)]
+    return [row for database in stores() for project in PROJECTS for row in _rows(project, database, scale)]
 
 
 def _rows(project: Project, database: str, scale: Scale) -> Iterator[Row]:
     with ExitStack() as stack:
         workers = {}
         for package in _able(project):
-            url = stack.enter_context(empty(database, f"{project.name}_{package}"))
+            url = stack.enter_context(new_database(database, f"{project.name}_{package}"))
             worker = Worker(package, "endpoints", database=url, apps=project.apps, jwt=project.jwt)
             workers[package] = stack.enter_context(worker)
         for endpoint in project.endpoints:

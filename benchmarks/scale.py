@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""How much a benchmark does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,4 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """Quick: enough to see that everything runs and to count statements, in under two minutes."""
-
     quick: bool = False
