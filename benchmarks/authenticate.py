@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from .core import SIGHTS
+from .core import SIGHTS, algorithms
 from .databases import database as new_database
 from .databases import stores
 from .rows import Row, Target, faster
@@ -28,7 +28,7 @@ _PEERS = {
 
 
 def measure(scale: Scale) -> list[Row]:
-    rows = [row for algorithm in _STATELESS for row in _stateless(algorithm, scale)]
+    rows = [row for algorithm in algorithms(scale) for row in _stateless(algorithm, scale)]
     for database in stores():
         rows += [_stateful(database, scale), _sliding(database, scale)]
     return rows
@@ -41,12 +41,13 @@ def _stateless(algorithm: str, scale: Scale) -> list[Row]:
             stack.enter_context(Worker(package, "authenticate", algorithm=algorithm))
             for package in ("ours", "published")
         )
-        ninja = stack.enter_context(Worker("ninja", "authenticate", algorithm=algorithm))
+        # Starting those of others takes longer than a quick run has.
+        peers = [] if scale.quick else [stack.enter_context(Worker("ninja", "authenticate", algorithm=algorithm))]
         for (key, sight), times in zip(SIGHTS.items(), _STATELESS[algorithm], strict=True):
             work = f"stateless, {sight}, {algorithm}"
             print(f"  {work}", flush=True)
             turns = [Turn("ours", ours, f"stateless {key}"), Turn("published", published, f"stateless {key}")]
-            turns += [Turn("ninja", ninja, "ninja stateless")] if key == "again" and not scale.quick else []
+            turns += [Turn("ninja", ninja, "ninja stateless") for ninja in peers if key == "again"]
             turns += [Turn("floor", ours, f"floor {key}")]
             values = medians(turns, **_counts(scale, 200 if algorithm == "RS256" else 1000), unit="µs")
             rows.append(Row("authenticate", work, "µs", values, target=faster(times)))
@@ -62,7 +63,6 @@ def _stateful(database: str, scale: Scale) -> Row:
             return Turn(name, stack.enter_context(Worker(package, "authenticate", **project)), work)
 
         turns = [turn(package, package, "stateful", []) for package in ("ours", "published")]
-        # Starting them takes longer than a quick run has.
         turns += [] if scale.quick else [turn(name, *peer) for name, peer in _PEERS.items()]
         turns.append(Turn("floor", turns[0].worker, "floor stateful"))
         return _row("user row, HS256", database, turns, scale, faster(_STATEFUL[database]))
