@@ -1,0 +1,1 @@
+"""What runs inside a package's own environment; the same modules for each package."""
