@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -35,4 +36,5 @@ def set_up(url: str, *apps: str, **more: Any) -> None:
             **more,
         }
     )
+    logging.getLogger().addHandler(logging.NullHandler())
     django.setup()
