@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 
 WRK = shutil.which("wrk")
 CLIENT = "wrk" if WRK else "Python's http.client"
-# So many that each of two workers has some whatever the kernel deals them; for Python's client, that it stays cheap.
-CONNECTIONS = 16 if WRK else 4
+# Several for each of two workers, so that neither waits for the client.
+CONNECTIONS = 16 if WRK else 8
 
 # Each connection's requests are made before the first is sent.
 _SCRIPT = """

@@ -30,6 +30,9 @@ PATIENCE = 30
 # Seconds: a worker imports a view's parts at its first request.
 WARM = 2
 GUNICORN = ["-k", "gthread", "--workers", "2", "--threads", "1", "--keep-alive", "60", "--log-level", "warning"]
+# A worker that is awake accepts whatever comes, at times every connection, while the other has nothing to do:
+# neither may have many more than its half.
+GUNICORN += ["--worker-connections", str(CONNECTIONS // 2 + 2)]
 
 NEAR_NONE = Target("≥ 0.9 of no authentication", lambda values: values["ours"] >= 0.9 * values["floor"])
 FASTER = Target("≥ 1.6x", lambda values: values["ours"] >= 1.6 * values["published"])
