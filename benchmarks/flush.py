@@ -4,91 +4,110 @@
 deletes from an identical copy of one table, in a process of its own, and takes turns with the other way.
 """
 
-# ruff: noqa: S603, S608, T201  # a program that prints, and whose SQL and subprocesses are all its own
+# ruff: noqa: S603, T201  # a program that prints, and subprocesses that are all its own
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from io import StringIO
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-import django
-from django.conf import settings
-from django.core.management import call_command
-from django.db import connection, transaction
-from django.utils import timezone
+from benchmarks.crew import environment
+from benchmarks.databases import POSTGRESQL, SERVER, on_server, stores
+from benchmarks.environments import CHECKOUT, python_of
+from benchmarks.rows import Row, Target
+from benchmarks.scale import Scale
 
-NAME = "simplejwt_flush_bench"
-WAYS = ("bare", "command")
+NAME = "simplejwt_bench_flush"
 MOST_MEMORY = 50.0
 MOST_TIME = 1.3
+LAYOUTS = ("aged", "mixed")
 
-# About as long as a refresh token with a few claims; random, as signatures are.
-_TEXT = {
-    "sqlite": "hex(randomblob(150))",
-    "postgresql": "md5(random()::text) || repeat(md5(random()::text) || md5(random()::text), 4)",
-}
-_JTI = {"sqlite": "lower(hex(randomblob(16)))", "postgresql": "md5(random()::text || n)"}
-_SERIES = {
-    "sqlite": "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {rows})",
-    "postgresql": "WITH series AS (SELECT generate_series(1, {rows}) AS n)",
-}
-# Aged: tokens of one lifetime, so that the first half has expired. Mixed: of several, every other one.
-_IS_EXPIRED = {"aged": "n <= {rows} / 2", "mixed": "MOD(n, 2) = 0"}
-# Half of all, whether expired or not.
-_IS_REVOKED = "MOD(id, 4) < 2"
+Result = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A filled database; the schema is the one that the interpreter's package migrates to."""
+
+    python: Path
+    copy: Callable[[], AbstractContextManager[str]]
 
 
 def main() -> None:
     options = _parser().parse_args()
-    if options.way:
-        print(json.dumps(_measure(options.way, options.database_url)))
-        return
-    with tempfile.TemporaryDirectory(prefix=NAME) as folder, _original(options, Path(folder)) as copy:
-        runs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-        for _ in range(options.repeat):
-            for way in WAYS:
-                with copy() as url:
-                    runs[way].append(_measure_elsewhere(way, url))
+    with _filled(Path(sys.executable), options.database_url, NAME, options.rows, options.layout) as table:
+        runs = _in_turn({"bare": (table, "bare"), "command": (table, "command")}, options.repeat)
     _report(runs, options)
+
+
+def measure(scale: Scale) -> list[Row]:
+    return [row for store in stores() for row in _measure_on(store, scale)]
+
+
+def _measure_on(store: str, scale: Scale) -> list[Row]:
+    rows, repeat = (50_000, 2) if scale.quick else (1_000_000, 3)
+    server = SERVER if store == POSTGRESQL else None
+    with ExitStack() as stack:
+        ours, published = (
+            stack.enter_context(_filled(python_of(package), server, f"{NAME}_{package}", rows, "aged"))
+            for package in ("ours", "published")
+        )
+        print(f"flush: {store}, filled with {rows:,} rows", flush=True)
+        ways = {"floor": (ours, "bare"), "ours": (ours, "command"), "published": (published, "command")}
+        runs = _in_turn(ways, repeat)
+    print(f"flush: {store}: {runs}", flush=True)
+    work = f"flush {rows // 2:,} of {rows:,} rows"
+    seconds = {name: median(result["seconds"] for result in results) for name, results in runs.items()}
+    memory = {name: max(result["memory"] for result in results) for name, results in runs.items()}
+    in_time = Target(f"≤ {MOST_TIME}x the bare DELETE", lambda values: values["ours"] <= MOST_TIME * values["floor"])
+    in_memory = Target(f"≤ {MOST_MEMORY:.0f} MB", lambda values: values["ours"] <= MOST_MEMORY)
+    return [
+        Row("flush", f"{work}: time", "s", seconds, store, in_time),
+        Row("flush", f"{work}: memory above idle", "MB", memory, store, in_memory),
+    ]
+
+
+def _in_turn(ways: dict[str, tuple[Table, str]], repeat: int) -> dict[str, list[Result]]:
+    runs: dict[str, list[Result]] = {name: [] for name in ways}
+    for _ in range(repeat):
+        for name, (table, way) in ways.items():
+            with table.copy() as url:
+                runs[name].append(json.loads(_run(table.python, url, way).splitlines()[-1]))
+    return runs
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="outstanding tokens; half of them have expired")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each way")
-    parser.add_argument("--layout", choices=_IS_EXPIRED, default="aged", help="expired: the older half, or every other")
+    parser.add_argument("--layout", choices=LAYOUTS, default="aged", help="expired: the older half, or every other")
     parser.add_argument("--database-url", help="a server to make databases on; without it, SQLite in a file")
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     return parser
 
 
 @contextmanager
-def _original(options: argparse.Namespace, folder: Path) -> Iterator[Callable[[], Any]]:
-    """A filled database, of which the result makes copies."""
-    if options.database_url is None:
-        file = folder / "original.sqlite3"
-        _fill_elsewhere(f"sqlite:///{file}", options)
-        yield lambda: _sqlite_copy(file)
+def _filled(python: Path, server: str | None, name: str, rows: int, layout: str) -> Iterator[Table]:
+    """Filled in a process of its own, so that nobody is connected to what the server makes copies of."""
+    if server is None:
+        with TemporaryDirectory(prefix=NAME) as folder:
+            file = Path(folder) / "original.sqlite3"
+            _run(python, f"sqlite:///{file}", "fill", str(rows), layout)
+            yield Table(python, lambda: _sqlite_copy(file))
         return
-    server = options.database_url
-    with _database(server, NAME) as url:
-        _fill_elsewhere(url, options)
-        yield lambda: _database(server, f"{NAME}_copy", f"TEMPLATE {NAME}")
+    with on_server(python, server, name) as url:
+        _run(python, url, "fill", str(rows), layout)
+        yield Table(python, lambda: on_server(python, server, f"{name}_copy", f"TEMPLATE {name}"))
 
 
 @contextmanager
@@ -99,109 +118,13 @@ def _sqlite_copy(file: Path) -> Iterator[str]:
     yield f"sqlite:///{copy}"
 
 
-@contextmanager
-def _database(server: str, name: str, how: str = "") -> Iterator[str]:
-    _execute_on(server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} {how}", "CHECKPOINT")
-    try:
-        yield urlsplit(server)._replace(path=f"/{name}").geturl()
-    finally:
-        _execute_on(server, f"DROP DATABASE {name}")
+def _run(python: Path, url: str, way: str, *size: str) -> str:
+    command = [str(python), "-m", "benchmarks.work.flush", url, way, *size]
+    run = subprocess.run(command, check=True, cwd=CHECKOUT, env=environment(), stdout=subprocess.PIPE, text=True)
+    return run.stdout
 
 
-def _execute_on(url: str, *statements: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as server:
-        for statement in statements:
-            server.execute(statement)
-
-
-def _fill_elsewhere(url: str, options: argparse.Namespace) -> None:
-    """In a process of its own: this one's settings stay unset, and the server's template unconnected."""
-    code = f"from benchmarks import flush; flush.fill({url!r}, {options.rows}, {options.layout!r})"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def _measure_elsewhere(way: str, url: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.flush", "--way", way, "--database-url", url]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(output.splitlines()[-1])
-
-
-def _set_up(url: str) -> None:
-    import dj_database_url
-
-    settings.configure(
-        DATABASES={"default": dj_database_url.parse(url)},
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "rest_framework_simplejwt.token_blacklist",
-        ],
-        USE_TZ=True,
-        SECRET_KEY="only-measuring" * 4,
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    )
-    django.setup()
-
-
-def fill(url: str, rows: int, layout: str) -> None:
-    _set_up(url)
-    call_command("migrate", verbosity=0)
-    vendor = connection.vendor
-    series, is_expired = _SERIES[vendor].format(rows=rows), _IS_EXPIRED[layout].format(rows=rows)
-    now = timezone.now()
-    times = [now - timedelta(days=1), now + timedelta(days=1)]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO token_blacklist_outstandingtoken (jti, token, created_at, expires_at) "
-            f"{series} SELECT {_JTI[vendor]}, {_TEXT[vendor]}, %s, CASE WHEN {is_expired} THEN %s ELSE %s END "
-            "FROM series ORDER BY n",
-            [now, *times],
-        )
-        cursor.execute(
-            "INSERT INTO token_blacklist_blacklistedtoken (token_id, blacklisted_at) "
-            f"SELECT id, %s FROM token_blacklist_outstandingtoken WHERE {_IS_REVOKED} ORDER BY id",
-            [now],
-        )
-        if vendor == "postgresql":
-            cursor.execute("VACUUM ANALYZE")
-
-
-def _measure(way: str, url: str) -> dict[str, float]:
-    """Seconds, and MB at the peak above what the process had when it was connected and idle."""
-    _set_up(url)
-    connection.ensure_connection()
-    idle = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
-    start = time.perf_counter()
-    {"bare": _delete, "command": lambda: call_command("flushexpiredtokens", stdout=StringIO())}[way]()
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "memory": _memory("VmHWM") - idle, "rows": _count()}
-
-
-def _delete() -> None:
-    now = timezone.now()
-    expired = "FROM token_blacklist_outstandingtoken WHERE expires_at <= %s"
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM token_blacklist_blacklistedtoken WHERE token_id IN (SELECT id {expired})", [now])
-        cursor.execute(f"DELETE {expired}", [now])
-
-
-def _count() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM token_blacklist_outstandingtoken")
-        return int(cursor.fetchone()[0])
-
-
-def _memory(field: str) -> float:
-    """In MB, from what Linux says about this process."""
-    found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
-
-
-def _report(runs: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> None:
+def _report(runs: dict[str, list[Result]], options: argparse.Namespace) -> None:
     vendor = urlsplit(options.database_url or "sqlite:").scheme
     print(f"{options.rows} rows, half of them expired ({options.layout}), on {vendor}; median of {options.repeat}")
     print(f"{'':>8} {'seconds':>8} {'MB above idle':>14} {'rows left':>10}   each run's seconds")
