@@ -20,7 +20,7 @@ from . import plots, report
 from .rows import Row
 from .scale import Scale
 
-SECTIONS = ("core", "authenticate", "endpoints", "imports", "growth", "race", "served", "flush")
+SECTIONS = ("core", "authenticate", "endpoints", "imports", "served", "growth", "race", "flush")
 QUICK = ("core", "authenticate", "endpoints")
 
 

@@ -47,8 +47,8 @@ def measure(scale: Scale) -> list[Row]:
         servers = {
             store: {package: stack.enter_context(_server(package, store)) for package in PACKAGES} for store in stores()
         }
-        # Half a minute each, in short turns: what else the machine does then slows all alike.
-        rounds, seconds = (3, 1) if scale.quick else (15, 2)
+        # Ten seconds each, in short turns: what else the machine does then slows all alike.
+        rounds, seconds = (3, 1) if scale.quick else (5, 2)
         turns = partial(_turns, rounds=rounds, seconds=seconds)
         return [
             *_noise(next(iter(servers.values()))["ours"], rounds, seconds),
