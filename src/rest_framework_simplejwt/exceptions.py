@@ -19,7 +19,7 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
@@ -63,10 +63,14 @@ class DetailDictMixin:
         if code is not None:
             self._answer["code"] = code
 
-    @cached_property
-    def detail(self) -> Any:
-        """The answer, translated when it is first read."""
-        return exceptions.APIException(self._answer).detail
+    if TYPE_CHECKING:
+        detail: Any
+    else:
+
+        @cached_property
+        def detail(self) -> Any:
+            """The answer, translated when it is first read."""
+            return exceptions.APIException(self._answer).detail
 
 
 class AuthenticationFailed(DetailDictMixin, exceptions.AuthenticationFailed):

@@ -97,7 +97,7 @@ def text_in(segment: bytes) -> str:
 
 
 def object_of(text: str) -> dict[str, Any]:
-    """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 section 4)."""
+    """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 sec. 4)."""
     try:
         if text.startswith("{") and text.endswith("}"):
             # The same without looking for white space around it.
@@ -137,9 +137,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Malformed("JSON has neither NaN nor infinity")
 
 
-_JSON = json.JSONDecoder(
-    object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant
-)
+_JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant)
 
 
 # Few issuers, few keys: a header is nearly always one that was read before.

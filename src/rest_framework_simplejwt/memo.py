@@ -37,7 +37,7 @@ class Verified(NamedTuple):
 
 
 class Memo:
-    """The last ``size`` tokens that were good, for all threads. It forgets the one that was not asked for the longest."""
+    """The last ``size`` tokens that were good, for all threads. What was not asked for the longest is forgotten."""
 
     def __init__(self, size: int) -> None:
         self._size = size

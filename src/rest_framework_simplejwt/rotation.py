@@ -134,8 +134,7 @@ def _spend(token: R, successor: R, spends: bool) -> None:
 def _exchange(token: R, pair: Pair[R]) -> bool:
     """Spend a token that was not asked about in one go, or else ask."""
     store: Any = revocation.token_store()
-    text = pair.refresh
-    successor = replace(pair.token._issued(), text=lambda: text)
+    successor = replace(pair.token._issued(), text=lambda: pair.refresh or "")
     if store.exchange(token._issued(), successor, revocation.family_store() if family_enabled() else None):
         return True
     try:

@@ -178,9 +178,10 @@ class TokenRefreshSerializer(_OfUserSerializer):
             data["refresh"] = pair.refresh
         return data
 
-
     def _checks_users_as_we_do(self) -> bool:
-        return type(self).check_user is _OfUserSerializer.check_user and type(self).get_user is _OfUserSerializer.get_user
+        return (
+            type(self).check_user is _OfUserSerializer.check_user and type(self).get_user is _OfUserSerializer.get_user
+        )
 
 
 class TokenRefreshSlidingSerializer(_OfUserSerializer):

@@ -39,7 +39,7 @@ token_backend: TokenBackend
 
 @dataclass(frozen=True)
 class _Current:
-    """The backend, and what it was made of; the ``generation`` of the settings tells whether that is worth comparing."""
+    """The backend, and what it was made of, which is compared only when the settings have another ``generation``."""
 
     generation: int
     values: tuple[object, ...]

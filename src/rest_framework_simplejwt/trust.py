@@ -84,10 +84,7 @@ def trusted_issuers() -> Mapping[str, TrustedIssuer]:
     """
     global _current
     values = (
-        *[
-            getattr(api_settings, name)
-            for name in _SETTINGS
-        ],
+        *[getattr(api_settings, name) for name in _SETTINGS],
         settings.SECRET_KEY,
         settings.SECRET_KEY_FALLBACKS,
     )

@@ -50,7 +50,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    return value == 0 and not isinstance(value, bool) or _is_count(value)
+    return (value == 0 and not isinstance(value, bool)) or _is_count(value)
 
 
 def _is_duration(value: Any) -> bool:

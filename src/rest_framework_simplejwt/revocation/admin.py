@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy
 from ..utils import aware_utcnow, format_lazy
 from .base import Issued, RevocationStore
 
-
 # How many rows a page list counts: beyond, it says as many, and a search finds the others.
 MOST_COUNTED = 10_000
 
@@ -25,7 +24,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[:MOST_COUNTED].count()  # type: ignore[union-attr]  # the admin's query set
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
 
 
 class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time

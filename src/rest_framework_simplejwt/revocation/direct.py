@@ -1,4 +1,6 @@
-"""Rows written by one statement, where the ORM looks first and opens a savepoint; the constraints decide all the same."""
+"""Rows written by one statement, where the ORM looks first and opens a savepoint; the constraints still decide."""
+
+# ruff: noqa: S608  # names come from the models and are quoted, values are parameters
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) ->
     connection = connections[alias]
     now = timezone.now()
     sql, params = _revocation(tables, key, expires_at, now, connection)
-    pk, link = tables.revoked._meta.pk, tables.revoked._meta.get_field(tables.link)
+    pk, link = tables.revoked._meta.pk, _field(tables.revoked, tables.link)
     found = _written(connection, f"{sql} RETURNING {_quoted(connection, pk)}, {_quoted(connection, link)}", params)
     if found is None:
         return None
@@ -84,7 +86,9 @@ def exchange(
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             # The types, which a SELECT does not take from the table.
-            casts = ", ".join(f"CAST(%s AS {_field(tables.issued, name).cast_db_type(connection)})" for name in successor)
+            casts = ", ".join(
+                f"CAST(%s AS {_field(tables.issued, name).cast_db_type(connection)})" for name in successor
+            )
             insertion = f"INSERT INTO {table} ({columns}) SELECT {casts} FROM spent"
             cursor.execute(f"WITH spent AS ({sql} RETURNING {link}) {insertion}", [*params, *values])
             return bool(cursor.rowcount)
@@ -142,9 +146,7 @@ def _row(model: type[Model], values: Mapping[str, Any], alias: str) -> Any:
     return row
 
 
-def _columns(
-    model: type[Model], values: Mapping[str, Any], connection: BaseDatabaseWrapper
-) -> tuple[str, list[Any]]:
+def _columns(model: type[Model], values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
     fields = {name: _field(model, name) for name in values}
     columns = ", ".join(_quoted(connection, field) for field in fields.values())
     return columns, [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
