@@ -9,26 +9,52 @@ from django.http import HttpRequest
 from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, TokenBackendError
+from tests.fuzz.stricter import stricter
 from tests.input.table import base64url
 
 BACKEND = TokenBackend("HS256", settings.SECRET_KEY)
+REMEMBERING = TokenBackend("HS256", settings.SECRET_KEY, verified_cache_size=64)
 
 
 class Finding(AssertionError):
-    """Accepted, and should not have been."""
+    """Accepted, and should not have been; or the other way round."""
 
 
 def decode(token):
     """Whether it was accepted. Raises ``Finding``, or what should never be raised."""
-    try:
-        payload = BACKEND.decode(token)
-    except TokenBackendError:
+    payload = decoded(BACKEND, token)
+    for _ in range(2):
+        if decoded(REMEMBERING, token) != payload:
+            raise Finding("it matters whether the token was seen before")
+    if payload is None:
+        if accepted_elsewhere(token) and not stricter(token):
+            raise Finding("PyJWT accepts it, and no rule of ours refuses it")
         return False
     try:
-        check_acceptable(token, payload)
+        check_acceptable(token if isinstance(token, bytes) else token.encode(), payload)
     except (jwt.PyJWTError, ValueError) as error:
         raise Finding from error
     return True
+
+
+def decoded(backend, token):
+    try:
+        return backend.decode(token)
+    except TokenBackendError:
+        return None
+
+
+def accepted_elsewhere(token):
+    try:
+        pyjwt_decode(token)
+    except Exception:  # noqa: BLE001  # it has errors of all kinds for what it can't read
+        return False
+    return True
+
+
+def pyjwt_decode(token):
+    options = {"verify_sub": False, "verify_aud": False, "verify_jti": False}
+    return jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], options=options)
 
 
 def authenticate(header):
@@ -48,8 +74,7 @@ def authenticate(header):
 
 def check_acceptable(token, payload):
     """Another codec reads the same in it, and there is no second text, or second meaning, for that."""
-    options = {"verify_sub": False, "verify_aud": False, "verify_jti": False}
-    if jwt.decode(token, settings.SECRET_KEY, algorithms=["HS256"], options=options) != payload:
+    if pyjwt_decode(token) != payload:
         raise Finding("the two codecs disagree")
     for segment in token.split(b"."):
         if base64url(jwt.utils.base64url_decode(segment)) != segment:

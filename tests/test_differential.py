@@ -1,0 +1,111 @@
+"""Our codec and PyJWT, given the same tokens, agree; and each deliberate difference is listed, and occurs."""
+
+import json
+import time
+
+import jwt
+import pytest
+from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzz import targets
+from tests.fuzz.stricter import RULES, stricter
+from tests.input.table import base64url
+
+pytestmark = pytest.mark.needs("bare")
+
+NOW = int(time.time())
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+moments = st.one_of(
+    st.integers(NOW - 10_000, NOW + 10_000),
+    st.sampled_from([0, -1, 2**63, 10**400, 253_402_300_799, 253_402_300_800, str(NOW + 9000), float(NOW + 9000)]),
+    json_values,
+)
+payloads = st.fixed_dictionaries(
+    {}, optional={"exp": moments, "nbf": moments, "iat": moments, "sub": json_values, "a": json_values}
+)
+headers = st.fixed_dictionaries(
+    {"alg": st.sampled_from(["HS256"] * 8 + ["none", "HS512", "hs256", None, []])},
+    optional=dict.fromkeys(("typ", "kid", "cty", "crit", "b64", "zip", "jku", "jwk", "x"), json_values),
+)
+
+
+def signed(header, payload):
+    """Of texts; signed with our key whatever they say."""
+    message = base64url(header) + b"." + base64url(payload)
+    algorithm = jwt.algorithms.get_default_algorithms()["HS256"]
+    return message + b"." + base64url(algorithm.sign(message, settings.SECRET_KEY.encode()))
+
+
+@st.composite
+def texts_of(draw, objects):
+    """As JSON, now and then with white space, a member that stands twice, or no JSON at all."""
+    text = json.dumps(draw(objects))
+    twist = draw(st.sampled_from(["none"] * 6 + ["space", "twice", "array", "break"]))
+    twisted = {"none": text, "space": f" {text}\n", "twice": text[:-1] + ', "a": 1, "a": 2}', "array": f"[{text}]"}
+    return twisted.get(twist, text[:-1]).encode()
+
+
+@st.composite
+def mangled(draw, tokens):
+    token = draw(tokens)
+    place = draw(st.integers(0, len(token)))
+    kind = draw(st.sampled_from(["none"] * 4 + ["cut", "put", "pad"]))
+    put = draw(st.sampled_from([b"=", b".", b" ", b"\n", b"A", b"+", b"\xff", b"-"]))
+    return {
+        "none": token,
+        "cut": token[:place] + token[place + 1 :],
+        "put": token[:place] + put + token[place:],
+        "pad": token + b"=" * (-len(token.rpartition(b".")[2]) % 4),
+    }[kind]
+
+
+@given(mangled(st.builds(signed, texts_of(headers), texts_of(payloads))), st.booleans())
+def test_they_agree_but_for_what_is_listed(token, as_text):
+    targets.decode(token.decode("latin-1") if as_text else token)
+
+
+def sound(**claims):
+    return signed(b'{"alg":"HS256"}', json.dumps({"exp": NOW + 9000, **claims}).encode())
+
+
+def under(header):
+    return signed(json.dumps({"alg": "HS256", **header}).encode(), b"{}")
+
+
+EXAMPLES = [
+    (0, sound() + b"="),
+    (1, signed(b'{"alg":"HS256"}', b'{"a":1,"a":2}')),
+    (2, sound(a=float("nan"))),
+    (2, signed(b'{"alg":"HS256"}', b'{"a":1e999}')),
+    (3, under({"zip": "DEF"})),
+    (4, under({"jku": "https://attacker.test"})),
+    (5, under({"typ": 1})),
+    (6, sound(exp=str(NOW + 9000))),
+    (6, sound(iat=True)),
+    (7, sound(iat=-1)),
+    (7, sound(exp=253_402_300_800)),
+    (8, signed('{"alg":"HS256"}'.encode("utf-16"), b"{}")),
+    (8, signed(b'{"alg":"HS256"}', '{"a":1}'.encode("utf-8-sig"))),
+    (9, sound(nbf=time.time() + 0.9)),
+]
+
+
+@pytest.mark.parametrize(("rule", "token"), EXAMPLES)
+def test_each_difference_occurs(rule, token):
+    if rule == 9:
+        # In this second, and not yet.
+        token = sound(nbf=int(time.time()) + 0.999)
+    assert targets.accepted_elsewhere(token)
+    assert targets.decoded(targets.BACKEND, token) is None
+    assert stricter(token) == {list(RULES)[rule]}
+
+
+def test_no_listed_difference_is_without_an_example():
+    assert {rule for rule, _ in EXAMPLES} == set(range(len(RULES)))
