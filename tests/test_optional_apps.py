@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connections, router
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.test.utils import CaptureQueriesContext
 
 from rest_framework_simplejwt import signals
 from rest_framework_simplejwt.exceptions import TokenError
@@ -169,6 +170,26 @@ class TestAdmin:
                 page = admin_client.get(self.url(type(row)), {"q": words})
                 assert page.context["cl"].result_count == 1, words
             assert admin_client.get(self.url(type(row)), {"q": "nobody"}).context["cl"].result_count == 0
+
+    def test_who_searches_for_a_whole_id_has_that_row_alone(self, app, rows, admin_client):
+        model, name = type(rows[0]), ID_FIELDS[app]
+        key, longer = "0123456789abcdef", "0123456789abcdef0"
+        for text in (key, longer):
+            model.objects.create(**{name: text}, created_at=aware_utcnow(), expires_at=aware_utcnow())
+        for words, found in ((f" {key} ", {key}), (key[:-1], {key, longer})):
+            page = admin_client.get(self.url(model), {"q": words})
+            assert {getattr(row, name) for row in page.context["cl"].result_list} == found
+
+    def test_no_page_counts_all_rows(self, app, rows, admin_client, monkeypatch):
+        monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MOST_COUNTED", 1)
+        RefreshToken.for_user(get_user_model().objects.get())
+        for row in rows:
+            with CaptureQueriesContext(connections[router.db_for_read(type(row))]) as context:
+                page = admin_client.get(self.url(type(row)))
+            assert page.context["cl"].result_count == 1
+            counts = [query["sql"] for query in context if "COUNT(*)" in query["sql"]]
+            assert counts
+            assert all("LIMIT 1" in sql for sql in counts)
 
     def test_what_was_issued_is_read_only(self, app, rows, admin_client):
         issued, _ = rows
