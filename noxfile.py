@@ -143,6 +143,14 @@ def rotations(session):
 
 
 @nox.session
+def benchmarks(session):
+    """Each kind of benchmark once, quickly: fails if an endpoint sends more statements than promised, not for a time."""
+    require(session, "postgresql", DATABASES["postgresql"])
+    env = {"BENCHMARK_ENVIRONMENTS": str(Path(session.create_tmp()).resolve())}
+    session.run("python", "-m", "benchmarks", "--quick", *session.posargs, env=env)
+
+
+@nox.session
 def fuzz(session):
     """Tokens and headers that are almost good, for a bounded time; longer by hand: nox -s fuzz -- --seconds 600."""
     install(session, "test")
