@@ -12,6 +12,7 @@ from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("revocation", "families")]
+pytestmark.append(pytest.mark.usefixtures("each_way_of_asking"))
 
 GRACE = timedelta(seconds=10)
 
@@ -66,6 +67,13 @@ def test_and_a_fresh_access_token(parent, clock):
 def test_the_successor_goes_on_as_if_nothing_had_been(parent):
     refresh(parent)
     assert refresh(refresh(parent).refresh).refresh
+
+
+def test_no_successor_of_a_revoked_family_is_handed_out(parent):
+    child = refresh(parent)
+    RefreshToken(child.refresh).blacklist_family()
+    assert is_refused(parent, "Token family is blacklisted")
+    assert is_refused(child.refresh, "Token family is blacklisted")
 
 
 def test_the_period_ends(parent, clock):

@@ -23,11 +23,15 @@ R = TypeVar("R", bound=RefreshToken)
 
 @dataclass(frozen=True)
 class Presented(Generic[R]):
-    """A refresh token that is good; or, ``replayed`` within the grace period, the one that it was turned into."""
+    """A refresh token that is good; or, ``replayed`` within the grace period, the one that it was turned into.
+
+    ``is_open``: whether it, or its family, was revoked is still to be found out.
+    """
 
     token: R
     replayed: bool = False
     request: Any = None
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,10 @@ def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_
     somebody uses what its owner no longer has. With ``at_once`` that may be left to ``refresh``, or to
     ``settle``, of which one must follow.
     """
-    make = token_class.unasked if at_once and _exchanges(token_class) else token_class
+    is_open = at_once and _exchanges(token_class)
     try:
-        return Presented(make(text), request=request)
+        token = token_class.unasked(text) if is_open else token_class(text)
+        return Presented(token, request=request, is_open=is_open)
     except RefreshTokenBlacklistedError:
         # The signature was verified before the blacklist was asked.
         spent = token_class(text, verify=False)
@@ -82,7 +87,7 @@ def refresh(presented: Presented[R]) -> Pair[R]:
     elif presented.replayed:
         pair = _pair_of(token, replayed=True)
     else:
-        pair = rotate(token, request)
+        pair = rotate(token, request, is_open=presented.is_open)
     facts = {"token": pair.token, "replayed": pair.replayed, "request": request}
     revocation.token_store().after_commit(lambda: signals.send(signals.token_refreshed, type(token), **facts))
     return pair
@@ -90,28 +95,27 @@ def refresh(presented: Presented[R]) -> Pair[R]:
 
 def settle(presented: Presented[R]) -> None:
     """Find out now what ``present`` left open. Raises as it does."""
-    token = presented.token
-    if not token._is_asked:
+    if presented.is_open:
         try:
-            token.ask()
+            presented.token.ask()
         except RefreshTokenBlacklistedError:
-            _successor_or_alarm(token, presented.request)
+            _successor_or_alarm(presented.token, presented.request)
 
 
-def rotate(token: R, request: Any = None) -> Pair[R]:
+def rotate(token: R, request: Any = None, *, is_open: bool = False) -> Pair[R]:
     """Turn ``token`` into its successor: new jti, exp and iat, recorded, the other claims kept.
 
     With ``BLACKLIST_AFTER_ROTATION`` the old token is spent in the same transaction. Whoever
     finds it spent already gets the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and
     else ``RefreshTokenBlacklistedError``: there is never a second lineage. If anything fails,
-    nothing is kept and the old token is still good.
+    nothing is kept and the old token is still good. ``is_open``: as in ``Presented``.
     """
     spends = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
     successor = _minted_from(token, spends)
     # Signed before the old one is spent: what can't be signed must cost nobody their login.
     pair = _pair_of(successor)
     try:
-        if token._is_asked or not _exchange(token, pair):
+        if not is_open or not _exchange(token, pair):
             _spend(token, successor, spends)
     except _LostRace:
         return _pair_of(_successor_or_alarm(token, request), replayed=True)

@@ -240,7 +240,7 @@ class BlacklistMixin(_Mixin[T]):
 
     # While it is being spent: what a refresh turns it into.
     _successor: Issued | None = None
-    # False for a token that is about to be spent: whoever spends it finds out whether it was revoked.
+    # False while one is made that is to be spent: whoever spends it finds out whether it was revoked.
     _is_asked = True
 
     def verify(self) -> None:
@@ -452,6 +452,8 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         token = cls.__new__(cls)
         token._is_asked = False
         token.__init__(text)  # type: ignore[misc]  # told before it verifies
+        # Whoever verifies it again, or a copy, asks.
+        del token._is_asked
         return token
 
     def ask(self) -> None:
