@@ -1,16 +1,29 @@
 import json
+import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 from unittest import mock
 from uuid import UUID
 
 import jwt
 import pytest
 
-from rest_framework_simplejwt import backends, claims
+from rest_framework_simplejwt import backends, claims, key_sets, state, trust
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
+from rest_framework_simplejwt.exceptions import (
+    KeysUnavailable,
+    TokenBackendError,
+    TokenBackendExpiredToken,
+    TokenError,
+)
+from rest_framework_simplejwt.key_directory import LOOK_EVERY, KeyDirectory
 from rest_framework_simplejwt.key_sets import KeySetClient, KeySetUnavailable, UnknownKey
+from rest_framework_simplejwt.keys import KeyRing, read_key
+from rest_framework_simplejwt.tokens import AccessToken
+from tests.issuer import issuer, jwk, key_set
+from tests.issuer import signed as signed_by_issuer
 from tests.keys import new_private_key, pem_pair, private_key
+from tests.signing_keys import put
 
 # One project is enough for what no setting changes.
 pytestmark = pytest.mark.needs("bare")
@@ -387,3 +400,294 @@ def test_the_key_set_client_is_there():
     assert backends.JWK_CLIENT_AVAILABLE
     assert backends.PyJWKClient is KeySetClient
     assert TokenBackend("HS256", SECRET).jwks_client is None
+
+
+def remembered(backend):
+    return len(backend._memo._entries)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """Time does, for the backends: `passes(10)`."""
+    monkeypatch.setattr(backends, "time", clock := SimpleNamespace(time=time.time))
+
+    def forward(seconds):
+        then = clock.time()
+        clock.time = lambda: then + seconds
+
+    return forward
+
+
+def ring_key(kid="a", secret=SECRET, *, signs=True, **role):
+    return read_key({"kid": kid, "algorithm": "HS256", "key": secret, **role}, signs=signs)
+
+
+class TestRememberedToken:
+    """Its signature is not looked at again; everything else is."""
+
+    @pytest.fixture
+    def backend(self):
+        return backend_for("HS256", verified_cache_size=10)
+
+    @pytest.fixture
+    def remember(self):
+        """Have the backend decode a token of these claims, or this one, and see that it is remembered."""
+
+        def remember(backend, token=None, **claims):
+            token = token or backend.encode(claims)
+            first = backend.decode(token)
+            assert remembered(backend) == 1
+            assert backend.decode(token) == first
+            return token
+
+        return remember
+
+    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    def test_is_verified_once(self, algorithm, remember):
+        backend = backend_for(algorithm, verified_cache_size=10)
+        with mock.patch.object(backend._algorithm, "verify", wraps=backend._algorithm.verify) as verify:
+            remember(backend, foo="bar")
+        assert verify.call_count == 1
+
+    def test_is_remembered_by_a_ring(self, remember):
+        backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
+        ring = KeyRing([ring_key()])
+        with mock.patch.object(type(ring.current(0)), "verify", autospec=True, return_value=True) as verify:
+            remember(backend, foo="bar")
+        assert verify.call_count == 1
+
+    def test_expires(self, backend, remember, passes):
+        token = remember(backend, exp=seconds_from_now(60))
+        passes(61)
+        with pytest.raises(TokenBackendExpiredToken, match="^Token is expired$") as caught:
+            backend.decode(token)
+        assert caught.value.claims == backend.decode(token, verify=False)
+
+    def test_expires_at_its_last_second_and_not_before(self, backend, remember, passes):
+        token = remember(backend, exp=int(time.time()) + 60, nested={"a": [1]})
+        passes(58)
+        assert backend.decode(token)
+        passes(2)
+        with pytest.raises(TokenBackendExpiredToken):
+            backend.decode(token)
+
+    @pytest.mark.parametrize("claim", ["nbf", "iat"])
+    def test_may_come_to_lie_ahead(self, backend, remember, passes, claim):
+        token = remember(backend, **{claim: seconds_from_now(0)})
+        passes(-60)
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    def test_is_held_to_a_leeway_that_was_changed(self, backend, remember, passes):
+        backend.leeway = 60
+        token = remember(backend, exp=seconds_from_now(-5))
+        backend.leeway = 0
+        with pytest.raises(TokenBackendExpiredToken):
+            backend.decode(token)
+
+    @pytest.mark.parametrize("party", ["audience", "issuer"])
+    def test_is_held_to_parties_that_were_changed(self, remember, party):
+        backend = backend_for("HS256", verified_cache_size=10, **{party: "us"})
+        token = remember(backend)
+        setattr(backend, party, "them")
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    @pytest.mark.parametrize("segment", [0, 1, 2])
+    def test_is_another_one_with_any_bit_changed(self, backend, remember, segment):
+        token = remember(backend, foo="bar", exp=seconds_from_now(60)).encode()
+        start = sum(len(part) + 1 for part in token.split(b".")[:segment])
+        for at in range(start, start + len(token.split(b".")[segment])):
+            for bit in range(8):
+                other = bytearray(token)
+                other[at] ^= 1 << bit
+                with pytest.raises(TokenBackendError):
+                    backend.decode(bytes(other))
+        assert remembered(backend) == 1
+
+    @pytest.mark.parametrize("longer", [b"%s=", b"%s\n", b" %s", b"%s.", b"%s\0"])
+    def test_has_one_spelling_still(self, backend, remember, longer):
+        token = remember(backend, foo="bar").encode()
+        with pytest.raises(TokenBackendError):
+            backend.decode(longer % token)
+
+    def test_is_refused_once_the_key_of_its_ring_retires(self, remember, passes):
+        ring = KeyRing([ring_key(retire_after=seconds_from_now(60))])
+        backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
+        token = remember(backend, foo=1)
+        passes(61)
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    @pytest.mark.parametrize(
+        "left",
+        [
+            lambda: KeyRing([ring_key("b")]),
+            lambda: KeyRing([], [ring_key("b", accepts_no_kid=True)]),
+            lambda: KeyRing([ring_key(secret=SECRET.upper())]),
+            lambda: KeyRing([ring_key("b", retire_after=0), ring_key("c")]),
+        ],
+        ids=["another kid", "one for tokens without a kid", "another key of that kid", "none"],
+    )
+    def test_is_refused_once_its_ring_has_lost_the_key(self, remember, left):
+        rings = [KeyRing([ring_key()])]
+        backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
+        token = remember(backend, foo=1)
+        rings.append(left())
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    def test_without_a_kid_is_refused_once_its_key_is_marked_for_that_no_more(self, remember):
+        rings = [KeyRing([ring_key(accepts_no_kid=True)])]
+        backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
+        token = remember(backend, backend_for("HS256").encode({"foo": 1}))
+        rings.append(KeyRing([ring_key()]))
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    def test_is_verified_anew_by_a_key_that_was_read_anew(self, remember):
+        rings = [KeyRing([ring_key()])]
+        backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
+        token = remember(backend, foo=1)
+        rings.append(KeyRing([ring_key()]))
+        assert backend.decode(token) == {"foo": 1}
+
+    @pytest.mark.parametrize("name", ["a.pem", "a.json"])
+    def test_is_refused_once_its_key_directory_has_lost_a_file(self, remember, tmp_path, name):
+        now = SimpleNamespace(seconds=0)
+        for kid in "ab":
+            put(tmp_path, kid)
+        directory = KeyDirectory(tmp_path, now=lambda: now.seconds)
+        backend = TokenBackend("HS256", ring=directory.ring, verified_cache_size=10)
+        token = remember(backend, foo=1)
+        assert jwt.get_unverified_header(token)["kid"] == "a"
+        tmp_path.joinpath(name).unlink()
+        now.seconds += LOOK_EVERY
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    @pytest.mark.parametrize("found_next", [private_key("PS").public_key(), None, "no PEM"])
+    def test_is_refused_once_a_subclass_finds_another_key_or_none(self, remember, found_next):
+        class Finding(TokenBackend):
+            found = private_key("RS").public_key()
+
+            def get_verifying_key(self, token):
+                return self.found
+
+        backend = Finding("RS256", pem_pair("RS")[0], verified_cache_size=10)
+        token = remember(backend, foo=1)
+        backend.found = found_next
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    def test_of_a_fallback_is_remembered(self, remember):
+        backend = backend_for("HS256", fallback_keys=[SECRET.upper()], verified_cache_size=10)
+        remember(backend, TokenBackend("HS256", SECRET.upper()).encode({"foo": 1}))
+
+    def test_is_read_without_verifying_all_the_same(self, backend, remember, passes):
+        token = remember(backend, exp=seconds_from_now(60))
+        passes(61)
+        assert backend.decode(token, verify=False)
+
+
+class TestRememberedTokenOfARemoteIssuer:
+    @pytest.fixture
+    def server(self):
+        with issuer() as served:
+            yield served
+
+    @pytest.fixture
+    def later(self, monkeypatch):
+        """Time passes for the client of the issuer's keys, and its renewal is over: `later(seconds)`."""
+        clock = SimpleNamespace(now=1000.0)
+
+        class Client(KeySetClient):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs, now=lambda: clock.now)
+
+        monkeypatch.setattr(backends, "PyJWKClient", Client)
+
+        def forward(seconds):
+            clock.now += seconds
+
+        return forward
+
+    @pytest.fixture
+    def backend(self, later, server):
+        return TokenBackend("RS256", jwk_url=server.url, verified_cache_size=10)
+
+    @pytest.fixture
+    def token(self, backend):
+        token = signed_by_issuer(foo=1)
+        assert backend.decode(token) == backend.decode(token) == {"foo": 1}
+        assert remembered(backend) == 1
+        return token
+
+    def renewed(self, backend, later):
+        """The set is fetched again, and waited for."""
+        later(2 * key_sets.LIFETIME)
+        backend.jwks_client.get_signing_key_from_jwt(signed_by_issuer(kid="other"))
+
+    def test_is_decided_on_by_the_set_that_was_renewed(self, backend, server, later, token):
+        old = next(iter(backend._memo._entries.values())).key
+        server.says(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
+        self.renewed(backend, later)
+        assert backend.decode(token) == {"foo": 1}
+        assert next(iter(backend._memo._entries.values())).key is not old
+
+    @pytest.mark.parametrize(
+        "keys",
+        [lambda: [jwk(private_key("PS"), "first")], lambda: [jwk(private_key("RS"), "second")]],
+        ids=["another key of that kid", "another kid"],
+    )
+    def test_is_refused_once_the_issuer_has_withdrawn_its_key(self, backend, server, later, token, keys):
+        server.says(key_set(*keys(), jwk(private_key("PS"), "other")))
+        self.renewed(backend, later)
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            backend.decode(token)
+
+    def test_can_not_be_checked_once_the_issuer_has_been_away_for_a_day(self, backend, server, later, token):
+        server.says(b"", status=500)
+        later(key_sets.KEPT_FOR)
+        with pytest.raises(KeysUnavailable):
+            backend.decode(token)
+
+
+class TestSettings:
+    def test_say_how_many_tokens_are_remembered(self, simple_jwt):
+        assert state.token_backend._memo._size == 1024
+        simple_jwt(VERIFIED_TOKEN_CACHE_SIZE=3)
+        assert state.token_backend._memo._size == 3
+
+    @pytest.mark.parametrize("keys", ["static", "remote"])
+    def test_say_how_many_of_a_trusted_issuer_are(self, simple_jwt, keys):
+        source = {
+            "static": {"keys": [{"algorithm": "RS256", "key": pem_pair("RS")[1]}]},
+            "remote": {"jwk_url": "https://a.example/jwks"},
+        }
+        entry = {"issuer": "https://a.example/", "audience": "us", "algorithms": ["RS256"], **source[keys]}
+        simple_jwt(VERIFIED_TOKEN_CACHE_SIZE=3, TRUSTED_ISSUERS=[entry])
+        (trusted,) = trust.trusted_issuers().values()
+        assert [backend._memo._size for backend in trusted.backends.values()] == [3]
+
+    def change_the_signing_key(self, settings, simple_jwt):
+        simple_jwt(SIGNING_KEY=SECRET)
+
+    def change_the_secret_key(self, settings, simple_jwt):
+        settings.SECRET_KEY = SECRET
+
+    def change_the_fallbacks(self, settings, simple_jwt):
+        settings.SECRET_KEY_FALLBACKS = []
+
+    @pytest.mark.parametrize("change", [change_the_signing_key, change_the_secret_key, change_the_fallbacks])
+    def test_of_another_key_forget_what_was_remembered(self, settings, simple_jwt, change):
+        if change is TestSettings.change_the_fallbacks:
+            settings.SECRET_KEY_FALLBACKS = ["an old key of the project, longer than thirty-two bytes"]
+            text = TokenBackend("HS256", *settings.SECRET_KEY_FALLBACKS).encode(AccessToken().payload)
+        else:
+            text = str(AccessToken())
+        assert AccessToken(text).payload == AccessToken(text).payload
+        assert remembered(state.token_backend) == 1
+        change(self, settings, simple_jwt)
+        with pytest.raises(TokenError, match="^Token is invalid$"):
+            AccessToken(text)

@@ -1,0 +1,388 @@
+"""What is compiled once finds what the ORM would find anew, and leaves to it what might differ."""
+
+from uuid import UUID
+
+import pytest
+from django.apps.registry import Apps
+from django.db import connection, connections, models
+from django.db.models import Manager, QuerySet, Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
+
+from rest_framework_simplejwt import compiled, users
+
+pytestmark = [pytest.mark.needs("full"), pytest.mark.django_db]
+
+registry = Apps()
+
+
+class Table:
+    app_label = "compiled"
+    apps = registry
+
+
+class Shouted(models.CharField):
+    """Lower case in Python, upper case in the table."""
+
+    def from_db_value(self, value, expression, connection):
+        return value.lower()
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        return super().get_db_prep_value(value, connection, prepared).upper()
+
+
+class Lowered(models.CharField):
+    """The database is asked for `LOWER(%s)`."""
+
+    def get_prep_value(self, value):
+        return Lower(Value(value)) if isinstance(value, str) else value
+
+
+class AnyCase(models.CharField):
+    pass
+
+
+@AnyCase.register_lookup
+class ExactInAnyCase(Exact):
+    def process_rhs(self, compiler, connection):
+        sql, params = super().process_rhs(compiler, connection)
+        return sql, [param.lower() for param in params]
+
+
+class Active(Manager):
+    def get_queryset(self):
+        return super().get_queryset().filter(is_active=True)
+
+
+class ActiveWhenFiltered(QuerySet):
+    def filter(self, *args, **kwargs):
+        return super().filter(*args, **kwargs, is_active=True)
+
+
+class ActiveWhenCloned(QuerySet):
+    def _clone(self):
+        clone = super()._clone()
+        clone.query.add_q(models.Q(is_active=True))
+        return clone
+
+
+class Nobody(QuerySet):
+    def first(self):
+        return None
+
+
+class FiltersActive(Manager):
+    def filter(self, *args, **kwargs):
+        return super().filter(*args, **kwargs, is_active=True)
+
+
+class Person(models.Model):
+    small = models.SmallIntegerField(unique=True)
+    normal = models.IntegerField(unique=True)
+    big = models.BigIntegerField(unique=True)
+    uuid = models.UUIDField(unique=True)
+    email = models.EmailField(unique=True)
+    shouted = Shouted(max_length=20, unique=True)
+    lowered = Lowered(max_length=20, unique=True)
+    any_case = AnyCase(max_length=20, unique=True)
+    name = models.CharField(max_length=20)
+    boss = models.OneToOneField("self", models.CASCADE, null=True)
+    is_active = models.BooleanField(default=True)
+
+    objects = Manager()
+    active = Active()
+    filters_active = FiltersActive()
+    when_filtered = Manager.from_queryset(ActiveWhenFiltered)()
+    when_cloned = Manager.from_queryset(ActiveWhenCloned)()
+    nobody = Manager.from_queryset(Nobody)()
+
+    class Meta(Table):
+        ordering = ("name",)
+
+
+class Stand(Person):
+    class Meta(Table):
+        proxy = True
+
+
+class Employee(Person):
+    number = models.IntegerField(unique=True)
+
+    class Meta(Table):
+        pass
+
+
+class Witness(models.Model):
+    name = models.CharField(max_length=20, unique=True)
+
+    class Meta(Table):
+        pass
+
+    @classmethod
+    def from_db(cls, db, field_names, values):
+        row = super().from_db(db, field_names, values)
+        row.read = (db, tuple(field_names), tuple(values))
+        return row
+
+
+FIELDS = {
+    "small": 5,
+    "normal": 70_000,
+    "big": 2**40,
+    "uuid": UUID(int=7),
+    "email": "Alice@example.com",
+    "shouted": "hey",
+    "lowered": "low",
+    "any_case": "any",
+}
+RANGES = {"small": 2**15, "normal": 2**31, "big": 2**63}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        with connection.schema_editor() as editor:
+            for model in (Person, Employee, Witness):
+                editor.create_model(model)
+        yield
+        with connection.schema_editor() as editor:
+            for model in (Employee, Person, Witness):
+                editor.delete_model(model)
+
+
+@pytest.fixture(autouse=True)
+def _compiled_anew():
+    yield
+    vars(connections["default"]).pop(compiled._KEPT, None)
+
+
+@pytest.fixture
+def alice(db):
+    return Person.objects.create(name="alice", **FIELDS)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the ORM was asked for since."""
+    calls, of_django = [], Manager.filter
+
+    def filter_(self, *args, **kwargs):
+        calls.append(kwargs)
+        return of_django(self, *args, **kwargs)
+
+    monkeypatch.setattr(Manager, "filter", filter_)
+    compiled._plain_field.cache_clear()
+    yield calls
+    compiled._plain_field.cache_clear()
+
+
+@pytest.fixture
+def is_compiled(asked):
+    """Whether the second look-up does without the ORM; each must find what the ORM finds."""
+
+    def is_compiled(manager, name, value):
+        for _ in range(2):
+            asked.clear()
+            found = compiled.first(manager, name, value)
+            spared = not asked
+            assert as_told(found) == as_told(manager.filter(**{name: value}).first())
+        return spared
+
+    return is_compiled
+
+
+def another(value):
+    if isinstance(value, UUID):
+        return UUID(int=value.int + 1)
+    return value + 1 if isinstance(value, int) else f"{value}x"
+
+
+def as_told(row):
+    if row is None:
+        return None
+    state = {name: value for name, value in vars(row).items() if name != "_state"}
+    return type(row), state, row._state.db, row._state.adding, row.get_deferred_fields()
+
+
+@pytest.mark.parametrize("name", ["pk", *FIELDS])
+def test_one_row_is_found_as_the_orm_finds_it(alice, name, is_compiled):
+    value = getattr(alice, name)
+    assert is_compiled(Person.objects, name, value) is (name not in {"lowered", "any_case"})
+    assert compiled.first(Person.objects, name, value) == alice
+
+
+@pytest.mark.parametrize("name", ["pk", *FIELDS])
+def test_who_is_not_there_is_not_found(alice, name, is_compiled):
+    value = getattr(alice, name)
+    is_compiled(Person.objects, name, another(value))
+    assert compiled.first(Person.objects, name, another(value)) is None
+
+
+def test_each_value_finds_its_own_row(alice):
+    bob = Person.objects.create(name="bob", **{name: another(value) for name, value in FIELDS.items()})
+    for _ in range(2):
+        for person in (alice, bob):
+            for name in ("pk", *FIELDS):
+                assert compiled.first(Person.objects, name, getattr(person, name)) == person
+
+
+class TestManager:
+    @pytest.mark.parametrize("name", ["active", "filters_active", "when_filtered", "when_cloned", "nobody"])
+    def test_that_hides_somebody_is_obeyed(self, alice, name, is_compiled):
+        manager = getattr(Person, name)
+        assert not is_compiled(manager, "pk", alice.pk)
+        Person.objects.update(is_active=False)
+        assert not is_compiled(manager, "pk", alice.pk)
+        assert compiled.first(manager, "pk", alice.pk) is None
+        assert compiled.first(Person.objects, "pk", alice.pk) == alice
+
+    def test_that_hides_somebody_hides_them_from_tokens(self, alice, monkeypatch):
+        monkeypatch.setattr(Person, "objects", Person.active)
+        assert users.find(Person, "id", str(alice.pk)) == alice
+        Person._base_manager.update(is_active=False)
+        assert users.find(Person, "id", str(alice.pk)) is None
+
+    @pytest.mark.parametrize("name", sorted(compiled._OF_QUERYSET))
+    def test_with_a_query_set_that_overrides_anything_is_left_to_the_orm(self, alice, name, is_compiled):
+        of_django = vars(QuerySet)[name]
+        own = type("Own", (QuerySet,), {name: lambda self, *args, **kwargs: of_django(self, *args, **kwargs)})
+        manager = Manager.from_queryset(own)()
+        manager.model = Person
+        assert not is_compiled(manager, "pk", alice.pk)
+
+    def test_with_a_query_set_that_adds_to_it_is_not(self, alice, is_compiled):
+        own = type("Own", (QuerySet,), {"alive": lambda self: self.filter(is_active=True)})
+        manager = Manager.from_queryset(own)()
+        manager.model = Person
+        assert is_compiled(manager, "pk", alice.pk)
+
+    @pytest.mark.parametrize("name", ["filter", "get_queryset"])
+    def test_that_was_patched_decides(self, alice, name, monkeypatch):
+        assert compiled.first(Person.objects, "pk", alice.pk) == alice
+        nobody = Person.nobody.none()
+        monkeypatch.setattr(Person.objects, name, lambda **look_up: nobody, raising=False)
+        assert compiled.first(Person.objects, "pk", alice.pk) is None
+
+    def test_says_which_database_is_asked(self, alice, settings):
+        class Elsewhere:
+            def db_for_read(self, model, **hints):
+                return "elsewhere" if model is Person else None
+
+        settings.DATABASE_ROUTERS = [Elsewhere()]
+        with pytest.raises(Exception, match="elsewhere"):
+            compiled.first(Person.objects, "pk", alice.pk)
+        assert compiled.first(Person.objects.db_manager("default"), "pk", alice.pk)._state.db == "default"
+
+
+class TestModel:
+    def test_with_parents_is_left_to_the_orm(self, db, is_compiled):
+        employee = Employee.objects.create(name="eve", number=1, **FIELDS)
+        for name in ("pk", "id", "email", "number"):
+            assert not is_compiled(Employee.objects, name, getattr(employee, name))
+            assert compiled.first(Employee.objects, name, getattr(employee, name)) == employee
+
+    def test_that_is_a_proxy_is_left_to_the_orm(self, alice, is_compiled):
+        assert not is_compiled(Stand.objects, "pk", alice.pk)
+        assert type(compiled.first(Stand.objects, "pk", alice.pk)) is Stand
+
+    def test_makes_its_own_instances(self, db, is_compiled):
+        row = Witness.objects.create(name="w")
+        assert is_compiled(Witness.objects, "name", "w")
+        assert compiled.first(Witness.objects, "name", "w").read == ("default", ("id", "name"), (row.pk, "w"))
+
+
+class TestField:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("name", "alice"),
+            ("boss", "alice"),
+            ("boss_id", "alice"),
+            ("boss__email", FIELDS["email"]),
+            ("email__iexact", FIELDS["email"].upper()),
+            ("any_case", "any"),
+            ("lowered", "low"),
+        ],
+    )
+    def test_that_is_not_plain_is_left_to_the_orm(self, alice, name, value, is_compiled):
+        Person.objects.update(boss=alice)
+        value = alice.pk if name in {"boss", "boss_id"} else value
+        assert not is_compiled(Person.objects, name, value)
+        assert compiled.first(Person.objects, name, value) == alice
+
+    def test_that_is_not_there_is_the_orms_error(self, db):
+        with pytest.raises(Exception, match="Cannot resolve keyword"):
+            compiled.first(Person.objects, "nonsense", 1)
+
+    def test_that_compares_in_its_own_way_does(self, alice):
+        for _ in range(2):
+            assert compiled.first(Person.objects, "any_case", "ANY") == alice
+            assert compiled.first(Person.objects, "lowered", "LOW") == alice
+
+    def test_that_spells_values_otherwise_in_the_table_does(self, alice, is_compiled):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT shouted FROM compiled_person")
+            assert cursor.fetchone() == ("HEY",)
+        assert is_compiled(Person.objects, "shouted", "hey")
+        assert compiled.first(Person.objects, "shouted", "Hey").shouted == "hey"
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("far", [2**15, 2**31, 2**63, 2**64, 2**200, -(2**15) - 1, -(2**31) - 1, -(2**63) - 1])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "after a good one"])
+def test_an_integer_that_no_column_holds_finds_nobody(alice, name, far, is_first):
+    if not is_first:
+        assert compiled.first(Person.objects, name, getattr(alice, name)) == alice
+    for _ in range(2):
+        assert compiled.first(Person.objects, name, far) is None
+    assert compiled.first(Person.objects, name, getattr(alice, name)) == alice
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_the_last_integers_that_a_column_holds_are_found(alice, name):
+    for value in (RANGES[name] - 1, -RANGES[name]):
+        Person.objects.update(**{name: value})
+        assert compiled.first(Person.objects, name, value) == alice
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_may_be_opened_again(alice):
+    try:
+        for _ in range(2):
+            assert compiled.first(Person.objects, "pk", alice.pk) == alice
+            assert exists(rows, alice.email)
+            connection.close()
+    finally:
+        Person.objects.all().delete()
+
+
+def rows(text):
+    return Person.objects.filter(name="alice", email=text, is_active=True).exclude(shouted="x").order_by("pk")
+
+
+def exists(rows, text):
+    return compiled.exists(rows, text, alias="default", key=rows)
+
+
+@pytest.mark.parametrize("text", [FIELDS["email"], "other@example.com", compiled._HOLE, "", "%", "'", "é" * 300])
+def test_rows_exist_where_the_orm_says_so(alice, text):
+    for _ in range(2):
+        assert exists(rows, text) is rows(text).exists()
+
+
+def test_rows_are_looked_for_each_time(alice):
+    assert exists(rows, alice.email)
+    Person.objects.update(is_active=False)
+    assert not exists(rows, alice.email)
+
+
+def test_rows_are_compiled_once(alice):
+    built = []
+
+    def counted(text):
+        built.append(text)
+        return rows(text)
+
+    for text in (alice.email, "nobody", alice.email):
+        exists(counted, text)
+    assert built == [compiled._HOLE]
