@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, router, transaction
+from django.test.utils import CaptureQueriesContext
 
 from rest_framework_simplejwt import revocation
 from rest_framework_simplejwt.revocation import transactions
@@ -111,3 +112,61 @@ def test_decisions_are_read_where_they_were_written(user, post, settings, simple
     other = str(RefreshToken.for_user(user))
     assert post("blacklist", refresh=other).status_code == 200
     assert post("verify", token=other).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWriters:
+    @pytest.fixture
+    def connection(self):
+        connection = connections[router.db_for_write(revocation.token_store().revoked_model)]
+        if connection.vendor != "sqlite":
+            pytest.skip("other databases let a reader become a writer")
+        return connection
+
+    @pytest.fixture
+    def begun(self, connection, monkeypatch):
+        def statements(mode):
+            if not hasattr(connection, "transaction_mode"):
+                pytest.skip("this Django has no modes")
+            monkeypatch.setattr(connection, "transaction_mode", mode)
+            with CaptureQueriesContext(connection) as context:
+                run(lambda: None)
+            assert connection.transaction_mode == mode
+            return [query["sql"].split(" SET ")[0].split(' "')[0] for query in context]
+
+        return statements
+
+    def test_begin_as_writers(self, begun):
+        assert begun(None) == ["BEGIN IMMEDIATE", "COMMIT"]
+
+    def test_or_write_nothing_where_the_project_begins_as_a_reader(self, begun):
+        assert begun("DEFERRED") == ["BEGIN DEFERRED", "UPDATE", "COMMIT"]
+
+    def test_leave_a_stronger_mode_alone(self, begun):
+        assert begun("EXCLUSIVE") == ["BEGIN EXCLUSIVE", "COMMIT"]
+
+    def test_leave_the_mode_as_it_was_when_the_work_fails(self, connection):
+        before = getattr(connection, "transaction_mode", None)
+        with pytest.raises(RuntimeError):
+            run(failing(RuntimeError("the project's own")))
+        assert getattr(connection, "transaction_mode", None) == before
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    @pytest.mark.parametrize(("error", "cause"), CONFLICTS)
+    @pytest.mark.parametrize("is_one", [True, False])
+    def test_a_conflict_is_no_answer(self, error, cause, is_one):
+        alias = router.db_for_write(revocation.token_store().revoked_model)
+        assert transactions.at_once(alias, failing(error, cause), is_one=is_one) is None
+
+    def test_another_error_is_the_callers(self):
+        alias = router.db_for_write(revocation.token_store().revoked_model)
+        with pytest.raises(OperationalError):
+            transactions.at_once(alias, failing(OperationalError("server closed the connection")))
+
+    def test_the_callers_transaction_goes_on_after_a_conflict(self):
+        alias = router.db_for_write(revocation.token_store().revoked_model)
+        with transaction.atomic(using=alias):
+            assert transactions.at_once(alias, failing(IntegrityError("duplicate key"))) is None
+            assert not revocation.token_store().revoked_model.objects.using(alias).exists()

@@ -84,7 +84,7 @@ def exchange(
     table = _table(connection, tables.issued)
     link = _quoted(connection, tables.revoked._meta.get_field(tables.link))
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
             # The types, which a SELECT does not take from the table.
             casts = ", ".join(
                 f"CAST(%s AS {_field(tables.issued, name).cast_db_type(connection)})" for name in successor
