@@ -144,7 +144,7 @@ def rotations(session):
 
 @nox.session
 def benchmarks(session):
-    """Each kind of benchmark once, quickly: fails if an endpoint sends more statements than promised, not for a time."""
+    """A quick run: an endpoint that sends more statements than promised makes it fail, a time does not."""
     require(session, "postgresql", DATABASES["postgresql"])
     env = {"BENCHMARK_ENVIRONMENTS": str(Path(session.create_tmp()).resolve())}
     session.run("python", "-m", "benchmarks", "--quick", *session.posargs, env=env)
