@@ -3,7 +3,7 @@ from unittest import mock
 import pytest
 from django.db import transaction
 
-from rest_framework_simplejwt import rotation, tokens
+from rest_framework_simplejwt import revocation, rotation, tokens
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -182,3 +182,11 @@ def test_what_a_project_rolls_back_was_never_rotated(user):
     with pytest.raises(RuntimeError):
         roll_back()
     assert successor_of(text)
+
+
+@pytest.mark.needs("redis")
+def test_redis_is_asked_before_a_token_is_spent(refresh, post):
+    assert not rotation.present(RefreshToken, str(refresh), at_once=True).is_open
+    assert post("refresh", refresh=str(refresh)).status_code == 200
+    assert post("refresh", refresh=str(refresh)).json()["detail"] == "Token is blacklisted"
+    assert revocation.family_store().is_revoked(refresh["family_id"])
