@@ -35,6 +35,8 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     id_path: str
     ordering = ("-id",)
     paginator = BoundedPaginator
+    # Most of a page's time is that of its rows.
+    list_per_page = 25
     show_full_result_count = False
 
     def get_search_results(
