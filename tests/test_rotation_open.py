@@ -327,6 +327,19 @@ class TestProject:
         simple_jwt(**{setting: True})
         assert asks_first()
 
+    @pytest.mark.parametrize("kind", ["token", "family"])
+    def test_with_a_store_of_its_own_is_obeyed(self, kind, simple_jwt, post, refresh, spy, recorded):
+        from rest_framework_simplejwt.token_blacklist.store import TokenStore
+        from rest_framework_simplejwt.token_family.store import FamilyStore
+
+        before = recorded()
+        stores = {"token": TokenStore, "family": FamilyStore}
+        stores[kind] = type("Denying", (stores[kind],), {"is_revoked": lambda self, key: True})
+        simple_jwt(REVOCATION_STORE=lambda kind: stores[kind]())
+        assert post("refresh", refresh=str(refresh)).status_code == 401
+        assert spy.exchanged == []
+        assert recorded() == before
+
     def test_that_does_not_spend_its_tokens_is_asked_first(self, simple_jwt, post, refresh, spy):
         simple_jwt(BLACKLIST_AFTER_ROTATION=False)
         refresh.blacklist()

@@ -24,7 +24,7 @@ _HOLE = "simplejwt"
 
 # What a look-up goes through of a manager and of its query set; nobody may have overridden it.
 _OF_MANAGER = ("all", "db", "filter", "get_queryset")
-_OF_QUERYSET = {name: member for name, member in vars(QuerySet).items() if isinstance(member, FunctionType)}
+_OF_QUERYSET = {name: member for name, member in vars(QuerySet).items() if isinstance(member, (FunctionType, property))}
 
 
 def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
@@ -96,7 +96,10 @@ class _LookUp:
         """Whether the column can hold it: databases have an error for an integer that is too large."""
         if not isinstance(value, int):
             return True
-        low, high = self.compiler.connection.ops.integer_field_range(self.field.get_internal_type())
+        try:
+            low, high = self.compiler.connection.ops.integer_field_range(self.field.get_internal_type())
+        except KeyError:
+            return False  # of a type of the project's own
         return low is not None and low <= value <= high
 
     def row(self, value: Any, connection: BaseDatabaseWrapper) -> Any | None:

@@ -83,9 +83,16 @@ class SQLStore:
         return self.transact(lambda: self._revoke(issued))
 
     def exchanges(self, families: RevocationStore | None) -> bool:
-        """Whether ``exchange`` can ask those ``families`` too."""
-        known = families is None or (isinstance(families, SQLStore) and families.alias == self.alias)
-        return known and self._tables.are_written_directly(self.alias)
+        """Whether ``exchange`` does what ``is_revoked`` and the others would, of those ``families`` too."""
+        if families is not None and not (
+            isinstance(families, SQLStore) and families._decides_as_we_do() and families.alias == self.alias
+        ):
+            return False
+        return self._decides_as_we_do() and self._tables.are_written_directly(self.alias)
+
+    def _decides_as_we_do(self) -> bool:
+        """Not a project's own store, that has another answer, or hears of what is revoked."""
+        return all(getattr(type(self), name) is getattr(SQLStore, name) for name in _DECIDING)
 
     def exchange(self, spent: Issued, successor: Issued, families: SQLStore | None) -> bool:
         """Revoke one token and record its successor, all or nothing, unless its family is revoked.
@@ -180,6 +187,9 @@ class SQLStore:
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         transaction.on_commit(callback, using=self.alias)
+
+
+_DECIDING = ("is_revoked", "remember", "_remember", "revoke", "_revoke", "exchange", "transact", "alias")
 
 
 def _is_later(end: datetime | None, other: datetime | None) -> bool:
