@@ -335,7 +335,8 @@ def test_an_integer_that_no_column_holds_finds_nobody(alice, name, far, is_first
     if not is_first:
         assert compiled.first(Person.objects, name, getattr(alice, name)) == alice
     for _ in range(2):
-        assert compiled.first(Person.objects, name, far) is None
+        # As a claim, since Django 4.2 and SQLite have an OverflowError for it.
+        assert users.find(Person, name, far) is None
     assert compiled.first(Person.objects, name, getattr(alice, name)) == alice
 
 

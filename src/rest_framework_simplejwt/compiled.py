@@ -100,7 +100,7 @@ class _LookUp:
             low, high = self.compiler.connection.ops.integer_field_range(self.field.get_internal_type())
         except KeyError:
             return False  # of a type of the project's own
-        return low is not None and low <= value <= high
+        return low is None or low <= value <= high
 
     def row(self, value: Any, connection: BaseDatabaseWrapper) -> Any | None:
         with connection.cursor() as cursor:
