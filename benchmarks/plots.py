@@ -56,7 +56,7 @@ def _bars(title: str, rows: Sequence[Row]) -> str | None:
                 _text(
                     _LEFT + length + 6,
                     y + 12,
-                    f"{value:,.3g} {row.unit}" if value < 100 else f"{value:,.0f} {row.unit}",
+                    f"{_number(value)} {row.unit}",
                 )
             )
             y += _BAR
@@ -97,7 +97,7 @@ def _panel(
         path = " ".join(f"{x(size):.1f},{y(value):.1f}" for size, value in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colours[name]}" stroke-width="2.5"/>')
         size, value = points[-1]
-        parts.append(_text(x(size) + 8, y(value) + 4, f"{name} {value:,.3g} ms", colour=colours[name]))
+        parts.append(_text(x(size) + 8, y(value) + 4, f"{name} {_number(value)} ms", colour=colours[name]))
     return parts
 
 
@@ -117,3 +117,7 @@ def _svg(title: str, parts: Sequence[str], height: int) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="sans-serif" font-size="12">'
     ground = f'<title>{escape(title)}</title><rect width="{_WIDTH}" height="{height}" fill="#fff"/>'
     return "\n".join([head, ground, _text(12, 26, title, bold=True), *parts, "</svg>"]) + "\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
