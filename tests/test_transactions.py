@@ -121,6 +121,8 @@ class TestWriters:
         connection = connections[router.db_for_write(revocation.token_store().revoked_model)]
         if connection.vendor != "sqlite":
             pytest.skip("other databases let a reader become a writer")
+        # Opening it sets the mode that the settings say.
+        connection.ensure_connection()
         return connection
 
     @pytest.fixture

@@ -173,8 +173,10 @@ def _exchanges(token_class: type[RefreshToken]) -> bool:
         return False
     if any(getattr_static(token_class, name) is not hook for name, hook in _OWN_HOOKS.items()):
         return False
-    exchanges = getattr(revocation.token_store(), "exchanges", None)
-    return exchanges is not None and exchanges(revocation.family_store() if family_enabled() else None)
+    store: Any = revocation.token_store()
+    if not hasattr(store, "exchanges") or store.holds_back_others():
+        return False
+    return bool(store.exchanges(revocation.family_store() if family_enabled() else None))
 
 
 def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:

@@ -90,6 +90,10 @@ class SQLStore:
             return False
         return self._decides_as_we_do() and self._tables.are_written_directly(self.alias)
 
+    def holds_back_others(self) -> bool:
+        """Whether an attempt to write alone would keep an alarm of another connection from being ``lasting``."""
+        return transactions.holds_back_others(self.alias)
+
     def _decides_as_we_do(self) -> bool:
         """Not a project's own store, that has another answer, or hears of what is revoked."""
         return all(getattr(type(self), name) is getattr(SQLStore, name) for name in _DECIDING)

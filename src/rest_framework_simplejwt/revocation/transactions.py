@@ -126,6 +126,12 @@ def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], 
     return work()
 
 
+def holds_back_others(alias: str) -> bool:
+    """Whether a write now keeps other connections from writing until the caller's transaction ends."""
+    connection = connections[alias]
+    return connection.vendor == "sqlite" and connection.in_atomic_block and not _in_memory(connection)
+
+
 def _in_memory(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined]  # SQLite's own
 
