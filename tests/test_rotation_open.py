@@ -353,6 +353,13 @@ class TestProject:
         assert spy.exchanged == []
 
 
+def test_a_token_that_was_never_recorded_is_good_once_without_families_too(post, refresh, simple_jwt):
+    simple_jwt(TOKEN_FAMILY_ENABLED=False)
+    tokens.OutstandingToken.objects.all().delete()
+    assert post("refresh", refresh=str(refresh)).status_code == 200
+    assert post("refresh", refresh=str(refresh)).status_code == 401
+
+
 @pytest.mark.usefixtures("directly")
 def test_families_that_are_off_are_not_asked(post, refresh, spy, simple_jwt):
     refresh.blacklist_family()
