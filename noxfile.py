@@ -147,7 +147,7 @@ def benchmarks(session):
     """A quick run: an endpoint that sends more statements than promised makes it fail, a time does not."""
     require(session, "postgresql", DATABASES["postgresql"])
     env = {"BENCHMARK_ENVIRONMENTS": str(Path(session.create_tmp()).resolve())}
-    session.run("python", "-m", "benchmarks", "--quick", *session.posargs, env=env)
+    session.run("python", "-m", "benchmarks", "--quick", *(session.posargs or ["--only", "core", "endpoints"]), env=env)
 
 
 @nox.session
