@@ -352,3 +352,18 @@ def test_who_was_deleted_meanwhile_gets_nothing_and_loses_nothing(user, post, si
     assert (answer.status_code, answer.json()["code"]) == (401, "no_active_account")
     of_issued, of_revoked = rows(store)
     assert ([row["jti"] for row in of_issued], of_revoked) == ([RefreshToken(text)["jti"]], [])
+
+
+@pytest.mark.parametrize("name", ["remember", "_revoke"])
+def test_a_store_of_the_projects_own_hears_of_what_it_revokes(store, name):
+    heard = []
+
+    def hook(self, token):
+        heard.append(token.id)
+        return getattr(type(store), name)(self, token)
+
+    own = type("Own", (type(store),), {name: hook})()
+    token = issued("a")
+    store.remember(token)
+    assert own.revoke(token)[1] is True
+    assert heard == [token.id]

@@ -76,7 +76,7 @@ class SQLStore:
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
         alias, tables = self.alias, self._tables
-        if tables.are_written_directly(alias):
+        if self._decides_as_we_do() and tables.are_written_directly(alias):
             record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
             if record is not None:
                 return record, True
@@ -115,7 +115,7 @@ class SQLStore:
         return bool(transactions.at_once(alias, work, is_one=one_statement))
 
     def _revoke(self, issued: Issued) -> tuple[Any, bool]:
-        row, _ = self._remember(issued)
+        row, _ = self.remember(issued)
         return self._revoked.get_or_create(**{self.link_field: row})
 
     def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
