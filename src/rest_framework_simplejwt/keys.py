@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from pkgutil import resolve_name
 from typing import Any
 
 from jwt import PyJWTError, algorithms
+
+from . import jws
 
 HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
@@ -65,11 +66,7 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
     """The SHA-256 thumbprint of a public key (RFC 7638), base64url without padding."""
     members = {name: jwk[name] for name in _REQUIRED[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
-    return _base64url(hashlib.sha256(canonical).digest())
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return jws.base64url_encode(hashlib.sha256(canonical).digest()).decode()
 
 
 @dataclass(frozen=True)
@@ -270,7 +267,7 @@ _SOURCES: dict[str, Callable[[Any], Any]] = {
 def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
     secret = algorithms.get_default_algorithms()[algorithm].prepare_key(material)
     # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
-    own = _base64url(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256"))
+    own = jws.base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
     return Secret(algorithm, kid or own, role, secret)
 
 
