@@ -74,6 +74,8 @@ class Token:
     _token_backend: TokenBackend | None = None
     # The user it was checked to belong to, once somebody has looked.
     _owner: Any = None
+    # False while one is made that is to be spent: whoever spends it finds out whether it was revoked.
+    _is_asked = True
 
     token: str | bytes | None
     payload: dict[str, Any]
@@ -240,8 +242,6 @@ class BlacklistMixin(_Mixin[T]):
 
     # While it is being spent: what a refresh turns it into.
     _successor: Issued | None = None
-    # False while one is made that is to be spent: whoever spends it finds out whether it was revoked.
-    _is_asked = True
 
     def verify(self) -> None:
         if not tokens_remembered():
@@ -322,7 +322,6 @@ class FamilyMixin(_Mixin[T]):
 
     # The reason that receivers of the signal are given.
     _family_revoked_for = "revoked"
-    _is_asked = True
 
     def verify(self) -> None:
         if family_enabled():

@@ -82,14 +82,11 @@ def exchange(
     sql, params = _revocation(tables, key, expires_at, timezone.now(), connection, unless=family)
     columns, values = _columns(tables.issued, successor, connection)
     table = _table(connection, tables.issued)
-    link = _quoted(connection, tables.revoked._meta.get_field(tables.link))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-            # The types, which a SELECT does not take from the table.
-            casts = ", ".join(
-                f"CAST(%s AS {_field(tables.issued, name).cast_db_type(connection)})" for name in successor
-            )
+            casts = ", ".join(_cast(_field(tables.issued, name), connection) for name in successor)
             insertion = f"INSERT INTO {table} ({columns}) SELECT {casts} FROM spent"
+            link = _quoted(connection, _field(tables.revoked, tables.link))
             cursor.execute(f"WITH spent AS ({sql} RETURNING {link}) {insertion}", [*params, *values])
             return bool(cursor.rowcount)
         cursor.execute(sql, params)
@@ -153,6 +150,7 @@ def _columns(model: type[Model], values: Mapping[str, Any], connection: BaseData
 
 
 def _cast(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
+    # The type, which a SELECT of PostgreSQL's does not take from the table.
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
 
