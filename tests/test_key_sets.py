@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from rest_framework_simplejwt import key_sets
+from rest_framework_simplejwt import forks, key_sets
 from rest_framework_simplejwt.key_sets import KeySetClient, KeySetUnavailable, UnknownKey, read_key_set
 from rest_framework_simplejwt.tokens import AccessToken
 from tests.issuer import issuer, jwk, key_set, signed
@@ -571,7 +571,7 @@ class TestAfterAFork:
     def test_the_locks_are_new(self, issuer_keys):
         before = issuer_keys._lock
         with before:
-            key_sets._begin_anew()
+            forks.begin_anew()
             assert issuer_keys._lock is not before
             assert not issuer_keys._lock.locked()
 

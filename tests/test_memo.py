@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from rest_framework_simplejwt import memo
+from rest_framework_simplejwt import forks
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 from rest_framework_simplejwt.memo import LONGEST, Memo, Verified
@@ -84,6 +84,6 @@ def test_a_forked_child_does_not_wait_for_a_thread_that_was_left_behind():
     kept = Memo(1)
     with kept._lock:
         # What Python calls in the child.
-        memo._begin_anew()
+        forks.begin_anew()
         kept.add(b"a", SOME)
     assert kept.get(b"a") == SOME

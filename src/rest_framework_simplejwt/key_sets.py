@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
-from weakref import WeakSet
 
 import jwt
 
-from . import jws
+from . import forks, jws
 from .fetching import fetch
 from .keys import fits
 from .outage import Outage
@@ -143,7 +141,7 @@ class KeySetClient:
             "The issuer of the keys (JWK_URL)",
             "its last ones are used for a day, and without any a token is answered 503",
         )
-        _clients.add(self)
+        forks.follow(self)
 
     def get_signing_key_from_jwt(self, token: str | bytes) -> VerifyingKey:
         """The key that ``token`` names, or the only one there is if it names none.
@@ -241,22 +239,9 @@ class KeySetClient:
         else:
             self._outage.over()
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         self._lock, self._flight = Lock(), None
 
 
 def _passed(since: float | None, seconds: float, now: float) -> bool:
     return since is None or now - since >= seconds
-
-
-_clients: WeakSet[KeySetClient] = WeakSet()
-
-
-def _begin_anew() -> None:
-    """In a forked child: the lock may be held, and the fetch be made, by a thread that was left behind."""
-    for client in list(_clients):
-        client._begin_anew()
-
-
-if register_at_fork := getattr(os, "register_at_fork", None):  # pragma: no branch  # Windows has none
-    register_at_fork(after_in_child=_begin_anew)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from threading import Lock
 from typing import Any, NamedTuple
-from weakref import WeakSet
 
-from . import jws
+from . import forks, jws
 
 # Bytes. Longer ones are verified each time, so that what is remembered has a bound.
 LONGEST = 2048
-
 
 _IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
@@ -43,7 +40,7 @@ class Memo:
         self._size = size
         self._entries: OrderedDict[bytes, Verified] = OrderedDict()
         self._lock = Lock()
-        _memos.add(self)
+        forks.follow(self)
 
     def get(self, token: bytes) -> Verified | None:
         with self._lock:
@@ -61,18 +58,5 @@ class Memo:
             if len(self._entries) > self._size:
                 self._entries.popitem(last=False)
 
-    def _begin_anew(self) -> None:
+    def begin_anew(self) -> None:
         self._lock = Lock()
-
-
-_memos: WeakSet[Memo] = WeakSet()
-
-
-def _begin_anew() -> None:
-    """In a forked child: the lock may be held by a thread that was left behind."""
-    for memo in list(_memos):
-        memo._begin_anew()
-
-
-if register_at_fork := getattr(os, "register_at_fork", None):  # pragma: no branch  # Windows has none
-    register_at_fork(after_in_child=_begin_anew)
