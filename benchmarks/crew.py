@@ -18,10 +18,10 @@ PATIENCE = 10
 
 
 class Worker:
-    """``python -m benchmarks.work.<module>`` in the environment of ``package``."""
+    """``python -m benchmarks.<module>`` in the environment of ``package``."""
 
     def __init__(self, package: str, module: str, *arguments: str) -> None:
-        command = [str(python_of(package)), "-m", f"benchmarks.work.{module}", *arguments]
+        command = [str(python_of(package)), "-m", f"benchmarks.{module}", *arguments]
         self.process = subprocess.Popen(
             command, cwd=CHECKOUT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -51,7 +51,8 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def worker(package: str, module: str, *arguments: str) -> Iterator[Worker]:
-    employed = Worker(package, module, *arguments)
+    """One of ``benchmarks.work``."""
+    employed = Worker(package, f"work.{module}", *arguments)
     try:
         yield employed
     finally:

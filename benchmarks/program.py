@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from benchmarks import report
 from benchmarks.rows import Row
 from benchmarks.scale import Scale
 
@@ -20,14 +21,4 @@ def run(measure: Callable[[Scale], list[Row]]) -> None:
     # A polite kill unwinds too: servers are stopped and databases dropped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     for row in measure(Scale(quick=options.quick)):
-        print(line(row))
-
-
-def line(row: Row) -> str:
-    values = "  ".join(f"{name} {value:,.4g}" for name, value in row.values.items())
-    parts = [f"{row.section:<7} {row.database:<10} {row.work:<58} {row.unit:<11} {values}"]
-    if row.ratio is not None:
-        parts.append(f"{row.ratio:.2f}x")
-    if row.target is not None:
-        parts.append(f"({row.target.text}: {'met' if row.target.is_met(row.values) else 'not met'})")
-    return "  ".join(parts)
+        print(report.line(row))

@@ -1,64 +1,39 @@
-"""The processes that do the work, one for each package, taking turns."""
-
-# ruff: noqa: S603  # subprocesses that are all its own
+"""The processes that do the work of one call, one for each package, taking turns."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
-from types import TracebackType
+from functools import partial
 from typing import Any
 
-from .environments import CHECKOUT, python_of
+from . import crew
 
 IN_A_SECOND = {"µs": 1e6, "ms": 1e3}
 
 
-class Worker:
+class Worker(crew.Worker):
     """``benchmarks/workloads/<workload>.py`` in the environment of a package, in a project of its own."""
 
     def __init__(self, package: str, workload: str, **project: Any) -> None:
-        options = {"workload": workload, "project": project}
-        command = [str(python_of(package)), "-m", "benchmarks.worker", json.dumps(options)]
-        self._name = f"{package} {workload}"
-        self._process = subprocess.Popen(
-            command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
+        super().__init__(package, "worker", json.dumps({"workload": workload, "project": project}))
 
     def __enter__(self) -> Worker:
         # Ready: two that migrate, or one that migrates while another is timed, would disturb each other.
-        self._answer()
+        self.answer()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._process.stdin.close()
-        try:
-            self._process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+    def __exit__(self, *raised: object) -> None:
+        crew.stop(self.process)
 
     def seconds(self, work: str, count: int) -> float:
         """For one of ``count`` calls, on average."""
-        return self._ask(work=work, count=count)
+        return self.ask(work, count=count)
 
     def statements(self, work: str) -> list[str]:
         """What one call sends to its database, the commands of transactions included."""
-        return self._ask(work=work, statements=True)
-
-    def _ask(self, **question: Any) -> Any:
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the worker of {self._name} ended with status {self._process.wait()}")
-        return json.loads(line)
+        return self.ask(work, statements=True)
 
 
 @dataclass(frozen=True)
@@ -72,10 +47,7 @@ class Turn:
 
 def medians(turns: Sequence[Turn], *, rounds: int, count: int, unit: str) -> dict[str, float]:
     """The median over ``rounds`` of what a call takes; in each round everyone has a turn of ``count`` calls."""
-    for turn in turns:
-        turn.worker.seconds(turn.work, count)
-    taken: dict[str, list[float]] = {turn.name: [] for turn in turns}
-    for _ in range(rounds):
-        for turn in turns:
-            taken[turn.name].append(turn.worker.seconds(turn.work, count))
-    return {name: median(seconds) * IN_A_SECOND[unit] for name, seconds in taken.items()}
+    works = {turn.name: partial(turn.worker.seconds, turn.work, count) for turn in turns}
+    # Once for nothing: what is compiled or connected once is not what a call takes.
+    crew.in_turn(1, works)
+    return {name: seconds * IN_A_SECOND[unit] for name, seconds in crew.in_turn(rounds, works).items()}
