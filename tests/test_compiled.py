@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from uuid import UUID
 
+import django
 import pytest
 from django.apps.registry import Apps
 from django.db import connection, connections, models
@@ -120,8 +121,8 @@ class Witness(models.Model):
         pass
 
     @classmethod
-    def from_db(cls, db, field_names, values):
-        row = super().from_db(db, field_names, values)
+    def from_db(cls, db, field_names, values, **more):
+        row = super().from_db(db, field_names, values, **more)
         row.read = (db, tuple(field_names), tuple(values))
         return row
 
@@ -290,6 +291,15 @@ class TestModel:
         row = Witness.objects.create(name="w")
         assert is_compiled(Witness.objects, "name", "w")
         assert compiled.first(Witness.objects, "name", "w").read == ("default", ("id", "name"), (row.pk, "w"))
+
+    @pytest.mark.skipif(django.VERSION < (6, 1), reason="this Django has no fetch modes")
+    def test_is_given_the_fetch_mode_that_it_asks_for(self, db, monkeypatch):
+        def from_db(cls, db, field_names, values, *, fetch_mode):
+            return fetch_mode
+
+        monkeypatch.setattr(Witness, "from_db", classmethod(from_db))
+        Witness.objects.create(name="w")
+        assert compiled.first(Witness.objects, "name", "w") is Witness.objects.all()._fetch_mode
 
 
 class TestField:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Manager, Model, QuerySet, lookups
+from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
 class _LookUp:
     """The SQL for one row of a model, and what makes an instance of that row."""
 
-    model: type[Model]
+    from_db: Callable[..., Any]
     field: Field[Any, Any]
     sql: str
     names: tuple[str, ...]
@@ -109,20 +110,30 @@ class _LookUp:
         if found is None:
             return None
         (converted,) = self.compiler.apply_converters([found], self.converters) if self.converters else [found]
-        return self.model.from_db(connection.alias, self.names, converted)
+        return self.from_db(connection.alias, self.names, converted)
 
 
 def _compiled(
     manager: Manager[Any], field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper
 ) -> _LookUp | None:
     """``None`` where the column's SQL is more than the value in its place."""
-    compiler = manager.filter(**{field.name: value}).order_by().query.get_compiler(connection=connection)
+    rows = manager.filter(**{field.name: value}).order_by()
+    compiler = rows.query.get_compiler(connection=connection)
     sql, params = compiler.as_sql()
     if tuple(params) != (_prepared(field, value, connection),):
         return None
     columns = [column for column, _, _ in compiler.select]
     names = tuple(column.target.attname for column in columns)
-    return _LookUp(manager.model, field, sql, names, compiler, compiler.get_converters(columns))
+    return _LookUp(_from_db(manager.model, rows), field, sql, names, compiler, compiler.get_converters(columns))
+
+
+def _from_db(model: type[Model], rows: Any) -> Callable[..., Any]:
+    """With the fetch mode that Django hands over from 6.1 on, to a model of the project's own if that takes it."""
+    from_db = model.from_db
+    takes_it = hasattr(rows, "_fetch_mode") and (
+        func_supports_parameter(from_db, "fetch_mode") or func_accepts_kwargs(from_db)
+    )
+    return partial(from_db, fetch_mode=rows._fetch_mode) if takes_it else from_db
 
 
 def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
