@@ -1,5 +1,7 @@
 """What a racer does: functions of a module, so that they reach processes too."""
 
+import random
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -48,6 +50,8 @@ def refresh_on_and_on(text, at_most):
     """The answers to a token and to what it was turned into, until one is refused."""
     answers = [refresh(text)]
     while answers[-1].status == 200 and len(answers) < at_most:
+        # A log-out can come between two of them: a refresh itself is over in one statement.
+        time.sleep(random.uniform(0, 0.02))
         answers.append(refresh(answers[-1].refresh))
     return answers
 
