@@ -73,6 +73,14 @@ def test_a_claim_that_equals_now_has_expired(late, leeway):
 
 
 @pytest.mark.parametrize(
+    ("end", "ahead"),
+    [(101, True), (100, False), (101.5, False), (True, False), (None, False), (claims.MAX_NUMERIC_DATE + 1, False)],
+)
+def test_what_is_seen_at_a_glance_to_lie_ahead(end, ahead):
+    assert claims.is_ahead({"x": end}, "x", now=NOW) == ahead
+
+
+@pytest.mark.parametrize(
     ("refresh_exp", "end"), [(5000, 5300), (None, 1000), ("x", 1000), (100, 1000), (253402300799, 1000)]
 )
 def test_the_last_copy_of_a_sliding_token_ends_a_lifetime_after_its_last_refresh(refresh_exp, end):
@@ -82,7 +90,7 @@ def test_the_last_copy_of_a_sliding_token_ends_a_lifetime_after_its_last_refresh
 
 
 def check_times(now=1000, leeway=0, **claims_):
-    claims.check_times(claims_, now=now, leeway=leeway)
+    claims.check_times(claims.lifespan(claims_), now=now, leeway=leeway)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rest_framework_simplejwt import jws
 from rest_framework_simplejwt.jws import Malformed
@@ -78,6 +80,29 @@ def test_there_is_no_second_spelling(segment):
 def test_what_is_no_json_object_is_malformed(text):
     with pytest.raises(Malformed):
         jws.json_object(jws.base64url_encode(text.encode()))
+
+
+# As they are spelled; the last one is "a" again.
+names = st.sampled_from(['"a"', '"b"', '"a:"', '":"', r'"\""', r'"\u0061"'])
+members = st.deferred(lambda: st.lists(st.tuples(names, values), max_size=3))
+values = st.sampled_from(["1", '"1"', '":"', "null", '["a"]']) | members.map(lambda found: in_json(found))
+
+
+def in_json(found, *, colon=":"):
+    return "{" + ",".join(f"{name}{colon}{value}" for name, value in found) + "}"
+
+
+@given(members, st.sampled_from([":", ": ", " : ", "\t:"]), st.sampled_from(["", " ", "\n"]))
+def test_a_name_that_stands_twice_is_found_wherever_colons_are(found, colon, space):
+    text = space + in_json(found, colon=colon) + space
+    twice = []
+    json.loads(text, object_pairs_hook=lambda pairs: twice.append(len(dict(pairs)) != len(pairs)))
+    segment = jws.base64url_encode(text.encode())
+    if any(twice):
+        with pytest.raises(Malformed):
+            jws.json_object(segment)
+    else:
+        assert jws.json_object(segment) == json.loads(text)
 
 
 @pytest.mark.parametrize("data", [b"\xff", b'{"a": "\xff"}', b'{"a": "\xed\xa0\x80"}', '{"a": 1}'.encode("utf-16")])

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from rest_framework_simplejwt import key_files, new_keys
+from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.key_directory import KeyDirectory
-from rest_framework_simplejwt.keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, read_key
+from rest_framework_simplejwt.keys import read_key
 from rest_framework_simplejwt.management.commands import generatesigningkey, rotatesigningkeys
 from tests.signing_keys import NOW, files, put
 

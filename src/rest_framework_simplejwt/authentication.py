@@ -95,8 +95,7 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in self._classes_for(raw_token):
             try:
-                with on_access():
-                    return token_class(raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                return on_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
             except TokenError as error:
                 messages.append(
                     {

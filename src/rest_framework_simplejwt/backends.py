@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from jwt import algorithms
 
 from . import claims, jws
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of
 from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
 from .key_sets import KeySetClient as PyJWKClient
 from .key_sets import KeySetUnavailable
-from .keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, Key, KeyRing
+from .keys import Key, KeyRing
 from .memo import Memo, Verified
 from .utils import datetime_to_epoch, format_lazy
 
@@ -108,7 +109,7 @@ class TokenBackend:
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
-        return algorithms.get_default_algorithms()[self.algorithm]
+        return algorithm_of(self.algorithm)
 
     def get_leeway(self) -> timedelta:
         """The leeway as a ``timedelta``. Raises ``TokenBackendError`` for any other type."""
@@ -183,18 +184,17 @@ class TokenBackend:
         signature nor any claim is looked at: use that only on a token that was verified before.
         """
         try:
-            text = jws.ascii_of(token)
+            text = token if type(token) is bytes else jws.ascii_of(token)
             if not verify:
                 return self._unverified(text)
             verified = self._memo.get(text)
             if verified is not None and self._still_vouches(verified, token):
                 payload = verified.claims()
-                self._check_claims(payload)
-            else:
-                payload = self._verified(token, text)
+                self._check_claims(payload, verified.lifespan)
+                return payload
+            return self._verified(token, text)
         except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_INVALID) from error
-        return payload
 
     def _unverified(self, text: bytes) -> dict[str, Any]:
         parts = jws.take_apart(text)
@@ -215,9 +215,10 @@ class TokenBackend:
         key = self._check_with_ring(parts, header) if self.ring else self._check_with_one_key(token, parts, header)
         claims_text = jws.text_in(parts.payload)
         payload = jws.object_of(claims_text)
-        self._check_claims(payload)
-        if self._memo.takes(text):
-            self._memo.add(text, Verified.of(claims_text, payload, key, header.kid))
+        lifespan = claims.lifespan(payload)
+        self._check_claims(payload, lifespan)
+        if len(text) <= self._memo.longest:
+            self._memo.add(text, Verified.of(claims_text, payload, lifespan, key, header.kid))
         return payload
 
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
@@ -242,9 +243,9 @@ class TokenBackend:
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            for each in (key, *self._fallbacks):
-                if self._algorithm.verify(parts.signing_input, each, signature):
-                    return found
+            verify, message = self._algorithm.verify, parts.signing_input
+            if verify(message, key, signature) or any(verify(message, each, signature) for each in self._fallbacks):
+                return found
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
         raise jws.Malformed("the signature is of another key")
@@ -253,11 +254,11 @@ class TokenBackend:
     def _fallbacks(self) -> tuple[Any, ...]:
         return tuple(self._prepare_key(key) for key in self.fallback_keys)
 
-    def _check_claims(self, payload: dict[str, Any]) -> None:
+    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:
-            claims.check_times(payload, now=time.time(), leeway=self.get_leeway().total_seconds())
+            claims.check_times(lifespan, now=time.time(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:
             expired = TokenBackendExpiredToken(_EXPIRED)
             expired.claims = payload

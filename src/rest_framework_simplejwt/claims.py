@@ -32,24 +32,27 @@ class Expired(Unsound):
     """``exp`` has passed."""
 
 
-def check_times(claims: Claims, *, now: float, leeway: float) -> None:
-    """Raise ``Unsound`` unless ``now``, in seconds, lies within what ``iat``, ``nbf`` and ``exp`` allow.
+def lifespan(claims: Claims) -> tuple[float, float]:
+    """From when on ``iat`` and ``nbf`` allow a token, and when ``exp`` ends it, in seconds since the epoch.
 
-    Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). Raises ``Expired`` when ``exp`` is not after ``now``.
+    Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). Raises ``Unsound`` for what is no NumericDate,
+    and for a beginning before the epoch.
     """
-    earliest, latest = now - leeway, now + leeway
     iat, nbf, exp = claims.get("iat", 0), claims.get("nbf", 0), claims.get("exp", MAX_NUMERIC_DATE)
-    if (
-        type(iat) is type(nbf) is type(exp) is int
-        and 0 <= iat <= latest
-        and 0 <= nbf <= latest
-        and earliest < exp <= MAX_NUMERIC_DATE
-    ):
-        return  # as nearly all do
-    for claim in ("iat", "nbf"):
-        if claim in claims and not 0 <= numeric_date(claims, claim) <= latest:
-            raise Unsound(f"{claim!r} lies ahead, or before the epoch")
-    if "exp" in claims and numeric_date(claims, "exp") <= earliest:
+    if not (type(iat) is type(nbf) is type(exp) is int and iat >= 0 <= nbf and exp <= MAX_NUMERIC_DATE):
+        # Not as nearly all are.
+        for claim in ("iat", "nbf", "exp"):
+            if claim in claims and numeric_date(claims, claim) < 0 and claim != "exp":
+                raise Unsound(f"{claim!r} lies before the epoch")
+    return (iat if iat > nbf else nbf), exp
+
+
+def check_times(lifespan: tuple[float, float], *, now: float, leeway: float) -> None:
+    """Raise ``Unsound`` unless ``now`` lies within the ``lifespan``; ``Expired`` from the moment on that it ends."""
+    start, end = lifespan
+    if now + leeway < start:
+        raise Unsound("'iat' or 'nbf' lies ahead")
+    if end <= now - leeway:
         raise Expired("'exp' has passed")
 
 
@@ -86,7 +89,7 @@ def is_id(value: object) -> TypeGuard[str]:
 
 def token_id(claims: Claims, claim: str | None) -> str:
     """The token's id. Raises ``TokenError`` when there is none, or none that can be recorded."""
-    value = claims.get(claim) if claim is not None else None
+    value = claims.get(claim)  # type: ignore[arg-type]  # None is no claim's name
     if type(value) is str and len(value) <= MAX_ID_LENGTH and value.isalnum() and value.isascii():
         return value  # as nearly all are
     if not is_id(value):
@@ -117,12 +120,15 @@ def moment(claims: Claims, claim: str) -> datetime:
     raise TokenError(format_lazy(_("Token has no '{}' claim"), claim))
 
 
+def is_ahead(claims: Claims, claim: str, *, now: datetime) -> bool:
+    """Whether ``claim`` is a whole number of seconds that lies after ``now``, as nearly all do."""
+    end = claims.get(claim)
+    return type(end) is int and seconds_since_epoch(now) < end <= MAX_NUMERIC_DATE
+
+
 def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta) -> None:
     """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``; equal is expired."""
-    end = claims.get(claim)
-    if type(end) is not int or not 0 <= end <= MAX_NUMERIC_DATE:
-        end = seconds_since_epoch(moment(claims, claim))
-    if end <= seconds_since_epoch(now) - leeway.total_seconds():
+    if seconds_since_epoch(moment(claims, claim)) <= seconds_since_epoch(now) - leeway.total_seconds():
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
 
 

@@ -54,11 +54,12 @@ def ascii_of(token: str | bytes) -> bytes:
 
 def take_apart(token: str | bytes) -> Compact:
     """The three segments. Raises ``Malformed``."""
-    signing_input, _, signature = ascii_of(token).rpartition(b".")
-    header, dot, payload = signing_input.partition(b".")
-    if not dot or b"." in payload:
+    text = token if type(token) is bytes else ascii_of(token)
+    segments = text.split(b".", 3)
+    if len(segments) != 3:
         raise Malformed("a token has three segments")
-    return Compact(header, payload, signature, signing_input)
+    header, payload, signature = segments
+    return Compact(header, payload, signature, text[: -len(signature) - 1])
 
 
 def join(header: bytes, payload: bytes, signature: bytes) -> str:
@@ -99,13 +100,7 @@ def text_in(segment: bytes) -> str:
 def object_of(text: str) -> dict[str, Any]:
     """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 sec. 4)."""
     try:
-        if text.startswith("{") and text.endswith("}"):
-            # The same without looking for white space around it.
-            value, end = _JSON.raw_decode(text)
-            if end != len(text):
-                raise Malformed("a segment is one JSON object")
-        else:
-            value = _JSON.decode(text)
+        value = _flat_object(text) or _JSON.decode(text)
     except json.JSONDecodeError as error:
         raise Malformed("a segment is JSON in UTF-8") from error
     except RecursionError as error:
@@ -117,6 +112,15 @@ def object_of(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Malformed("a segment is a JSON object")
     return value
+
+
+def _flat_object(text: str) -> dict[str, Any] | None:
+    """Faster: ``None`` unless it is seen at a glance that no name stands twice, and no white space around it."""
+    if not (text.startswith("{") and text.endswith("}")):
+        return None
+    value, end = _FLAT.raw_decode(text)
+    # Each member has a colon: there are as many as names, so that each has a name of its own.
+    return value if end == len(text) and text.count(":") == len(value) else None
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -137,6 +141,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Malformed("JSON has neither NaN nor infinity")
 
 
+_FLAT = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
 _JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant)
 
 

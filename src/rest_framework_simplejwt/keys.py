@@ -18,12 +18,11 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from jwt import PyJWTError, algorithms
+from jwt import PyJWTError
+from jwt.algorithms import Algorithm
 
 from . import jws
-
-HMAC_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
-ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of
 
 # The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
 _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -101,8 +100,8 @@ class Key:
         raise NotImplementedError
 
     @cached_property
-    def implementation(self) -> algorithms.Algorithm:
-        return algorithms.get_default_algorithms()[self.algorithm]
+    def implementation(self) -> Algorithm:
+        return algorithm_of(self.algorithm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +146,7 @@ class KeyPair(Key):
 
 def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
     """The members that make up a public key, and no others."""
-    exported = algorithms.get_default_algorithms()[algorithm].to_jwk(public, as_dict=True)
+    exported = algorithm_of(algorithm).to_jwk(public, as_dict=True)
     return {name: exported[name] for name in _REQUIRED[exported["kty"]]}
 
 
@@ -265,7 +264,7 @@ _SOURCES: dict[str, Callable[[Any], Any]] = {
 
 
 def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
-    secret = algorithms.get_default_algorithms()[algorithm].prepare_key(material)
+    secret = algorithm_of(algorithm).prepare_key(material)
     # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
     own = jws.base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
     return Secret(algorithm, kid or own, role, secret)

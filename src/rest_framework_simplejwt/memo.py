@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import Any, NamedTuple
 
-from . import forks, jws
+from . import jws
 
 # Bytes. Longer ones are verified each time, so that what is remembered has a bound.
 LONGEST = 2048
@@ -15,18 +14,21 @@ _IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
 
 class Verified(NamedTuple):
-    """The claims in a payload, and the key that vouches for them, under the ``kid`` that the token named."""
+    """The claims in a payload and their ``lifespan``, and the key that vouches, under the ``kid`` that was named."""
 
     # The JSON text; or the claims themselves where none of them is a list or a dict.
     payload: str | dict[str, Any]
+    lifespan: tuple[float, float]
     key: Any
     kid: str | None
 
     @classmethod
-    def of(cls, text: str, claims: dict[str, Any], key: Any, kid: str | None) -> Verified:
+    def of(
+        cls, text: str, claims: dict[str, Any], lifespan: tuple[float, float], key: Any, kid: str | None
+    ) -> Verified:
         """``text`` is the JSON of ``claims``, which stay the caller's."""
         is_flat = _IMMUTABLE.issuperset(map(type, claims.values()))
-        return cls(claims.copy() if is_flat else text, key, kid)
+        return cls(claims.copy() if is_flat else text, lifespan, key, kid)
 
     def claims(self) -> dict[str, Any]:
         """A dict of its own for each caller, who may change it."""
@@ -34,29 +36,28 @@ class Verified(NamedTuple):
 
 
 class Memo:
-    """The last ``size`` tokens that were good, for all threads. What was not asked for the longest is forgotten."""
+    """The last ``size`` tokens that were good, for all threads. What was not asked for the longest is forgotten.
+
+    Without a lock: each operation on the entries is one, and they are right in any order.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
+        # Bytes; none at all is as short as that when the memo is off.
+        self.longest = LONGEST if size > 0 else -1
         self._entries: OrderedDict[bytes, Verified] = OrderedDict()
-        self._lock = Lock()
-        forks.follow(self)
 
     def get(self, token: bytes) -> Verified | None:
-        with self._lock:
-            found = self._entries.get(token)
-            if found is not None:
+        found = self._entries.get(token)
+        if found is not None:
+            try:  # noqa: SIM105  # suppress() takes longer than all the rest
                 self._entries.move_to_end(token)
+            except KeyError:
+                pass  # forgotten meanwhile
         return found
 
-    def takes(self, token: bytes) -> bool:
-        return self._size > 0 and len(token) <= LONGEST
-
     def add(self, token: bytes, verified: Verified) -> None:
-        with self._lock:
-            self._entries[token] = verified
-            if len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-    def begin_anew(self) -> None:
-        self._lock = Lock()
+        self._entries[token] = verified
+        if len(self._entries) > self._size:
+            # As many as were added are taken away, so that there is one.
+            self._entries.popitem(last=False)

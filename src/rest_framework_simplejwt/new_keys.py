@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from .keys import HMAC_ALGORITHMS
+from .algorithms import HMAC_ALGORITHMS
 
 _CURVES = {
     "ES256": "SECP256R1",

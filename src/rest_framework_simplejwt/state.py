@@ -16,9 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from .algorithms import HMAC_ALGORITHMS
 from .backends import TokenBackend
 from .key_directory import KeyDirectory
-from .keys import HMAC_ALGORITHMS, BadKey, Key, KeyPair, KeyRing, read_key
+from .keys import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 
 # In the order of TokenBackend's parameters.

@@ -17,7 +17,7 @@ def read_header(request: HttpRequest | Request, name: str) -> bytes | None:
     """The header under ``name`` in ``request.META``; WSGI hands headers over as Latin-1 text."""
     # Past DRF's look-up of what its request does not have itself, twice as long as all the rest.
     header = (request._request if isinstance(request, Request) else request).META.get(name)
-    return header.encode(HTTP_HEADER_ENCODING, errors="replace") if isinstance(header, str) else header
+    return header.encode(HTTP_HEADER_ENCODING, "replace") if isinstance(header, str) else header
 
 
 def token_in(header: bytes, schemes: Collection[str]) -> bytes | None:

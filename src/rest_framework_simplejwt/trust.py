@@ -12,9 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 
 from . import fetching, jws
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
-from .keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, BadKey, Key, KeyRing, Secret, read_key
+from .keys import BadKey, Key, KeyRing, Secret, read_key
 from .settings import api_settings
 
 _ENTRY = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")

@@ -37,7 +37,7 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
 
 def is_identity(claim: object) -> bool:
     """Whether a claim can name a user at all: a string that says something, or an integer."""
-    return claim != "" and isinstance(claim, (str, int)) and not isinstance(claim, bool)
+    return claim != "" if type(claim) is str else isinstance(claim, (str, int)) and not isinstance(claim, bool)
 
 
 def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:

@@ -11,9 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 
 from .. import fetching, state
+from ..algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
-from ..keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .project import authenticators, descends, mounts, written
 from .registry import Finding, check
 

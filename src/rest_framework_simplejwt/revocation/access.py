@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from ..settings import api_settings
+
+T = TypeVar("T")
 
 _granting = ContextVar("rest_framework_simplejwt.granting", default=False)
 
 
-@contextmanager
-def _granted() -> Iterator[None]:
+def on_access(read: Callable[[Any], T], text: str | bytes) -> T:
+    """``read(text)``; ``REVOCATION_FAIL_MODE`` has a say here alone: no refresh or log-out is let through unchecked."""
+    if api_settings.REVOCATION_FAIL_MODE != "open":
+        return read(text)
     token = _granting.set(True)
     try:
-        yield
+        return read(text)
     finally:
         _granting.reset(token)
-
-
-_NOTHING = nullcontext()
-
-
-def on_access() -> AbstractContextManager[None]:
-    """Within it, ``REVOCATION_FAIL_MODE`` has its say: a refresh or a log-out is never let through unchecked."""
-    return _granted() if api_settings.REVOCATION_FAIL_MODE == "open" else _NOTHING
 
 
 def fails_open() -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rest_framework_simplejwt import key_files, new_keys
-from rest_framework_simplejwt.keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, read_key
+from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from rest_framework_simplejwt.keys import read_key
 
 
 class Command(BaseCommand):

@@ -13,10 +13,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rest_framework_simplejwt import key_files, new_keys
+from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.key_directory import LOOK_EVERY
 from rest_framework_simplejwt.key_schedule import Plan, plan
-from rest_framework_simplejwt.keys import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, BadKey
+from rest_framework_simplejwt.keys import BadKey
 from rest_framework_simplejwt.settings import api_settings
 
 # For clocks that differ, and answers that take their time.
