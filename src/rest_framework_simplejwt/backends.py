@@ -218,7 +218,7 @@ class TokenBackend:
         lifespan = claims.lifespan(payload)
         self._check_claims(payload, lifespan)
         if len(text) <= self._memo.longest:
-            self._memo.add(text, Verified.of(claims_text, payload, lifespan, key, header.kid))
+            self._memo.add(text, Verified(claims_text, lifespan, key, header.kid))
         return payload
 
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:

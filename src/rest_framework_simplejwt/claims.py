@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, TypeGuard
 
 from django.utils.translation import gettext_lazy as _
@@ -38,13 +39,17 @@ def lifespan(claims: Claims) -> tuple[float, float]:
     Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). Raises ``Unsound`` for what is no NumericDate,
     and for a beginning before the epoch.
     """
-    iat, nbf, exp = claims.get("iat", 0), claims.get("nbf", 0), claims.get("exp", MAX_NUMERIC_DATE)
-    if not (type(iat) is type(nbf) is type(exp) is int and iat >= 0 <= nbf and exp <= MAX_NUMERIC_DATE):
-        # Not as nearly all are.
-        for claim in ("iat", "nbf", "exp"):
-            if claim in claims and numeric_date(claims, claim) < 0 and claim != "exp":
+    iat, exp = claims.get("iat"), claims.get("exp")
+    if type(iat) is type(exp) is int and iat >= 0 and exp <= MAX_NUMERIC_DATE and "nbf" not in claims:
+        return iat, exp  # as nearly all have it
+    start = 0.0
+    for claim in ("iat", "nbf"):
+        if claim in claims:
+            beginning = numeric_date(claims, claim)
+            if beginning < 0:
                 raise Unsound(f"{claim!r} lies before the epoch")
-    return (iat if iat > nbf else nbf), exp
+            start = max(start, beginning)
+    return start, numeric_date(claims, "exp") if "exp" in claims else inf
 
 
 def check_times(lifespan: tuple[float, float], *, now: float, leeway: float) -> None:

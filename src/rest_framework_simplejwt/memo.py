@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from . import jws
 
@@ -13,26 +14,24 @@ LONGEST = 2048
 _IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
 
-class Verified(NamedTuple):
+@dataclass(slots=True)
+class Verified:
     """The claims in a payload and their ``lifespan``, and the key that vouches, under the ``kid`` that was named."""
 
-    # The JSON text; or the claims themselves where none of them is a list or a dict.
+    # The JSON text; from the second sight on the claims themselves, where none of them is a list or a dict.
     payload: str | dict[str, Any]
     lifespan: tuple[float, float]
     key: Any
     kid: str | None
 
-    @classmethod
-    def of(
-        cls, text: str, claims: dict[str, Any], lifespan: tuple[float, float], key: Any, kid: str | None
-    ) -> Verified:
-        """``text`` is the JSON of ``claims``, which stay the caller's."""
-        is_flat = _IMMUTABLE.issuperset(map(type, claims.values()))
-        return cls(claims.copy() if is_flat else text, lifespan, key, kid)
-
     def claims(self) -> dict[str, Any]:
         """A dict of its own for each caller, who may change it."""
-        return jws.object_of(self.payload) if isinstance(self.payload, str) else self.payload.copy()
+        if isinstance(self.payload, dict):
+            return self.payload.copy()
+        found = jws.object_of(self.payload)
+        if _IMMUTABLE.issuperset(map(type, found.values())):
+            self.payload = found.copy()
+        return found
 
 
 class Memo:
