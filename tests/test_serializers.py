@@ -2,7 +2,8 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import get_user_model
-from rest_framework.exceptions import ErrorDetail
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.serializers import CharField
 
 from rest_framework_simplejwt import serializers
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
@@ -24,6 +25,17 @@ def validated(serializer_class, data, **context):
     serializer = serializer_class(data=data, context=context)
     serializer.is_valid(raise_exception=True)
     return serializer
+
+
+@pytest.mark.parametrize("text", ["", " a ", "a\0b", "\ud800", "é\udfff", "é", "a.b.c", 1, None, True, [], 1.5])
+def test_a_token_field_answers_as_a_field_of_text(text):
+    def answer(field):
+        try:
+            return field.run_validation(text)
+        except ValidationError as error:
+            return error.get_codes(), error.detail
+
+    assert answer(serializers.TokenField()) == answer(CharField())
 
 
 class TestObtain:

@@ -1,3 +1,4 @@
+from calendar import timegm
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -41,6 +42,11 @@ def test_a_naive_time_stays_naive_without_use_tz(settings):
 )
 def test_epochs_count_whole_seconds_in_utc(moment):
     assert utils.datetime_to_epoch(moment) == 100
+
+
+@pytest.mark.parametrize("moment", [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1969, 12, 31, 23, 59, 59, 1)])
+def test_epochs_of_times_far_away_are_exact(moment):
+    assert utils.datetime_to_epoch(moment) == timegm(moment.utctimetuple())
 
 
 @pytest.mark.parametrize(("use_tz", "tzinfo"), [(True, timezone.utc), (False, None)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any, TypeGuard
@@ -18,6 +19,8 @@ Claims = Mapping[str, Any]
 MAX_ID_LENGTH = 255
 # The last second that a `datetime` can hold, that of the year 9999.
 MAX_NUMERIC_DATE = 253_402_300_799
+
+_IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
 
 _NO_ID = _("Token has no id")
@@ -85,6 +88,16 @@ def check_parties(
             raise Unsound("'aud' names nobody")
         if set(meant).isdisjoint([audience] if isinstance(audience, str) else audience):
             raise Unsound("'aud' names others")
+
+
+def is_flat(claims: Claims) -> bool:
+    """Whether a copy of the mapping shares nothing that can be changed."""
+    return _IMMUTABLE.issuperset(map(type, claims.values()))
+
+
+def copied(claims: Claims) -> dict[str, Any]:
+    """A dict that shares nothing that can be changed."""
+    return dict(claims) if is_flat(claims) else deepcopy(dict(claims))
 
 
 def is_id(value: object) -> TypeGuard[str]:

@@ -35,7 +35,7 @@ def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
     if field is not None:
         connection = connections[manager.db]
         try:
-            look_up = _kept(connection, (manager, name), lambda: _compiled(manager, field, value, connection))
+            look_up = kept(connection, (manager, name), lambda: _compiled(manager, field, value, connection))
         except EmptyResultSet:
             return None
         if look_up is not None and look_up.takes(value):
@@ -46,17 +46,18 @@ def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
 def exists(rows: Callable[[str], QuerySet[Any]], text: str, *, alias: str, key: object) -> bool:
     """``rows(text).exists()``. The ``key`` stands for a query that differs by that text alone."""
     connection = connections[alias]
-    sql, params, hole = _kept(connection, key, lambda: _with_a_hole(rows, alias))
+    sql, params, hole = kept(connection, key, lambda: _with_a_hole(rows, alias))
     with connection.cursor() as cursor:
         cursor.execute(sql, (*params[:hole], text, *params[hole + 1 :]))
         return cursor.fetchone() is not None
 
 
-def _kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
-    kept: dict[object, Any] = vars(connection).setdefault(_KEPT, {})
-    if key not in kept:
-        kept[key] = compile_it()
-    return kept[key]  # type: ignore[no-any-return]  # what was compiled under that key
+def kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
+    """What ``compile_it`` answered with, the first time for this connection."""
+    found: dict[object, Any] = vars(connection).setdefault(_KEPT, {})
+    if key not in found:
+        found[key] = compile_it()
+    return found[key]  # type: ignore[no-any-return]  # what was compiled under that key
 
 
 def _with_a_hole(rows: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, tuple[Any, ...], int]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import jws
+from .claims import is_flat
 
 # Bytes. Longer ones are verified each time, so that what is remembered has a bound.
 LONGEST = 2048
-
-_IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(slots=True)
@@ -29,7 +28,7 @@ class Verified:
         if isinstance(self.payload, dict):
             return self.payload.copy()
         found = jws.object_of(self.payload)
-        if _IMMUTABLE.issuperset(map(type, found.values())):
+        if is_flat(found):
             self.payload = found.copy()
         return found
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, replace
-from inspect import getattr_static
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -159,7 +158,14 @@ _HOOKS = (
     "unasked",
     "_issued",
 )
-_OWN_HOOKS = {name: getattr_static(RefreshToken, name) for name in _HOOKS}
+
+
+def _written(token_class: type, name: str) -> Any:
+    """What stands under the ``name`` in the class or in one that it inherits from, which may not be there to be got."""
+    return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
+
+
+_OWN_HOOKS = {name: _written(RefreshToken, name) for name in _HOOKS}
 
 
 def _exchanges(token_class: type[RefreshToken]) -> bool:
@@ -171,7 +177,7 @@ def _exchanges(token_class: type[RefreshToken]) -> bool:
         return False
     if api_settings.CHECK_REVOKE_TOKEN:
         return False
-    if any(getattr_static(token_class, name) is not hook for name, hook in _OWN_HOOKS.items()):
+    if any(_written(token_class, name) is not hook for name, hook in _OWN_HOOKS.items()):
         return False
     store: Any = revocation.token_store()
     if not hasattr(store, "exchanges") or store.holds_back_others():
@@ -209,7 +215,7 @@ def _is_first(outcome: Any) -> bool:
 def _minted_from(token: R, spends: bool) -> R:
     successor = copy(token)
     successor.token = None
-    successor.payload = deepcopy(token.payload)
+    successor.payload = claims.copied(token.payload)
     if spends:
         # Whoever refreshes the same token derives the same id, and so meets the others at one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
@@ -262,7 +268,7 @@ def _within_grace(spent: R) -> R | None:
     successor_id, record = found
     successor = copy(spent)
     successor.token = None
-    successor.payload = deepcopy(spent.payload) | {
+    successor.payload = claims.copied(spent.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
         "exp": datetime_to_epoch(record.expires_at),

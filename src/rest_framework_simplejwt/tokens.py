@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -468,9 +467,9 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
-        for claim, value in self.payload.items():
+        for claim, value in claims.copied(self.payload).items():
             if claim not in kept:
-                access[claim] = deepcopy(value)
+                access[claim] = value
         return access
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from calendar import timegm
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import lazy
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_SECOND = timedelta(seconds=1)
 
 logger = logging.getLogger("rest_framework_simplejwt")
 
@@ -49,14 +51,18 @@ def aware_utcnow() -> datetime:
     return now if _times_are_aware() else now.replace(tzinfo=None)
 
 
+def _as_aware(dt: datetime) -> datetime:
+    return dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)
+
+
 def datetime_to_epoch(dt: datetime) -> int:
     """Whole seconds since the epoch. A naive ``dt`` is taken as UTC."""
-    return timegm(dt.utctimetuple())
+    return (_as_aware(dt) - _EPOCH) // _SECOND
 
 
 def seconds_since_epoch(dt: datetime) -> float:
     """With their fraction. A naive ``dt`` is taken as UTC."""
-    return (dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)).timestamp()
+    return _as_aware(dt).timestamp()
 
 
 def datetime_from_epoch(ts: float) -> datetime:

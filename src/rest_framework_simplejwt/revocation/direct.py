@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, signals
 from django.utils import timezone
+
+from .. import compiled
 
 _VENDORS = {"sqlite", "postgresql"}
 
@@ -40,14 +43,8 @@ class Tables:
 def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | None:
     """The new row; ``None`` if there is one already that it would conflict with."""
     connection = connections[alias]
-    columns, params = _columns(model, values, connection)
-    pk = _quoted(connection, model._meta.pk)
-    places = ", ".join(["%s"] * len(params))
-    found = _written(
-        connection,
-        f"INSERT INTO {_table(connection, model)} ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING RETURNING {pk}",
-        params,
-    )
+    sql = _insertion_unless_there(connection, model, tuple(values))
+    found = _written(connection, sql, _prepared(connection, model, values))
     return None if found is None else _row(model, {**values, str(model._meta.pk.attname): found[0]}, alias)
 
 
@@ -58,11 +55,11 @@ def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) ->
     """
     connection = connections[alias]
     now = timezone.now()
-    sql, params = _revocation(tables, key, expires_at, now, connection)
-    pk, link = tables.revoked._meta.pk, _field(tables.revoked, tables.link)
-    found = _written(connection, f"{sql} RETURNING {_quoted(connection, pk)}, {_quoted(connection, link)}", params)
+    params = _revocation_params(connection, tables, key, expires_at, now)
+    found = _written(connection, _revocation_returned(connection, tables), params)
     if found is None:
         return None
+    pk, link = tables.revoked._meta.pk, _field(tables.revoked, tables.link)
     return _row(tables.revoked, {pk.attname: found[0], link.attname: found[1], "blacklisted_at": now}, alias)
 
 
@@ -79,55 +76,94 @@ def exchange(
     ``family`` is revoked. One statement on PostgreSQL; elsewhere two, of which the first one writes: for a transaction.
     """
     connection = connections[alias]
-    sql, params = _revocation(tables, key, expires_at, timezone.now(), connection, unless=family)
-    columns, values = _columns(tables.issued, successor, connection)
-    table = _table(connection, tables.issued)
+    families, family_key = family or (None, None)
+    params = _revocation_params(connection, tables, key, expires_at, timezone.now())
+    params += [] if families is None else [family_key]
+    names, values = tuple(successor), _prepared(connection, tables.issued, successor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-            casts = ", ".join(_cast(_field(tables.issued, name), connection) for name in successor)
-            insertion = f"INSERT INTO {table} ({columns}) SELECT {casts} FROM spent"
-            link = _quoted(connection, _field(tables.revoked, tables.link))
-            cursor.execute(f"WITH spent AS ({sql} RETURNING {link}) {insertion}", [*params, *values])
+            cursor.execute(_exchange(connection, tables, families, names), [*params, *values])
             return bool(cursor.rowcount)
-        cursor.execute(sql, params)
+        cursor.execute(_revocation(connection, tables, families), params)
         if not cursor.rowcount:
             return False
-        places = ", ".join(["%s"] * len(values))
-        cursor.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)
+        cursor.execute(_insertion(connection, tables.issued, names), values)
         return True
 
 
-def _revocation(
-    tables: Tables,
-    key: str,
-    expires_at: datetime | None,
-    now: datetime,
-    connection: BaseDatabaseWrapper,
-    *,
-    unless: tuple[Tables, str] | None = None,
-) -> tuple[str, list[Any]]:
-    moment, end = _field(tables.revoked, "blacklisted_at"), _field(tables.issued, "expires_at")
-    columns = ", ".join(_quoted(connection, field) for field in (_field(tables.revoked, tables.link), moment))
-    ends = _quoted(connection, end)
-    sql = (
-        f"INSERT INTO {_table(connection, tables.revoked)} ({columns})"
-        f" SELECT {_quoted(connection, tables.issued._meta.pk)}, {_cast(moment, connection)}"
+Sql = Callable[..., str]
+
+
+def _once(build: Sql) -> Sql:
+    """The SQL that ``build`` answers with, built once for a connection and the same arguments."""
+
+    @wraps(build)
+    def built(connection: BaseDatabaseWrapper, *arguments: Any) -> str:
+        return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
+
+    return built
+
+
+@_once
+def _insertion(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    places = ", ".join(["%s"] * len(names))
+    return f"INSERT INTO {_table(connection, model)} ({_columns(connection, model, names)}) VALUES ({places})"
+
+
+@_once
+def _insertion_unless_there(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    pk = _quoted(connection, model._meta.pk)
+    return f"{_insertion(connection, model, names)} ON CONFLICT DO NOTHING RETURNING {pk}"
+
+
+@_once
+def _revocation(connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None = None) -> str:
+    """Of one key, which must be on record until the given moment; and unless a key of ``families`` is revoked."""
+    moment, end = _field(tables.revoked, "blacklisted_at"), _quoted(connection, _field(tables.issued, "expires_at"))
+    unless = "" if families is None else f" AND NOT EXISTS ({_is_revoked(connection, families)})"
+    return (
+        f"INSERT INTO {_table(connection, tables.revoked)}"
+        f" ({_columns(connection, tables.revoked, (tables.link, 'blacklisted_at'))})"
+        f" SELECT {_quoted(connection, tables.issued._meta.pk)}, {_cast(connection, moment)}"
         f" FROM {_table(connection, tables.issued)}"
-        f" WHERE {_quoted(connection, _field(tables.issued, tables.key))} = %s AND ({ends} IS NULL OR {ends} >= %s)"
+        f" WHERE {_quoted(connection, _field(tables.issued, tables.key))} = %s AND ({end} IS NULL OR {end} >= %s)"
+        f"{unless} ON CONFLICT DO NOTHING"
     )
-    params = [moment.get_db_prep_save(now, connection), key, end.get_db_prep_save(expires_at, connection)]
-    if unless is not None:
-        others, other_key = unless
-        sql += f" AND NOT EXISTS ({_is_revoked(others, connection)})"
-        params.append(other_key)
-    return f"{sql} ON CONFLICT DO NOTHING", params
 
 
-def _is_revoked(tables: Tables, connection: BaseDatabaseWrapper) -> str:
+@_once
+def _revocation_returned(connection: BaseDatabaseWrapper, tables: Tables) -> str:
+    columns = ", ".join(
+        _quoted(connection, field) for field in (tables.revoked._meta.pk, _field(tables.revoked, tables.link))
+    )
+    return f"{_revocation(connection, tables)} RETURNING {columns}"
+
+
+@_once
+def _exchange(
+    connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None, names: tuple[str, ...]
+) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
+    link = _quoted(connection, _field(tables.revoked, tables.link))
+    casts = ", ".join(_cast(connection, _field(tables.issued, name)) for name in names)
+    return (
+        f"WITH spent AS ({_revocation(connection, tables, families)} RETURNING {link})"
+        f" INSERT INTO {_table(connection, tables.issued)} ({_columns(connection, tables.issued, names)})"
+        f" SELECT {casts} FROM spent"
+    )
+
+
+def _is_revoked(connection: BaseDatabaseWrapper, tables: Tables) -> str:
     issued, revoked = _table(connection, tables.issued), _table(connection, tables.revoked)
     pk, link = (_quoted(connection, field) for field in (tables.issued._meta.pk, _field(tables.revoked, tables.link)))
     key = _quoted(connection, _field(tables.issued, tables.key))
     return f"SELECT 1 FROM {revoked} INNER JOIN {issued} ON {revoked}.{link} = {issued}.{pk} WHERE {issued}.{key} = %s"
+
+
+def _revocation_params(
+    connection: BaseDatabaseWrapper, tables: Tables, key: str, expires_at: datetime | None, now: datetime
+) -> list[Any]:
+    moment, end = _field(tables.revoked, "blacklisted_at"), _field(tables.issued, "expires_at")
+    return [moment.get_db_prep_save(now, connection), key, end.get_db_prep_save(expires_at, connection)]
 
 
 def _written(connection: BaseDatabaseWrapper, sql: str, params: list[Any]) -> tuple[Any, ...] | None:
@@ -143,13 +179,15 @@ def _row(model: type[Model], values: Mapping[str, Any], alias: str) -> Any:
     return row
 
 
-def _columns(model: type[Model], values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
-    fields = {name: _field(model, name) for name in values}
-    columns = ", ".join(_quoted(connection, field) for field in fields.values())
-    return columns, [fields[name].get_db_prep_save(value, connection) for name, value in values.items()]
+def _prepared(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
+    return [_field(model, name).get_db_prep_save(value, connection) for name, value in values.items()]
 
 
-def _cast(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
+def _columns(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    return ", ".join(_quoted(connection, _field(model, name)) for name in names)
+
+
+def _cast(connection: BaseDatabaseWrapper, field: Field[Any, Any]) -> str:
     # The type, which a SELECT of PostgreSQL's does not take from the table.
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
