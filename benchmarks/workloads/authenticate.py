@@ -18,8 +18,8 @@ from .core import Batch
 def _stateless(count: int, *, again: bool) -> Batch:
     from rest_framework_simplejwt.authentication import JWTStatelessUserAuthentication
 
-    tokens = mint.access(1) * count if again else mint.access(count)
-    return _accepted(JWTStatelessUserAuthentication().authenticate, mint.requests(tokens))
+    requests = mint.requests(mint.access(1)) * count if again else mint.requests(mint.access(count))
+    return _accepted(JWTStatelessUserAuthentication().authenticate, requests)
 
 
 def _stateful(count: int) -> Batch:
@@ -42,7 +42,7 @@ def _ninja(authentication: str) -> Callable[[int], Batch]:
         from ninja_jwt.tokens import AccessToken
 
         header = f"Bearer {AccessToken.for_user(User.objects.get())}"
-        requests = [RequestFactory().get("/", HTTP_AUTHORIZATION=header) for _ in range(count)]
+        requests = [RequestFactory().get("/", HTTP_AUTHORIZATION=header)] * count
         return _accepted(getattr(module, authentication)(), requests)
 
     return work

@@ -22,8 +22,8 @@ class HMAC(algorithms.HMACAlgorithm):
     """As in RFC 2104 section 4: the hash goes on from where it was after the key's block, inner and outer."""
 
     def sign(self, msg: bytes, key: bytes) -> bytes:
-        inner, outer = _begun(self.hash_alg, key)
-        inner, outer = inner.copy(), outer.copy()
+        begun_inner, begun_outer = _begun(self.hash_alg, key)
+        inner, outer = begun_inner.copy(), begun_outer.copy()
         inner.update(msg)
         outer.update(inner.digest())
         return outer.digest()  # type: ignore[no-any-return]  # a hash of hashlib

@@ -51,18 +51,14 @@ def aware_utcnow() -> datetime:
     return now if _times_are_aware() else now.replace(tzinfo=None)
 
 
-def _as_aware(dt: datetime) -> datetime:
-    return dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)
-
-
 def datetime_to_epoch(dt: datetime) -> int:
     """Whole seconds since the epoch. A naive ``dt`` is taken as UTC."""
-    return (_as_aware(dt) - _EPOCH) // _SECOND
+    return ((dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)) - _EPOCH) // _SECOND
 
 
 def seconds_since_epoch(dt: datetime) -> float:
     """With their fraction. A naive ``dt`` is taken as UTC."""
-    return _as_aware(dt).timestamp()
+    return (dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def datetime_from_epoch(ts: float) -> datetime:
