@@ -79,6 +79,19 @@ def test_many_threads_share_it():
     assert held(backend) == 5
 
 
+def test_a_memo_that_other_threads_empty_meanwhile_is_empty():
+    class Emptied(OrderedDict):
+        def popitem(self, last):
+            self.clear()
+            return super().popitem(last)
+
+    kept = Memo(1)
+    kept._entries = Emptied()
+    for token in (b"a", b"b"):
+        kept.add(token, SOME)
+    assert kept.get(b"b") is None
+
+
 def test_a_token_that_another_thread_forgets_meanwhile_is_found_all_the_same():
     class Forgetful(OrderedDict):
         def get(self, token):

@@ -57,5 +57,7 @@ class Memo:
     def add(self, token: bytes, verified: Verified) -> None:
         self._entries[token] = verified
         if len(self._entries) > self._size:
-            # As many as were added are taken away, so that there is one.
-            self._entries.popitem(last=False)
+            try:  # noqa: SIM105  # as above
+                self._entries.popitem(last=False)
+            except KeyError:
+                pass  # several threads added the same token, and each took one away
