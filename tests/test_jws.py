@@ -111,6 +111,13 @@ def test_json_is_utf_8(data):
         jws.json_object(jws.base64url_encode(data))
 
 
+def test_a_token_may_be_of_a_kind_of_bytes():
+    class Raw(bytes):
+        pass
+
+    assert jws.take_apart(Raw(RFC_7515_A_1.encode())) == jws.take_apart(RFC_7515_A_1)
+
+
 @pytest.mark.parametrize("value", [1.5, 1e308, -0.0, "é", "\ud800", [{}], {"a": {"a": 1}}])
 def test_any_other_json_comes_back(value):
     assert jws.json_object(jws.base64url_encode(json.dumps({"a": value}).encode())) == {"a": value}
