@@ -32,6 +32,15 @@ def test_a_memo_of_none_takes_no_token_of_any_length():
     assert Memo(0).longest < 0
 
 
+@pytest.mark.parametrize(("spare", "kept"), [(0, 1), (-1, 0)])
+def test_a_token_may_be_as_long_as_the_longest(spare, kept):
+    backend = TokenBackend("HS256", SECRET, verified_cache_size=8)
+    token = backend.encode({})
+    backend._memo.longest = len(token) + spare
+    assert backend.decode(token) == {}
+    assert held(backend) == kept
+
+
 @pytest.mark.parametrize(("size", "claims", "kept"), [(0, {}, 0), (8, {}, 1), (8, {"long": "a" * LONGEST}, 0)])
 def test_a_backend_keeps_what_its_memo_takes(size, claims, kept):
     backend = TokenBackend("HS256", SECRET, verified_cache_size=size)

@@ -280,9 +280,11 @@ class TestExchange:
         assert does_nothing()
 
     def test_raises_what_is_no_conflict(self, store, exchange):
-        nonsense = mock.patch.object(direct.compiled, "kept", return_value="SELECT nonsense FROM nowhere")
-        refused = pytest.raises(DatabaseError, match="nowhere|syntax|placeholders")
-        with nonsense, transaction.atomic(using=alias()), refused:
+        def spoiled(connection, key, build):
+            return build().replace("INSERT", "NONSENSE")
+
+        nonsense = mock.patch.object(direct.compiled, "kept", spoiled)
+        with nonsense, transaction.atomic(using=alias()), pytest.raises(DatabaseError, match="nowhere|syntax"):
             exchange()
 
     def test_is_one_statement_or_two(self, exchange, assert_statements):
