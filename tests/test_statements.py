@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db import connections, router
 from django.test.utils import CaptureQueriesContext
 
+from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 
 # One project: what its requests are wrapped in is counted too.
@@ -53,6 +54,13 @@ SENT = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _one_moment(monkeypatch):
+    """A sliding token that is refreshed in a later second ends later, and its record is made to last as long."""
+    now = tokens.aware_utcnow()
+    monkeypatch.setattr(tokens, "aware_utcnow", lambda: now)
+
+
 @pytest.fixture
 def calls(user, post, whoami, credentials, simple_jwt):
     """What to call for a piece of work, the settings it needs being made; each call has a token of its own."""
@@ -60,15 +68,15 @@ def calls(user, post, whoami, credentials, simple_jwt):
     def prepared(work, families):
         simple_jwt(TOKEN_FAMILY_ENABLED=families, **{"rotate": ROTATING, "get sliding": SLIDING}.get(work, {}))
         kind = SlidingToken if work.endswith("sliding") else RefreshToken
-        tokens = iter([kind.for_user(user) for _ in range(2)])
+        issued = iter([kind.for_user(user) for _ in range(2)])
         return {
             "obtain": lambda: post("obtain", **credentials),
-            "get": lambda: whoami(next(tokens).access_token),
-            "get sliding": lambda: whoami(next(tokens)),
-            "verify": lambda: post("verify", token=str(next(tokens))),
-            "refresh sliding": lambda: post("refresh sliding", token=str(next(tokens))),
-            "rotate": lambda: post("refresh", refresh=str(next(tokens))),
-        }.get(work, lambda: post(work, refresh=str(next(tokens))))
+            "get": lambda: whoami(next(issued).access_token),
+            "get sliding": lambda: whoami(next(issued)),
+            "verify": lambda: post("verify", token=str(next(issued))),
+            "refresh sliding": lambda: post("refresh sliding", token=str(next(issued))),
+            "rotate": lambda: post("refresh", refresh=str(next(issued))),
+        }.get(work, lambda: post(work, refresh=str(next(issued))))
 
     return prepared
 
