@@ -69,8 +69,8 @@ class DetailDictMixin:
 
         @cached_property
         def detail(self) -> Any:
-            """The answer, translated when it is first read."""
-            return exceptions.APIException(self._answer).detail
+            """The answer, translated when it is first read; the ``code`` of each text in it is the answer's."""
+            return exceptions.APIException(self._answer, str(self._answer["code"])).detail
 
 
 class AuthenticationFailed(DetailDictMixin, exceptions.AuthenticationFailed):

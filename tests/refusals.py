@@ -1,0 +1,226 @@
+"""Every refusal that an API client can meet: how to provoke it, and what it answers. One table for several suites."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from rest_framework.test import APIClient
+
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+
+PASSWORD = "a long enough password"
+
+
+@dataclass
+class World:
+    """A client, a user, and the function that changes SIMPLE_JWT for the rest of the test."""
+
+    change: Callable[..., None]
+    client: APIClient = field(default_factory=partial(APIClient, raise_request_exception=False))
+
+    def __post_init__(self):
+        self.user = get_user_model().objects.create_user(username="alice", password=PASSWORD)
+
+    def get(self, token, path="/whoami/"):
+        return self.client.get(path, HTTP_AUTHORIZATION=f"Bearer {token}")
+
+    def post(self, path, **body):
+        return self.client.post(f"/token/{path}", body)
+
+    def leave(self):
+        self.user.delete()
+
+    def change_password(self):
+        self.user.set_password("another")
+        self.user.save()
+
+
+def without(token, *claims):
+    for claim in claims:
+        del token[claim]
+    return str(token)
+
+
+def of_a_user_who(world, what, make=AccessToken):
+    token = str(make.for_user(world.user))
+    what(world)
+    return token
+
+
+def deactivate(world):
+    world.user.is_active = False
+    world.user.save()
+
+
+def blacklisted(world):
+    token = RefreshToken.for_user(world.user)
+    token.blacklist()
+    return str(token)
+
+
+def password_changed(world, make=AccessToken):
+    world.change(CHECK_REVOKE_TOKEN=True)
+    return of_a_user_who(world, World.change_password, make)
+
+
+def keys_are_away(world):
+    token = str(AccessToken.for_user(world.user))
+    world.change(ALGORITHM="RS256", SIGNING_KEY=None, JWK_URL="https://127.0.0.1:1/jwks.json")
+    # The header of RS256, so that a key is looked for.
+    return f"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{token.split('.', 1)[1]}"
+
+
+def redis_is_away(world):
+    token = str(RefreshToken.for_user(world.user))
+    world.change(
+        REVOCATION_STORE="rest_framework_simplejwt.revocation.redis.RedisStore",
+        REVOCATION_REDIS_URL="redis://127.0.0.1:1/0",
+        TOKEN_FAMILY_ENABLED=False,
+    )
+    return token
+
+
+def no_family(world):
+    world.change(TOKEN_FAMILY_ENABLED=False)
+    token = str(RefreshToken.for_user(world.user))
+    world.change(TOKEN_FAMILY_ENABLED=True)
+    return token
+
+
+@dataclass(frozen=True)
+class Refusal:
+    name: str
+    status: int
+    code: str
+    detail: str
+    provoke: Callable[[World], Any]
+    # DRF's own, whose body has no code beside the detail.
+    is_plain: bool = False
+
+    @property
+    def body(self):
+        return {"detail": self.detail} if self.is_plain else {"detail": self.detail, "code": self.code}
+
+
+INVALID = "Token is invalid"
+NOBODY = "Token contained no recognizable user identification"
+GONE = "No active account found for the given token."
+CHANGED = "The user's password has been changed."
+UNAVAILABLE = "Tokens can't be checked at the moment, try again"
+
+REFUSALS = [
+    Refusal(
+        "a header of three words",
+        401,
+        "bad_authorization_header",
+        "Authorization header must contain two space-delimited values",
+        lambda w: w.get("a b"),
+    ),
+    Refusal(
+        "garbage on a request",
+        401,
+        "token_not_valid",
+        "Given token not valid for any token type",
+        lambda w: w.get("x.y.z"),
+    ),
+    Refusal("a request of nobody", 401, "token_not_valid", NOBODY, lambda w: w.get(AccessToken())),
+    Refusal(
+        "a stateless request of nobody", 401, "token_not_valid", NOBODY, lambda w: w.get(AccessToken(), "/stateless/")
+    ),
+    Refusal(
+        "a request of a deleted user",
+        401,
+        "user_not_found",
+        "User not found",
+        lambda w: w.get(of_a_user_who(w, World.leave)),
+    ),
+    Refusal(
+        "a request of an inactive user",
+        401,
+        "user_inactive",
+        "User is inactive",
+        lambda w: w.get(of_a_user_who(w, deactivate)),
+    ),
+    Refusal(
+        "a request before the new password", 401, "password_changed", CHANGED, lambda w: w.get(password_changed(w))
+    ),
+    Refusal(
+        "a request while the keys are away", 503, "keys_unavailable", UNAVAILABLE, lambda w: w.get(keys_are_away(w))
+    ),
+    Refusal(
+        "a wrong password",
+        401,
+        "no_active_account",
+        "No active account found with the given credentials",
+        lambda w: w.post("", username="alice", password="wrong"),
+    ),
+    Refusal(
+        "a body that is no JSON",
+        400,
+        "parse_error",
+        "",
+        lambda w: w.client.generic("POST", "/token/", b"{", "application/json"),
+        True,
+    ),
+    Refusal("a refresh with garbage", 401, "token_not_valid", INVALID, lambda w: w.post("refresh/", refresh="x.y.z")),
+    Refusal(
+        "a refresh with a revoked token",
+        401,
+        "token_not_valid",
+        "Token is blacklisted",
+        lambda w: w.post("refresh/", refresh=blacklisted(w)),
+    ),
+    Refusal(
+        "a refresh without an id",
+        401,
+        "token_not_valid",
+        "Token has no id",
+        lambda w: w.post("refresh/", refresh=without(RefreshToken.for_user(w.user), "jti")),
+    ),
+    Refusal(
+        "a refresh of a deleted user",
+        401,
+        "no_active_account",
+        GONE,
+        lambda w: w.post("refresh/", refresh=of_a_user_who(w, World.leave, RefreshToken)),
+    ),
+    Refusal(
+        "a refresh before the new password",
+        401,
+        "password_changed",
+        CHANGED,
+        lambda w: w.post("refresh/", refresh=password_changed(w, RefreshToken)),
+    ),
+    Refusal(
+        "a sliding refresh of an inactive user",
+        401,
+        "no_active_account",
+        GONE,
+        lambda w: w.post("sliding/refresh/", token=of_a_user_who(w, deactivate, SlidingToken)),
+    ),
+    Refusal(
+        "a refresh while Redis is away",
+        503,
+        "revocation_unavailable",
+        UNAVAILABLE,
+        lambda w: w.post("refresh/", refresh=redis_is_away(w)),
+    ),
+    Refusal("a check of garbage", 401, "token_not_valid", INVALID, lambda w: w.post("verify/", token="x.y.z")),
+    Refusal("a log-out with garbage", 401, "token_not_valid", INVALID, lambda w: w.post("blacklist/", refresh="x.y.z")),
+    Refusal(
+        "the end of a family without families",
+        501,
+        "token_family_not_configured",
+        "Token family is not configured",
+        lambda w: (w.change(TOKEN_FAMILY_ENABLED=False), w.post("family/blacklist/", refresh="x"))[1],
+    ),
+    Refusal(
+        "the end of no family",
+        400,
+        "token_has_no_family",
+        "Token has no family ID",
+        lambda w: w.post("family/blacklist/", refresh=no_family(w)),
+    ),
+]
