@@ -16,9 +16,13 @@ nox.options.sessions = ["tests"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PROJECTS = sorted(path.parent.name for path in Path("tests/projects").glob("*/settings.py"))
+# These have tests of their own instead of the suite's.
+SPECIAL = sorted({path.parent.name for path in Path("tests/projects").glob("*/test_*.py")})
 WITNESS = "witness"
+# What was written for 5.5.1, and is tested on it too.
+WRITTEN_FOR_PUBLISHED = [WITNESS, "late_settings", "throttled"]
 # With the oldest and with the newest versions: neither app, everything, another kind of user, another kind of time.
-REPRESENTATIVES = ["bare", "full", "naive_time", "users_uuid", WITNESS]
+REPRESENTATIVES = ["bare", "full", "naive_time", "users_uuid", *SPECIAL]
 EXTREMES = {("3.10", "lowest"), ("3.13", "latest")}
 # On each database server: everything, a router, other kinds of users and times.
 IN_SQL = ["full", "naive_time", "second_database", "users_uuid", WITNESS]
@@ -29,7 +33,7 @@ DATABASES = {
 REDIS = "redis://127.0.0.1:6379"
 DRIVERS = {"postgresql": ["psycopg[binary]"], "mariadb": ["mysqlclient"]}
 PYTEST_AGAIN = ["pytest", "-q", "-m", "not once"]
-COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular"]
+COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular", "drf-standardized-errors"]
 
 
 def install(session, group, *extra):
@@ -42,10 +46,10 @@ def settings(project):
 
 
 def pytest_each_project(session, *command, projects=PROJECTS, **env):
-    """The suite in each project, one on each core; the witness has tests of its own."""
+    """The suite in each project, one on each core; a special one has tests of its own."""
 
     def run(project):
-        tests = "tests/projects/witness" if project == WITNESS else "tests"
+        tests = f"tests/projects/{project}" if project in SPECIAL else "tests"
         return session.run(*command, f"--ds={settings(project)}", tests, *session.posargs, env=env, silent=True)
 
     with ThreadPoolExecutor(os.cpu_count()) as cores:
@@ -80,7 +84,7 @@ def matrix(session, versions):
     install(session, "test", *pins)
     session.run("uv", "pip", "list", "--quiet", silent=True, external=True)
     session.run("python", "-c", _VERSIONS)
-    projects = REPRESENTATIVES if (session.python, versions) in EXTREMES else ["full", WITNESS]
+    projects = REPRESENTATIVES if (session.python, versions) in EXTREMES else ["full", *SPECIAL]
     pytest_each_project(session, *PYTEST_AGAIN, projects=projects)
 
 
@@ -225,7 +229,7 @@ def foreign(session):
 
 @nox.session
 def upgrade(session):
-    """The witness passes its tests on the published package too; then one database travels to ours and back."""
+    """Projects written for 5.5.1 pass their tests on it too; then one database travels to ours and back."""
     folder = Path(session.create_tmp()).resolve()
     shutil.rmtree(folder)
     published, ours = (folder / name / "bin" / "python" for name in ("published", "ours"))
@@ -233,10 +237,10 @@ def upgrade(session):
     for python, package in {published: ["djangorestframework-simplejwt==5.5.1"], ours: ["-e", "."]}.items():
         session.run("uv", "venv", "--quiet", str(python.parent.parent), external=True)
         session.run("uv", "pip", "install", "--quiet", "--python", str(python), *package, *group, external=True)
-    env = {"DJANGO_SETTINGS_MODULE": settings(WITNESS)}
-    witness = ["-m", "pytest", "-q", "--noconftest", "tests/projects/witness"]
-    session.run(str(published), *witness, env=env, external=True)
-    env["DATABASE_URL"] = f"sqlite:///{folder / 'journey.sqlite3'}"
+    for project in WRITTEN_FOR_PUBLISHED:
+        pytest = ["-m", "pytest", "-q", "--noconftest", "-m", "not ours", f"--ds={settings(project)}"]
+        session.run(str(published), *pytest, f"tests/projects/{project}", external=True)
+    env = {"DJANGO_SETTINGS_MODULE": settings(WITNESS), "DATABASE_URL": f"sqlite:///{folder / 'journey.sqlite3'}"}
     for python in (published, ours, published, ours):
         session.run(str(python), "-m", "tests.upgrade.journey", str(folder / "state.json"), env=env, external=True)
 

@@ -1,13 +1,17 @@
+import copy
+import pickle
 from datetime import timedelta
 from unittest import mock
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from rest_framework_simplejwt import settings as module
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import APISettings, api_settings, reload_api_settings
-from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
 EARLY = api_settings  # as a project's module imports it, once
 
@@ -250,3 +254,152 @@ def test_editing_keeps_what_was_assigned(simple_jwt):
 
 def test_a_bare_users_dict_can_be_edited():
     module.UserSettings(LEEWAY=1).clear()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda values: pickle.loads(pickle.dumps(values))])
+def test_a_copy_of_the_users_dict_is_a_plain_one(simple_jwt, copied):
+    simple_jwt(LEEWAY=1)
+    plain = copied(api_settings.user_settings)
+    plain["LEEWAY"] = 2
+    assert type(plain) is dict
+    assert api_settings.LEEWAY == 1
+
+
+class TestDeleting:
+    """As test suites do, to have a setting read again."""
+
+    def test_a_setting_that_was_edited_raises_nothing(self, simple_jwt):
+        simple_jwt(LEEWAY=1)
+        assert api_settings.LEEWAY == 1
+        api_settings.user_settings.pop("LEEWAY")
+        delattr(api_settings, "LEEWAY")
+        assert api_settings.LEEWAY == 0
+
+    def test_a_setting_that_was_never_read_raises_nothing(self, simple_jwt):
+        simple_jwt()
+        del api_settings.CLIENT_ID
+        del api_settings.CLIENT_ID
+
+    def test_what_is_no_setting_raises(self):
+        with pytest.raises(AttributeError):
+            del api_settings.NO_SUCH_THING
+
+
+class TestWrittenLate:
+    """Into the project's own dict, `settings.SIMPLE_JWT`, by code that runs after it was loaded."""
+
+    @pytest.fixture
+    def written(self, simple_jwt):
+        simple_jwt(ISSUER="us")
+        return django_settings.SIMPLE_JWT
+
+    def test_a_setting_that_was_not_read_yet_counts(self, written):
+        written["LEEWAY"] = 3
+        assert EARLY.LEEWAY == 3
+        assert EARLY.user_settings == {**written}
+
+    def test_one_that_was_taken_out_does_not(self, written):
+        assert written.pop("ISSUER") == "us"
+        assert EARLY.ISSUER is None
+
+    def test_what_was_read_before_is_read_again_at_the_next_look(self, written):
+        assert EARLY.LEEWAY == 0
+        written["LEEWAY"] = 3
+        assert EARLY.generation
+        assert EARLY.LEEWAY == 3
+
+    def test_the_backend_signs_and_verifies_with_a_key_that_came_after_its_first_use(self, written):
+        old = str(AccessToken())
+        written["SIGNING_KEY"] = "another key of more than thirty-two bytes"
+        assert AccessToken(str(AccessToken()))
+        with pytest.raises(TokenError):
+            AccessToken(old)
+
+    def test_what_was_edited_on_the_settings_object_stays(self, written):
+        EARLY.user_settings["CLIENT_ID"] = "edited"
+        written["LEEWAY"] = 3
+        assert (EARLY.CLIENT_ID, EARLY.LEEWAY) == ("edited", 3)
+
+    def test_a_removed_setting_is_named_when_any_is_read(self, written):
+        written["SECRET_KEY"] = "x"
+        with pytest.raises(RuntimeError, match="SECRET_KEY"):
+            EARLY.CLIENT_ID  # noqa: B018
+        del written["SECRET_KEY"]
+
+    def test_a_dict_where_there_was_none_counts(self, settings):
+        del settings.SIMPLE_JWT
+        assert EARLY.ISSUER is None
+        django_settings.SIMPLE_JWT = {"LEEWAY": 3}
+        assert EARLY.LEEWAY == 3
+
+    def test_an_empty_dict_may_be_filled(self, settings):
+        settings.SIMPLE_JWT = {}
+        assert EARLY.ISSUER is None
+        django_settings.SIMPLE_JWT["ISSUER"] = "us"
+        assert EARLY.generation
+        assert EARLY.ISSUER == "us"
+
+    def test_a_secret_key_that_is_assigned_counts(self, settings):
+        settings.SIMPLE_JWT = {}
+        django_settings.SECRET_KEY = "x" * 50
+        assert EARLY.SIGNING_KEY == "x" * 50
+
+    def test_an_object_with_a_dict_of_its_own_follows_that(self):
+        own = {"LEEWAY": 1}
+        mine = APISettings(own)
+        own["ISSUER"] = "mine"
+        assert (mine.LEEWAY, mine.ISSUER) == (1, "mine")
+
+    def test_an_object_without_one_follows_the_project(self, written):
+        mine = APISettings()
+        written["LEEWAY"] = 3
+        assert (mine.LEEWAY, mine.ISSUER) == (3, "us")
+
+
+@pytest.mark.parametrize("value", [["ISSUER"], "ISSUER", 5, ("ISSUER", "us")])
+def test_what_is_no_dict_is_named_when_a_setting_is_read(value):
+    with override_settings(SIMPLE_JWT=value):
+        assert api_settings.user_settings == {}
+        with pytest.raises(ImproperlyConfigured, match=f"must be a dict, not {type(value).__name__}"):
+            api_settings.ISSUER  # noqa: B018
+    assert api_settings.ISSUER is None
+
+
+class TestLifetimes:
+    KINDS = [(AccessToken, "ACCESS_TOKEN"), (RefreshToken, "REFRESH_TOKEN"), (SlidingToken, "SLIDING_TOKEN")]
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_they_follow_the_settings(self, simple_jwt, kind, name):
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        token = kind()
+        assert kind.lifetime == token.lifetime == timedelta(hours=7)
+        assert token["exp"] - token["iat"] == 7 * 3600
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_a_subclass_that_sets_its_own_keeps_it(self, simple_jwt, kind, name):
+        own = type("Own", (kind,), {"lifetime": timedelta(seconds=5)})
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        assert own()["exp"] - own()["iat"] == 5
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_one_that_is_patched_is_live_again_afterwards(self, simple_jwt, kind, name):
+        with mock.patch.object(kind, "lifetime", timedelta(seconds=5)):
+            assert kind()["exp"] - kind()["iat"] == 5
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        assert kind.lifetime == timedelta(hours=7)
+
+    def test_an_instance_may_have_its_own(self):
+        token = AccessToken()
+        token.lifetime = timedelta(seconds=5)
+        token.set_exp()
+        assert token["exp"] - token["iat"] == 5
+
+    def test_of_an_access_token_that_a_refresh_token_makes(self, simple_jwt):
+        refresh = RefreshToken()
+        simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1))
+        assert refresh.access_token["exp"] - refresh.access_token["iat"] == 1
+
+
+def test_the_claims_that_are_not_copied_follow_the_settings(simple_jwt):
+    simple_jwt(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
+    assert RefreshToken.no_copy_claims == ("kind", "exp", "id", "jti", "iat")

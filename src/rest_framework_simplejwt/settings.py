@@ -9,10 +9,20 @@ from json import JSONEncoder
 from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from rest_framework.settings import APISettings as DRFAPISettings
 
+from ._also import also_has
+
 T = TypeVar("T")
+
+__getattr__ = also_has(
+    __name__,
+    {
+        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
+    },
+)
 
 
 class Setting(Generic[T]):
@@ -40,6 +50,7 @@ class Setting(Generic[T]):
     def __get__(self, instance: APISettings | None, owner: type) -> Setting[T] | T:
         if instance is None:
             return self
+        instance.require_dict()
         value: T = instance.__getattr__(self.name)
         if self.clean is not None:
             value = vars(instance)[self.name] = self.clean(value)
@@ -50,6 +61,10 @@ class UserSettings(dict[str, Any]):
     """The project's own values. Editing them makes what was read before stale."""
 
     forget: Callable[[], None] = staticmethod(lambda: None)
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        """A copy is a plain dict: editing it changes no setting."""
+        return dict, (dict(self),)
 
 
 def _then_forget(edit: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,11 +90,17 @@ class APISettings(DRFAPISettings):
 
     A cached attribute may be deleted and is then read again; a value may be assigned; the
     dict ``user_settings`` may be edited. Each takes effect at once, for whoever imported
-    this object before. Unknown names raise ``AttributeError``, removed ones ``RuntimeError``.
+    this object before. So does an edit of the project's own dict, ``settings.SIMPLE_JWT``.
+    Unknown names raise ``AttributeError``, removed ones ``RuntimeError``.
+
+    ``user_settings`` is the project's dict; ``None`` stands for ``settings.SIMPLE_JWT``.
     """
 
-    # Another one whenever a value may be: what was made of the settings is good for as long as it stays.
-    generation = 0
+    # The project's dict, and its items as they were at the last look.
+    _source: Any
+    _copy: Any
+    _follows_django: bool
+    _generation: int
 
     ACCESS_TOKEN_LIFETIME = Setting[timedelta](timedelta(minutes=5), "How long an access token is good.")
     REFRESH_TOKEN_LIFETIME = Setting[timedelta](timedelta(days=1), "How long a refresh token is good.")
@@ -234,28 +255,62 @@ class APISettings(DRFAPISettings):
         self._age()
 
     def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
+        """Read the setting again. Does nothing for one that was not read or assigned."""
+        if name in vars(self) or name not in self.defaults:
+            super().__delattr__(name)
         self._age()
 
     def _age(self) -> None:
-        # Not assigned, which would end here again.
-        vars(self)["generation"] = self.generation + 1
+        # Not assigned, which would call this method again.
+        vars(self)["_generation"] = vars(self).get("_generation", 0) + 1
+
+    @property
+    def generation(self) -> int:
+        """Changes whenever a value may have changed: what was derived from the settings is valid until then."""
+        if self._source != self._copy:
+            self._follow(self._source)
+        generation: int = self._generation
+        return generation
 
     @property
     def user_settings(self) -> UserSettings:
+        """The project's own values, as edited so far."""
+        _follow_secret_key()
+        source = _project_settings() if self._follows_django else self._source
+        if source is not self._source or source != self._copy:
+            self._follow(source)
         return self._user_settings
 
+    def require_dict(self) -> None:
+        """Raise ``ImproperlyConfigured`` if the project's settings are not a dict."""
+        if not isinstance(self._source, Mapping):
+            kind = type(self._source).__name__
+            raise ImproperlyConfigured(f"settings.SIMPLE_JWT must be a dict, not {kind}: SIMPLE_JWT = {{...}}.")
+
     def reload(self, user_settings: dict[str, Any] | None = None) -> None:
-        """Take these values from now on; what was read or assigned before is forgotten."""
-        for name in REMOVED_SETTINGS:
-            if name in (user_settings or ()):
-                raise RuntimeError(f"The SIMPLE_JWT setting {name!r} has been removed; see the settings reference.")
-        self._user_settings = UserSettings(user_settings or {})
+        """Use these values from now on and forget what was read, assigned or edited before."""
+        self._follows_django = user_settings is None
+        self._source = self._copy = {}
+        self._user_settings = UserSettings()
         self._user_settings.forget = self._forget_what_was_read
+        self._follow(_project_settings() if user_settings is None else user_settings)
         for name in self.defaults:
             vars(self).pop(name, None)
-        self._cached_attrs.clear()
-        self._age()
+        self._forget_what_was_read()
+
+    def _follow(self, source: Any) -> None:
+        """Take over what differs between ``source`` and the values that it had at the last look."""
+        before, now = (dict(values) if isinstance(values, Mapping) else {} for values in (self._copy, source))
+        for name in REMOVED_SETTINGS:
+            if name in now:
+                raise RuntimeError(f"The SIMPLE_JWT setting {name!r} has been removed; see the settings reference.")
+        for name in before.keys() | now.keys():
+            if name not in now:
+                dict.pop(self._user_settings, name, None)
+            elif name not in before or before[name] != now[name]:
+                dict.__setitem__(self._user_settings, name, now[name])
+        self._source, self._copy = source, now if isinstance(source, Mapping) else source
+        self._forget_what_was_read()
 
     def _forget_what_was_read(self) -> None:
         for name in self._cached_attrs:
@@ -264,6 +319,14 @@ class APISettings(DRFAPISettings):
         self._age()
 
 
+def _project_settings() -> Any:
+    found = getattr(settings, "SIMPLE_JWT", None)
+    return _NOTHING if found is None else found
+
+
+# One object, so that its absence is not taken for a change.
+_NOTHING: dict[str, Any] = {}
+
 _TABLE = {name: row for name, row in vars(APISettings).items() if isinstance(row, Setting)}
 
 DEFAULTS: dict[str, Any] = {name: row.default for name, row in _TABLE.items()} | {"SIGNING_KEY": settings.SECRET_KEY}
@@ -271,16 +334,21 @@ IMPORT_STRINGS: tuple[str, ...] = tuple(name for name, row in _TABLE.items() if 
 REMOVED_SETTINGS: tuple[str, ...] = ("AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS")
 USER_SETTINGS: dict[str, Any] | None = getattr(settings, "SIMPLE_JWT", None)
 
-api_settings = APISettings(USER_SETTINGS, DEFAULTS, IMPORT_STRINGS)
+
+def _follow_secret_key() -> None:
+    """SECRET_KEY may be assigned after this module was imported."""
+    DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
+
+
+api_settings = APISettings(None, DEFAULTS, IMPORT_STRINGS)
 
 
 def reload_api_settings(*args: Any, **kwargs: Any) -> None:
     """Receiver of Django's ``setting_changed``: ``override_settings`` takes effect at once."""
     setting, value = kwargs["setting"], kwargs["value"]
     if setting == "SIMPLE_JWT":
-        api_settings.reload(value)
+        api_settings.reload(None if value is getattr(settings, "SIMPLE_JWT", None) else value or {})
     elif setting == "SECRET_KEY":
-        DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
         api_settings._forget_what_was_read()
     elif setting == "SECRET_KEY_FALLBACKS":
         api_settings._age()
