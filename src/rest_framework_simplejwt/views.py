@@ -21,18 +21,39 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.throttling import BaseThrottle, ScopedRateThrottle
+from rest_framework.throttling import ScopedRateThrottle
 
 from . import refusals, state
+from ._also import also_has
 from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenError
 from .keys import document
 from .settings import api_settings
 
-# They throttle nothing until the project gives one of them a rate, in DRF's DEFAULT_THROTTLE_RATES.
-_SCOPES = frozenset({"token_obtain", "token_refresh", "token_verify"})
+__getattr__ = also_has(
+    __name__,
+    {
+        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+    },
+)
 
 # What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
 _UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, OSError, zlib.error, SuspiciousOperation, BadRequest)
+
+
+class _ThrottleScope:
+    """The attribute ``throttle_scope`` of a view, which exists once DRF's ``ScopedRateThrottle`` has a rate for it.
+
+    Until then the view is to every throttle as it was in 5.5.1, where it had no such attribute: a project's
+    own throttle may fall back on a scope of its own, and DRF's would raise for a scope without a rate.
+    """
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+
+    def __get__(self, instance: object, owner: type) -> str:
+        if self.scope not in ScopedRateThrottle.THROTTLE_RATES:
+            raise AttributeError(f"{owner.__name__!r} has no attribute 'throttle_scope': {self.scope!r} has no rate")
+        return self.scope
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):
@@ -57,14 +78,6 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         Django's error reports hide what was posted to it.
         """
         return sensitive_post_parameters()(_outside_transactions(super().as_view(**initkwargs)))
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        """The project's throttles, the scoped one only once it has a rate for this scope of ours."""
-        return [throttle for throttle in super().get_throttles() if not self._has_no_rate(throttle)]
-
-    def _has_no_rate(self, throttle: BaseThrottle) -> bool:
-        scope = getattr(self, "throttle_scope", None)
-        return isinstance(throttle, ScopedRateThrottle) and scope in _SCOPES and scope not in throttle.THROTTLE_RATES
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to ``exc``, which undoes nothing: a revocation outlives the 401 that reports it.
@@ -128,35 +141,35 @@ class TokenObtainPairView(TokenViewBase):
     """Takes a set of user credentials and returns an access and refresh token pair."""
 
     _serializer_class = "TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = "token_obtain"
+    throttle_scope = _ThrottleScope("token_obtain")
 
 
 class TokenRefreshView(TokenViewBase):
     """Takes a refresh token and returns an access token, and a new refresh token if they rotate."""
 
     _serializer_class = "TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = "token_refresh"
+    throttle_scope = _ThrottleScope("token_refresh")
 
 
 class TokenObtainSlidingView(TokenViewBase):
     """Takes a set of user credentials and returns a sliding token."""
 
     _serializer_class = "SLIDING_TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = "token_obtain"
+    throttle_scope = _ThrottleScope("token_obtain")
 
 
 class TokenRefreshSlidingView(TokenViewBase):
     """Takes a sliding token and returns it anew, while its refresh period has not ended."""
 
     _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = "token_refresh"
+    throttle_scope = _ThrottleScope("token_refresh")
 
 
 class TokenVerifyView(TokenViewBase):
     """Takes a token of any kind and says whether it is good; not what it is good for."""
 
     _serializer_class = "TOKEN_VERIFY_SERIALIZER"
-    throttle_scope = "token_verify"
+    throttle_scope = _ThrottleScope("token_verify")
 
 
 class TokenBlacklistView(TokenViewBase):

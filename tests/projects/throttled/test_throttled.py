@@ -1,0 +1,82 @@
+"""What throttled on 5.5.1 throttles the same here. `uvx nox -s upgrade` runs these on the published package too."""
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from .throttles import THROTTLES
+from .urls import VIEWS, PlainView
+
+SCOPES = {
+    "token": "token_obtain",
+    "sliding": "token_obtain",
+    "refresh": "token_refresh",
+    "sliding-refresh": "token_refresh",
+    "verify": "token_verify",
+}
+
+
+@pytest.fixture(autouse=True)
+def _forget_requests():
+    cache.clear()
+
+
+@pytest.fixture
+def throttled(monkeypatch):
+    """Which of five requests a throttle refuses: `throttled("token/", [AnonRateThrottle])`."""
+
+    def throttled(path, classes):
+        monkeypatch.setattr(APIView, "throttle_classes", classes)
+        cache.clear()
+        client = APIClient()
+        return [client.post(f"/{path}/").status_code == 429 for _ in range(5)]
+
+    return throttled
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("prefix", ["", "scoped/", "otherwise/"])
+@pytest.mark.parametrize("throttle", THROTTLES)
+def test_each_throttle_treats_a_token_view_as_any_other_view(throttled, throttle, prefix, view):
+    assert throttled(f"{prefix}{view}", [throttle]) == throttled(f"{prefix}plain", [throttle])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(
+    ("throttle", "prefix"), [("FallsBack", ""), ("ChoosesScope", ""), ("ScopedRateThrottle", "scoped/")]
+)
+def test_the_projects_rate_is_the_one_that_counts(throttled, throttle, prefix, view):
+    (throttle,) = [each for each in THROTTLES if each.__name__ == throttle]
+    assert throttled(f"{prefix}{view}", [throttle]) == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("view", [*VIEWS.values(), PlainView])
+def test_a_view_has_the_throttles_that_are_configured(view, monkeypatch):
+    monkeypatch.setattr(APIView, "throttle_classes", THROTTLES)
+    assert [type(throttle) for throttle in view().get_throttles()] == THROTTLES
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_names_no_scope(view):
+    assert not hasattr(VIEWS[view], "throttle_scope")
+    assert not hasattr(VIEWS[view](), "throttle_scope")
+
+
+@pytest.mark.ours
+class TestScopesOfOurs:
+    @pytest.mark.parametrize(("view", "scope"), SCOPES.items())
+    def test_one_with_a_rate_throttles_its_views_alone(self, throttled, view, scope, monkeypatch):
+        monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {scope: "2/day"})
+        for other in VIEWS:
+            refused = SCOPES.get(other) == scope
+            assert throttled(other, [ScopedRateThrottle]) == [False, False, *[refused] * 3]
+
+    def test_a_rate_of_none_throttles_nothing(self, throttled, monkeypatch):
+        monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"token_obtain": None})
+        assert not any(throttled("token", [ScopedRateThrottle]))
+
+    def test_a_subclass_that_names_another_scope_wins(self, throttled, monkeypatch):
+        monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"token_obtain": "1/day", "login": "3/day"})
+        assert throttled("scoped/token", [ScopedRateThrottle]) == [False, False, False, True, True]
