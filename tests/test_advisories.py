@@ -5,9 +5,12 @@ import hmac
 import json
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 
-from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt import sessions, tokens
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.keys import pem_pair
@@ -148,6 +151,23 @@ def test_no_log_line_holds_a_token(user, post, simple_jwt, caplog):
         post("refresh", refresh=text)
     assert text.rsplit(".", 1)[0] not in caplog.text
     assert tokens.OutstandingToken.objects.exists()
+
+
+def test_a_row_of_another_model_gets_no_token_of_the_user_with_its_key(user):
+    customer = ContentType(pk=user.pk, app_label="shop")
+    for kind in (AccessToken, RefreshToken, SlidingToken):
+        with pytest.raises(TokenError):
+            kind.for_user(customer)
+
+
+@pytest.mark.needs("revocation")
+def test_to_log_out_nobody_logs_out_nobody(user, whoami):
+    """An anonymous user has no primary key, and the store takes none for everybody."""
+    refresh = RefreshToken.for_user(user)
+    for nobody in (AnonymousUser(), type(user)(pk=None), ContentType(pk=user.pk)):
+        with pytest.raises(TokenError):
+            sessions.revoke_all(nobody)
+    assert RefreshToken(str(refresh))
 
 
 def signed_by_anybody(token, secret, **header):

@@ -46,6 +46,36 @@ def test_the_successor_works(refresh):
     successor_of(str(successor_of(str(refresh))))
 
 
+class Numbered(RefreshToken):
+    """Names its tokens in a way of its own."""
+
+    def set_jti(self):
+        super().set_jti()
+        self["jti"] = f"mine-{self['jti']}"
+
+
+def refresh_numbered(text):
+    return rotation.refresh(rotation.present(Numbered, text, at_once=True))
+
+
+def test_a_project_that_names_its_tokens_names_the_successor_too(user):
+    spent = Numbered.for_user(user)
+    first = refresh_numbered(str(spent))
+    assert first.token["jti"].startswith("mine-")
+    assert first.token["jti"] != spent["jti"]
+    assert refresh_numbered(first.refresh).token["jti"].startswith("mine-")
+
+
+@pytest.mark.needs("token_blacklist")
+def test_such_a_token_is_good_once(user):
+    spent = Numbered.for_user(user)
+    refresh_numbered(str(spent))
+    with pytest.raises(RefreshTokenBlacklistedError):
+        refresh_numbered(str(spent))
+    with pytest.raises(RefreshTokenBlacklistedError):
+        rotation.rotate(spent)
+
+
 @pytest.mark.needs("token_blacklist")
 class TestWithTheBlacklist:
     def test_the_old_token_is_spent(self, refresh):

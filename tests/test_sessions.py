@@ -2,14 +2,17 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 
 from rest_framework_simplejwt import rotation, sessions, signals
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.sessions import Revoked
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("revocation", "families")]
 
@@ -48,6 +51,24 @@ def test_a_second_time_there_is_nothing_left(user):
 def test_others_are_left_alone(user, other):
     token = RefreshToken.for_user(other)
     sessions.revoke_all(user)
+    assert lives(token)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda user: ContentType(pk=user.pk),
+        lambda user: AnonymousUser(),
+        lambda user: get_user_model()(pk=None),
+        lambda user: TokenUser(AccessToken.for_user(user)),
+        lambda user: None,
+    ],
+    ids=["a row of another model", "nobody", "not saved yet", "stands in for a user", "None"],
+)
+def test_who_is_no_user_of_the_project_ends_nothing(user, make):
+    token = RefreshToken.for_user(user)
+    with pytest.raises(TokenError):
+        sessions.revoke_all(make(user))
     assert lives(token)
 
 

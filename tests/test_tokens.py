@@ -3,9 +3,13 @@ from datetime import datetime, timedelta, timezone
 from unittest import mock
 
 import pytest
+from django.apps.registry import Apps
+from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.utils.functional import SimpleLazyObject
 
-from rest_framework_simplejwt import tokens, users
+from rest_framework_simplejwt import revocation, tokens, users
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import (
     ExpiredTokenError,
@@ -14,6 +18,8 @@ from rest_framework_simplejwt.exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
+from rest_framework_simplejwt.models import TokenUser
+from rest_framework_simplejwt.revocation import tokens_remembered
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.state import token_backend
 from rest_framework_simplejwt.tokens import (
@@ -168,6 +174,29 @@ class TestTokenFromText:
         text = TokenBackend("HS256", "somebody else's key of more than 32 bytes").encode(token.payload)
         assert MinuteToken(text, verify=False).payload == token.payload
 
+    @pytest.mark.parametrize("dummy", ["", "x", "xx==", "not a signature", "a.b.c", "\u00e9\ud800", "\n", "A" * 5000])
+    @pytest.mark.parametrize("encoding", [str, lambda text: text.encode(errors="surrogatepass")])
+    def test_unverified_anything_may_stand_in_place_of_its_signature(self, dummy, encoding):
+        token = AccessToken()
+        text = encoding(str(token).rpartition(".")[0] + "." + dummy)
+        assert AccessToken(text, verify=False).payload == token.payload
+        with pytest.raises(TokenError, match="^Token is invalid$"):
+            AccessToken(text)
+
+    @pytest.mark.parametrize("spoil", [lambda h, p: f"{h}.{p}", lambda h, p: f"!.{p}.", lambda h, p: f"{h}.{p}=.", str])
+    def test_unverified_it_must_still_be_a_token(self, spoil):
+        header, payload, _ = str(AccessToken()).split(".")
+        with pytest.raises(TokenError, match="^Token is invalid$"):
+            AccessToken(spoil(header, payload) if spoil is not str else 5, verify=False)
+
+    @pytest.mark.needs("token_blacklist")
+    def test_unverified_with_a_dummy_signature_it_can_be_revoked(self, user):
+        token = RefreshToken.for_user(user)
+        dummy = str(token).rpartition(".")[0] + ".dummy"
+        assert RefreshToken(dummy, verify=False).blacklist()[1]
+        with pytest.raises(TokenError, match="blacklisted"):
+            token.check_blacklist()
+
     def test_checks_switched_off_are_not_made(self, simple_jwt):
         text = str(AccessToken())
         simple_jwt(TOKEN_TYPE_CLAIM=None, JTI_CLAIM=None)
@@ -291,6 +320,25 @@ class TestBackendOfItsOwn:
         assert tokens.OutstandingToken.objects.get(jti=token["jti"]).token == str(token)
 
 
+USER_MODEL = settings.AUTH_USER_MODEL
+
+
+def recorded_for(user):
+    """Whether the store has anything of the user."""
+    now = tokens.aware_utcnow()
+    stores = [revocation.token_store()] if tokens_remembered() else []
+    stores += [revocation.family_store()] if tokens.family_enabled() else []
+    return any(store.revoke_all(user.pk, now=now) for store in stores)
+
+
+def proxy_of(find):
+    """The user as an instance of a proxy of their model."""
+    user = find()
+    options = type("Meta", (), {"proxy": True, "app_label": user._meta.app_label, "apps": Apps()})
+    proxy = type("Staff", (type(user),), {"Meta": options, "__module__": __name__})
+    return proxy._default_manager.get(pk=user.pk)
+
+
 @pytest.mark.django_db
 class TestForUser:
     @pytest.mark.parametrize("kind", KINDS)
@@ -323,6 +371,32 @@ class TestForUser:
 
     def test_only_kinds_that_can_be_revoked_are_recorded(self, user):
         assert AccessToken.for_user(user).outstand() is None
+
+    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
+    def test_a_row_of_another_model_gets_no_token(self, user, kind):
+        # Whatever its key: a user may have the same.
+        row = ContentType(pk=user.pk, app_label="shop")
+        with pytest.raises(TokenError, match=f"ContentType is not the user model: AUTH_USER_MODEL is {USER_MODEL}"):
+            kind.for_user(row)
+        assert not recorded_for(user)
+
+    @pytest.mark.parametrize("kind", [RefreshToken, SlidingToken])
+    def test_what_stands_in_for_a_user_is_not_recorded_as_the_user_of_its_id(self, user, kind):
+        stand_in = TokenUser(AccessToken.for_user(user))
+        setattr(stand_in, api_settings.USER_ID_FIELD, user.pk)
+        if tokens_remembered():
+            with pytest.raises(TokenError, match="TokenUser is not the user model"):
+                kind.for_user(stand_in)
+        else:
+            assert kind.for_user(stand_in)
+        assert not recorded_for(user)
+
+    @pytest.mark.parametrize("make", [proxy_of, SimpleLazyObject])
+    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
+    def test_a_proxy_of_the_user_model_and_a_lazy_user_get_theirs(self, user, user_id, kind, make):
+        same = make(lambda: user)
+        assert kind.for_user(same)[api_settings.USER_ID_CLAIM] == user_id
+        assert recorded_for(user) == (kind is not AccessToken and tokens_remembered())
 
 
 class TestAccessTokenOfARefreshToken:

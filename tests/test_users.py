@@ -1,10 +1,12 @@
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import models
+from django.db import DatabaseError, connections, models, router
 
 from rest_framework_simplejwt import users
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +77,46 @@ def test_a_model_without_objects_is_asked_through_its_default_manager():
 def test_who_has_no_is_active_is_active():
     assert users.is_active(SimpleNamespace())
     assert not users.is_active(SimpleNamespace(is_active=False))
+
+
+class TestNamedBy:
+    def named_by(self, claim):
+        return users.named_by(claim, field=api_settings.USER_ID_FIELD)
+
+    def test_a_user_is_found(self, user, user_id):
+        assert self.named_by(user_id) == user
+
+    def test_nobody_is_none(self, user):
+        assert self.named_by(None) is None
+
+    def test_without_a_user_model_no_users_are_kept(self, settings):
+        settings.AUTH_USER_MODEL = "nowhere.User"
+        with pytest.raises(users.NotKept):
+            self.named_by("1")
+
+    def test_without_a_database_no_users_are_kept(self, monkeypatch):
+        connection = connections[router.db_for_read(get_user_model())]
+        monkeypatch.setitem(connection.settings_dict, "ENGINE", "django.db.backends.dummy")
+        with pytest.raises(users.NotKept):
+            self.named_by("1")
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_without_a_table_no_users_are_kept(self, user_id, monkeypatch, there):
+        connection = connections[router.db_for_read(get_user_model())]
+        tables = [get_user_model()._meta.db_table] if there else []
+        monkeypatch.setattr(connection.introspection, "table_names", lambda: tables)
+        monkeypatch.setattr(users, "find", mock.Mock(side_effect=DatabaseError))
+        with pytest.raises(DatabaseError if there else users.NotKept):
+            self.named_by(user_id)
+
+
+class TestRequireUser:
+    def test_without_a_user_model_anybody_passes(self, settings):
+        settings.AUTH_USER_MODEL = "nowhere.User"
+        users.require_user(object())
+
+    def test_a_user_passes_and_nobody_else(self, user):
+        users.require_user(user)
+        for other in (None, object(), type(user)):
+            with pytest.raises(TokenError, match="is not the user model"):
+                users.require_user(other)

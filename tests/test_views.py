@@ -5,6 +5,7 @@ from django.db import connections, transaction
 from rest_framework.test import APIRequestFactory
 
 from rest_framework_simplejwt import serializers, tokens, views
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenViewBase
 
@@ -94,9 +95,11 @@ class TestRefresh:
         response = post("refresh", refresh=pair["refresh"])
         assert refused(response, "No active account found for the given token.", "no_active_account")
 
-    def test_a_token_of_nobody_is_refused(self, post):
-        response = post("refresh", refresh=str(RefreshToken()))
-        assert refused(response, "Token contained no recognizable user identification")
+    def test_the_token_of_a_machine_is_refreshed(self, post, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True)
+        pair = post("refresh", refresh=str(RefreshToken())).json()
+        assert post("refresh", refresh=pair["refresh"]).status_code == 200
+        assert api_settings.USER_ID_CLAIM not in AccessToken(pair["access"])
 
     @pytest.mark.parametrize("body", [{}, {"refresh": ""}, {"refresh": None}, {"refresh": []}, {"refresh": {}}])
     def test_a_missing_or_malformed_token_is_a_400(self, post, body):
@@ -191,6 +194,23 @@ class TestVerify:
         assert refused(post("verify", token=str(refresh)), "Token family has expired")
         refresh.blacklist_family()
         assert refused(post("verify", token=pair["refresh"]), "Token family is blacklisted")
+
+    @pytest.mark.parametrize(
+        ("classes", "status"),
+        [
+            (["JWTStatelessUserAuthentication"], 200),
+            (["JWTStatelessUserAuthentication", "JWTAuthentication"], 401),
+            (["JWTAuthentication"], 401),
+            ([], 401),
+        ],
+    )
+    @pytest.mark.needs("no redis")
+    def test_the_user_is_looked_up_unless_requests_are_authenticated_without(self, post, settings, classes, status):
+        paths = [f"rest_framework_simplejwt.authentication.{name}" for name in classes]
+        settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_AUTHENTICATION_CLASSES": paths}
+        of_another_service = AccessToken()
+        of_another_service[api_settings.USER_ID_CLAIM] = "987654321"
+        assert post("verify", token=str(of_another_service)).status_code == status
 
     @pytest.mark.needs("no users_plain")
     @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -15,24 +14,30 @@ from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
 from . import refusals, transport, trust, users
+from ._also import also_has
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .foreign import ForeignToken
-from .models import TokenUser
+from .models import AuthUser as AuthUser
+from .models import TokenUser as TokenUser
 from .revocation import on_access
 from .settings import api_settings
 from .tokens import Token
 
-AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
-
 _NOT_VALID = _("Given token not valid for any token type")
 
 
-def __getattr__(name: str) -> Any:
-    if name == "AUTH_HEADER_TYPES":
-        return api_settings.AUTH_HEADER_TYPES
-    if name == "AUTH_HEADER_TYPE_BYTES":
-        return {scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES}
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = also_has(
+    __name__,
+    {
+        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+        "AUTH_HEADER_TYPE_BYTES": lambda: {
+            scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+        },
+        "Request": "rest_framework.request.Request",
+        "authentication": "rest_framework.authentication",
+        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+    },
+)
 
 
 class JWTAuthentication(BaseAuthentication):

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from jwt import algorithms
 
 from . import claims, jws
+from ._also import also_has
 from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of
 from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
 from .key_sets import KeySetClient as PyJWKClient
@@ -24,6 +25,17 @@ from .memo import Memo, Verified
 from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
+
+__getattr__ = also_has(
+    __name__,
+    {
+        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+        "InvalidTokenError": "jwt.InvalidTokenError",
+        "PyJWKClientError": "jwt.PyJWKClientError",
+        "Token": "rest_framework_simplejwt.tokens.Token",
+    },
+)
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
@@ -184,9 +196,9 @@ class TokenBackend:
         signature nor any claim is looked at: use that only on a token that was verified before.
         """
         try:
-            text = token if type(token) is bytes else jws.ascii_of(token)
             if not verify:
-                return self._unverified(text)
+                return jws.unverified_payload(token)
+            text = token if type(token) is bytes else jws.ascii_of(token)
             verified = self._memo.get(text)
             if verified is not None and self._still_vouches(verified, token):
                 payload = verified.claims()
@@ -195,12 +207,6 @@ class TokenBackend:
             return self._verified(token, text)
         except (jws.Malformed, claims.Unsound) as error:
             raise TokenBackendError(_INVALID) from error
-
-    def _unverified(self, text: bytes) -> dict[str, Any]:
-        parts = jws.take_apart(text)
-        jws.base64url_decode(parts.signature)
-        jws.json_object(parts.header)
-        return jws.json_object(parts.payload)
 
     def _still_vouches(self, verified: Verified, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""

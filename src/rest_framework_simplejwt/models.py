@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models.manager import EmptyManager
 
+from ._also import also_has
 from .settings import api_settings
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import Group, Permission
 
     from .tokens import Token
+
+__getattr__ = also_has(
+    __name__,
+    {
+        "auth_models": "django.contrib.auth.models",
+    },
+)
 
 
 class TokenUser:
@@ -113,3 +122,6 @@ class TokenUser:
 
     def check_password(self, raw_password: str) -> NoReturn:
         raise NotImplementedError("Token users have no DB representation")
+
+
+AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)

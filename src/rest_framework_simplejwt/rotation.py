@@ -14,7 +14,7 @@ from . import claims, revocation, signals
 from .exceptions import RefreshTokenBlacklistedError
 from .revocation import Successor, tokens_remembered
 from .settings import api_settings
-from .tokens import RefreshToken, family_enabled, tokens_recorded
+from .tokens import RefreshToken, Token, family_enabled, tokens_recorded
 from .utils import datetime_to_epoch, logger
 
 R = TypeVar("R", bound=RefreshToken)
@@ -56,7 +56,7 @@ def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_
     """
     is_open = at_once and _exchanges(token_class)
     try:
-        token = token_class.unasked(text) if is_open else token_class(text)
+        token = token_class._unasked(text) if is_open else token_class(text)
         return Presented(token, request=request, is_open=is_open)
     except RefreshTokenBlacklistedError:
         # The signature was verified before the blacklist was asked.
@@ -96,7 +96,7 @@ def settle(presented: Presented[R]) -> None:
     """Find out now what ``present`` left open. Raises as it does."""
     if presented.is_open:
         try:
-            presented.token.ask()
+            presented.token._ask()
         except RefreshTokenBlacklistedError:
             _successor_or_alarm(presented.token, presented.request)
 
@@ -141,7 +141,7 @@ def _exchange(token: R, pair: Pair[R]) -> bool:
     if store.exchange(token._issued(), successor, revocation.family_store() if family_enabled() else None):
         return True
     try:
-        token.ask()
+        token._ask()
     except RefreshTokenBlacklistedError as error:
         raise _LostRace from error
     return False
@@ -154,8 +154,8 @@ _HOOKS = (
     "check_family_blacklist",
     "blacklist",
     "outstand",
-    "ask",
-    "unasked",
+    "_ask",
+    "_unasked",
     "_issued",
 )
 
@@ -216,7 +216,7 @@ def _minted_from(token: R, spends: bool) -> R:
     successor = copy(token)
     successor.token = None
     successor.payload = claims.copied(token.payload)
-    if spends:
+    if spends and type(token).set_jti is Token.set_jti:
         # Whoever refreshes the same token derives the same id, and so meets the others at one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
     else:

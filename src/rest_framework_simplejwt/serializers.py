@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, ClassVar
 
+from django.apps import apps
 from django.contrib.auth import authenticate, get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import update_last_login
 from django.db import IntegrityError
 from django.http import HttpRequest
+from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from . import refusals, rotation, signals, users
-from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
+from ._also import also_has
+from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
+from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
+from .models import AuthUser as AuthUser
+from .models import TokenUser as TokenUser
 from .revocation import token_store
 from .settings import api_settings
 from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
+
+if apps.is_installed("django.contrib.auth"):
+    from django.contrib.auth.models import update_last_login
+
+__getattr__ = also_has(
+    __name__,
+    {
+        "ValidationError": "rest_framework.exceptions.ValidationError",
+        "exceptions": "rest_framework.exceptions",
+        "settings": "django.conf.settings",
+    },
+)
 
 _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
@@ -64,9 +82,11 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
     inactive or the password wrong.
     """
 
-    username_field: ClassVar[str] = get_user_model().USERNAME_FIELD
+    username_field: ClassVar[str] = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: get_user_model().USERNAME_FIELD
+    )
     token_class: ClassVar[type[Token] | None] = None
-    user: Any = None
+    user: Any
 
     default_error_messages = {"no_active_account": _("No active account found with the given credentials")}
 
@@ -113,9 +133,6 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
 class TokenObtainPairSerializer(TokenObtainSerializer):
     token_class = RefreshToken
 
-    access = serializers.CharField(read_only=True)
-    refresh = serializers.CharField(read_only=True)
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
@@ -124,32 +141,26 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
     token_class = SlidingToken
 
-    token = serializers.CharField(read_only=True)
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
 
 class _OfUserSerializer(serializers.Serializer[Any]):
-    """For what only a user who may still have tokens can ask."""
+    """Base of those that refuse the token of a user who is gone, inactive or has changed their password."""
 
     default_error_messages = {
         "no_active_account": _("No active account found for the given token."),
         "password_changed": _("The user's password has been changed."),
     }
 
-    def get_user(self, token: Token) -> AbstractBaseUser | None:
-        """The user the token names, ``None`` if they are gone. Raises ``InvalidToken`` if it names none."""
-        if api_settings.USER_ID_CLAIM not in token:
-            raise InvalidToken(_("Token contained no recognizable user identification"))
-        user: AbstractBaseUser | None = users.find(
-            get_user_model(), api_settings.USER_ID_FIELD, token[api_settings.USER_ID_CLAIM]
-        )
-        return user
+    def _check_user(self, token: Any) -> None:
+        """Raise ``AuthenticationFailed`` unless the token's user may have another token, or ``users.NotKept``.
 
-    def check_user(self, token: Any) -> None:
-        """Raise ``AuthenticationFailed`` unless the token's user may have another one."""
+        A token without a user claim, such as a machine's, has no user to check.
+        """
+        if api_settings.USER_ID_CLAIM not in token:
+            return
         try:
             token._owner = self._checked_user(token)
         except AuthenticationFailed as refusal:
@@ -157,7 +168,7 @@ class _OfUserSerializer(serializers.Serializer[Any]):
             raise
 
     def _checked_user(self, token: Any) -> Any:
-        user = self.get_user(token)
+        user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
         if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
@@ -166,6 +177,19 @@ class _OfUserSerializer(serializers.Serializer[Any]):
             rotation.revoke(token)
             raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
         return user
+
+    def _require_user(self, token: Any) -> None:
+        """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
+        try:
+            self._check_user(token)
+        except users.NotKept as error:
+            raise self._no_active_account() from error
+
+    def _check_known_user(self, token: Any) -> None:
+        """As ``_check_user``, where the project looks users up by their tokens at all: a stateless service does not."""
+        if not _trusts_tokens_alone():
+            with suppress(users.NotKept):
+                self._check_user(token)
 
     def _no_active_account(self) -> AuthenticationFailed:
         return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
@@ -179,9 +203,9 @@ class TokenRefreshSerializer(_OfUserSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
-        presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=self._checks_users_as_we_do())
+        presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=True)
         try:
-            self.check_user(presented.token)
+            self._require_user(presented.token)
         except AuthenticationFailed:
             rotation.settle(presented)
             raise
@@ -196,11 +220,6 @@ class TokenRefreshSerializer(_OfUserSerializer):
             data["refresh"] = pair.refresh
         return data
 
-    def _checks_users_as_we_do(self) -> bool:
-        return (
-            type(self).check_user is _OfUserSerializer.check_user and type(self).get_user is _OfUserSerializer.get_user
-        )
-
 
 class TokenRefreshSlidingSerializer(_OfUserSerializer):
     token_class: ClassVar[type[Token]] = SlidingToken
@@ -210,7 +229,7 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
-        self.check_user(token)
+        self._check_known_user(token)
         token.set_exp()
         token.set_iat()
         # Its record must last as long as this copy.
@@ -219,7 +238,10 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
 
 
 class TokenVerifySerializer(_OfUserSerializer):
-    """Accepts any kind of token that is signed by us, in time, not revoked, and nobody's who is gone."""
+    """Accepts any valid, unexpired, unrevoked token whose user still exists and is active.
+
+    A service that keeps no users, or authenticates by the token alone, does not look for the user.
+    """
 
     token_class: ClassVar[type[Token]] = UntypedToken
 
@@ -228,9 +250,16 @@ class TokenVerifySerializer(_OfUserSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
-        if api_settings.USER_ID_CLAIM in token:
-            self.check_user(token)
+        self._check_known_user(token)
         return {}
+
+
+def _trusts_tokens_alone() -> bool:
+    """Whether this service looks no user up by a token: its default authentication classes of ours are stateless."""
+    # Through the module: override_settings replaces DRF's object.
+    classes: Collection[Any] = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    ours = [each for each in classes if issubclass(each, JWTAuthentication)]
+    return bool(ours) and all(issubclass(each, JWTStatelessUserAuthentication) for each in ours)
 
 
 class TokenBlacklistSerializer(serializers.Serializer[Any]):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import revocation, signals, state, tokens
+from . import revocation, signals, state, tokens, users
+from .exceptions import TokenError
 from .revocation import Issued
 from .settings import api_settings
 
@@ -24,7 +25,12 @@ def revoke_all(user: Any, *, except_family: str | None = None) -> Revoked:
 
     The number of statements does not grow with that of the tokens. Access tokens, which are not
     recorded, end with their family under ``TOKEN_FAMILY_CHECK_ON_ACCESS``, and else expire.
+    Raises ``TokenError`` unless ``user`` is a saved instance of the user model.
     """
+    users.require_user(user)
+    if user.pk is None:
+        # The store takes None for everybody.
+        raise TokenError("The user is not saved yet and has no tokens.")
     return _revoke_all(user.pk, except_family)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
-from django.contrib.auth import get_user_model
-from django.utils.module_loading import import_string
+from django.db.models import Model
+from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
 
 from . import claims, profile, refusals, revocation, signals, state, trust, users
+from ._also import also_has
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -21,6 +23,8 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
+from .models import AuthUser as AuthUser
+from .models import TokenUser as TokenUser
 from .revocation import Issued, families_remembered, tokens_remembered
 from .settings import api_settings
 from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
@@ -33,23 +37,23 @@ if TYPE_CHECKING:
     from .token_blacklist.models import BlacklistedToken, OutstandingToken
     from .token_family.models import BlacklistedTokenFamily
 
-_MODELS_PASSING_THROUGH = {
-    "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
-    "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-    "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
-    "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
-}
-
+__getattr__ = also_has(
+    __name__,
+    {
+        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
+        "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
+        "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
+        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+        "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
+        "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
+        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
+        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+        "settings": "django.conf.settings",
+    },
+)
 
 _INVALID = _("Token is invalid")
 _EXPIRED = _("Token is expired")
-
-
-def __getattr__(name: str) -> Any:
-    # Found when asked for, so that importing this module needs no app (PEP 562).
-    if name in _MODELS_PASSING_THROUGH:
-        return import_string(_MODELS_PASSING_THROUGH[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def tokens_recorded() -> bool:
@@ -200,7 +204,13 @@ class Token:
 
     @classmethod
     def for_user(cls: type[T], user: Any) -> T:
-        """A new token for ``user``. Raises ``TokenError`` for a user without an id, not saved yet."""
+        """A new token for ``user``, an instance of the user model.
+
+        Raises ``TokenError`` for an instance of another model, whose key may be another user's, and for
+        a user who has no id because they are not saved yet.
+        """
+        if isinstance(user, Model):
+            users.require_user(user)
         user_id = getattr(user, api_settings.USER_ID_FIELD)
         if user_id is None:
             raise TokenError(_("Cannot create token for a user without an id"))
@@ -254,10 +264,10 @@ class BlacklistMixin(_Mixin[T]):
             super().verify()
         except TokenError:
             # A revoked token is refused as that, whatever else is wrong with it.
-            self.ask()
+            self._ask()
             raise
 
-    def ask(self) -> None:
+    def _ask(self) -> None:
         """Raise ``TokenError`` if this token or its family was revoked, as ``verify`` does unless it was put off."""
         self.check_blacklist()
 
@@ -399,7 +409,7 @@ class AccessToken(Token):
     """Opens the API until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` only while its family lives."""
 
     token_type = "access"
-    lifetime = api_settings.ACCESS_TOKEN_LIFETIME
+    lifetime = classproperty(lambda cls: api_settings.ACCESS_TOKEN_LIFETIME)
 
     def verify(self) -> None:
         super().verify()
@@ -412,7 +422,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     """Opens the API until it expires, and can be refreshed in place until its refresh-exp claim."""
 
     token_type = "sliding"
-    lifetime = api_settings.SLIDING_TOKEN_LIFETIME
+    lifetime = classproperty(lambda cls: api_settings.SLIDING_TOKEN_LIFETIME)
 
     def _mint(self) -> None:
         super()._mint()
@@ -432,19 +442,15 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     """Buys new access tokens until it expires or is revoked."""
 
     token_type = "refresh"
-    lifetime = api_settings.REFRESH_TOKEN_LIFETIME
+    lifetime = classproperty(lambda cls: api_settings.REFRESH_TOKEN_LIFETIME)
     access_token_class: ClassVar[type[Token]] = AccessToken
-    no_copy_claims: ClassVar[Iterable[str | None]] = (
-        api_settings.TOKEN_TYPE_CLAIM,
-        "exp",
-        api_settings.JTI_CLAIM,
-        "jti",
-        "iat",
+    no_copy_claims: ClassVar[Iterable[str | None]] = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: (api_settings.TOKEN_TYPE_CLAIM, "exp", api_settings.JTI_CLAIM, "jti", "iat")
     )
 
     @classmethod
-    def unasked(cls, text: str | bytes) -> Self:
-        """The token in ``text``, verified but for whether it or its family was revoked: see ``ask``."""
+    def _unasked(cls, text: str | bytes) -> Self:
+        """The token in ``text``, verified but for whether it or its family was revoked: see ``_ask``."""
         token = cls.__new__(cls)
         token._is_asked = False
         token.__init__(text)  # type: ignore[misc]  # told before it verifies
@@ -452,8 +458,8 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         del token._is_asked
         return token
 
-    def ask(self) -> None:
-        super().ask()
+    def _ask(self) -> None:
+        super()._ask()
         if family_enabled():
             self.check_family_blacklist(self)
 
@@ -500,9 +506,15 @@ def _family_id(token: Token) -> str | None:
 
 
 def _owner_pk(token: Token, user: Any) -> Any:
-    """The primary key of the user a token was issued to, ``None`` if that user is gone or never was."""
-    user = token._owner if user is None else user
-    if user is None:
-        claim = token.get(api_settings.USER_ID_CLAIM)
-        user = users.find(get_user_model(), api_settings.USER_ID_FIELD, claim)
-    return None if user is None else user.pk
+    """The primary key of the user a token is issued to, ``None`` if that user is gone or never was.
+
+    Raises ``TokenError`` for a ``user`` who is not an instance of the user model.
+    """
+    if user is not None:
+        users.require_user(user)
+        return user.pk
+    owner = token._owner
+    if owner is None:
+        with suppress(users.NotKept):
+            owner = users.named_by(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
+    return None if owner is None else owner.pk

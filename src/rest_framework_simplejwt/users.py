@@ -7,17 +7,54 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
+from django.db import DatabaseError, connections, router
 from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
 from . import compiled
+from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
 
 # A user's password in short: what new tokens carry, or that and what else is accepted.
 Hasher: TypeAlias = Callable[[Any], "str | tuple[str, ...]"]
+
+
+class NotKept(LookupError):
+    """The project keeps no users: it has no user model, or neither a database nor a table for it."""
+
+
+def named_by(claim: object, *, field: str) -> Any | None:
+    """The user whose ``field`` is what the ``claim`` says, or ``None``. Raises ``NotKept``."""
+    try:
+        user_model = get_user_model()
+    except ImproperlyConfigured as error:
+        raise NotKept("AUTH_USER_MODEL is not installed") from error
+    connection = connections[router.db_for_read(user_model)]
+    if connection.settings_dict["ENGINE"] == "django.db.backends.dummy":
+        raise NotKept("DATABASES has no database for users")
+    try:
+        return find(user_model, field, claim)
+    except DatabaseError as error:
+        if user_model._meta.db_table not in connection.introspection.table_names():
+            raise NotKept("there is no table of users") from error
+        raise
+
+
+def require_user(user: Any) -> None:
+    """Raise ``TokenError`` unless ``user`` is of the user model, or of a proxy or subclass of it.
+
+    The primary key of any other object may be that of a user who is somebody else.
+    """
+    try:
+        user_model = get_user_model()
+    except ImproperlyConfigured:
+        return
+    if not isinstance(user, user_model):
+        raise TokenError(f"{type(user).__name__} is not the user model: AUTH_USER_MODEL is {settings.AUTH_USER_MODEL}")
 
 
 def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:

@@ -18,6 +18,7 @@ def _long_tokens(simple_jwt):
 
 
 VERIFYING = ("verify", "verify access")
+REFRESHING = ("refresh", "refresh sliding")
 STATELESS = "authenticate, stateless"
 # A log-out asks whose token it ends only for the record.
 ENDING = ("blacklist", "blacklist family")
@@ -78,8 +79,8 @@ def identities(surface):
     odd = {name: value for name, value in ODD.items() if not value or not value.isdigit()}
     if surface == STATELESS:
         return {**odd, "float": "1.5", "empty": '""'}.items()
-    if surface in VERIFYING:
-        del odd["missing"]  # A token may name nobody, and be good for what it is.
+    if surface in (*VERIFYING, *REFRESHING):
+        del odd["missing"]  # A token without a user claim, a machine's, is accepted as what it is.
     resembling = {
         "one": "1.0",
         "spaced": '" 1"',

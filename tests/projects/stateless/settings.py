@@ -1,0 +1,13 @@
+"""A service that keeps no users: it has neither a database nor `django.contrib.auth`, and trusts tokens alone."""
+
+from tests.projects.base import SECRET_KEY as SECRET_KEY
+
+USE_TZ = True
+ROOT_URLCONF = "tests.projects.stateless.urls"
+INSTALLED_APPS = ["rest_framework", "rest_framework_simplejwt"]
+DATABASES = {}
+REST_FRAMEWORK = {
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"],
+    "UNAUTHENTICATED_USER": None,
+}
