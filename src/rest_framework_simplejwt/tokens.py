@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .backends import TokenBackend
-    from .token_blacklist.models import BlacklistedToken, OutstandingToken
+    from .token_blacklist.models import BlacklistedToken as BlacklistedToken
+    from .token_blacklist.models import OutstandingToken as OutstandingToken
     from .token_family.models import BlacklistedTokenFamily
 
 __getattr__ = also_has(
