@@ -227,16 +227,32 @@ def foreign(session):
     session.run(*command, env={"NODE_FOLDER": str(folder)})
 
 
+def published_and_ours(session, folder):
+    """The Python of an environment with the published package, and of one with ours, both new."""
+    shutil.rmtree(folder)
+    published, ours = (folder / name / "bin" / "python" for name in ("published", "ours"))
+    group = nox.project.dependency_groups(PYPROJECT, "test")
+    for python, package in {published: ["djangorestframework-simplejwt[crypto]==5.5.1"], ours: ["-e", "."]}.items():
+        session.run("uv", "venv", "--quiet", str(python.parent.parent), external=True)
+        session.run("uv", "pip", "install", "--quiet", "--python", str(python), *package, *group, external=True)
+    return published, ours
+
+
+@nox.session
+def surface(session):
+    """Every public name of the published package is in ours, and is called in the same way."""
+    folder = Path(session.create_tmp()).resolve()
+    published, ours = published_and_ours(session, folder)
+    env = {"DJANGO_SETTINGS_MODULE": "tests.surface.settings"}
+    for python, module in {published: "tests.surface.describe", ours: "tests.surface.compare"}.items():
+        session.run(str(python), "-m", module, str(folder / "published.json"), env=env, external=True)
+
+
 @nox.session
 def upgrade(session):
     """Projects written for 5.5.1 pass their tests on it too; then one database travels to ours and back."""
     folder = Path(session.create_tmp()).resolve()
-    shutil.rmtree(folder)
-    published, ours = (folder / name / "bin" / "python" for name in ("published", "ours"))
-    group = nox.project.dependency_groups(PYPROJECT, "test")
-    for python, package in {published: ["djangorestframework-simplejwt==5.5.1"], ours: ["-e", "."]}.items():
-        session.run("uv", "venv", "--quiet", str(python.parent.parent), external=True)
-        session.run("uv", "pip", "install", "--quiet", "--python", str(python), *package, *group, external=True)
+    published, ours = published_and_ours(session, folder)
     for project in WRITTEN_FOR_PUBLISHED:
         pytest = ["-m", "pytest", "-q", "--noconftest", "-m", "not ours", f"--ds={settings(project)}"]
         session.run(str(published), *pytest, f"tests/projects/{project}", external=True)

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower
 from django.db.models.lookups import Exact
 
 from rest_framework_simplejwt import compiled, users
+from tests.another_vendor import another_vendor
 
 pytestmark = [pytest.mark.needs("full"), pytest.mark.django_db]
 
@@ -414,3 +415,23 @@ def test_an_integer_of_a_type_of_the_projects_own_is_the_orms_to_look_up(django_
     look_up = compiled._LookUp(django_user_model, models.Field(), "", (), compiler, converters=None)
     assert look_up.takes("text")
     assert not look_up.takes(1)
+
+
+@pytest.fixture
+def _another_vendor():
+    with another_vendor("default"):
+        yield
+
+
+@pytest.mark.usefixtures("_another_vendor")
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_database_that_may_speak_no_sql_is_asked_through_the_orm(alice, name, is_compiled):
+    assert not is_compiled(Person.objects, name, getattr(alice, name))
+    assert not is_compiled(Person.objects, name, another(getattr(alice, name)))
+
+
+@pytest.mark.usefixtures("_another_vendor")
+@pytest.mark.parametrize("text", [FIELDS["email"], "other@example.com"])
+def test_rows_of_a_database_that_may_speak_no_sql_exist_where_the_orm_says_so(alice, text):
+    for _ in range(2):
+        assert exists(rows, text) is rows(text).exists()

@@ -20,6 +20,7 @@ from rest_framework_simplejwt.revocation.null import NullStore
 from rest_framework_simplejwt.serializers import TokenRefreshSlidingSerializer
 from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 from rest_framework_simplejwt.utils import aware_utcnow
+from tests.another_vendor import another_vendor
 
 pytestmark = pytest.mark.django_db
 
@@ -132,8 +133,12 @@ def rows_collected(kind):
     return mock.patch.object(bulk, "_is_known", lambda model, dependent: False)
 
 
+def through_the_orm(kind):
+    return another_vendor(kind.alias)
+
+
 # Of deleting a batch, which depend on the database and the project.
-WAYS = [constraints_deferred, constraints_checked_at_once, rows_collected]
+WAYS = [constraints_deferred, constraints_checked_at_once, rows_collected, through_the_orm]
 
 
 @each_kind

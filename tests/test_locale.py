@@ -25,6 +25,14 @@ pytestmark = pytest.mark.needs("full")
 
 each_language = pytest.mark.parametrize("name", CATALOGUES)
 
+# By the codes that LANGUAGE_CODE may have: Django's own, and those of the folders of 5.5.1 and of its main branch.
+LANGUAGES_OF_THE_PUBLISHED_PACKAGE = [
+    *((code, code) for code in "ar cs de el es fa fr he id it kk ko nl pl ro ru sl sv tr uk".split()),
+    *((code, code[:2]) for code in "es-ar es-cl fa-ir he-il id-id it-it ko-kr nl-nl pl-pl ru-ru uk-ua".split()),
+    ("pt-br", "pt_BR"),
+    ("zh-hans", "zh_Hans"),
+]
+
 
 def read(name):
     with CATALOGUES[name].open("rb") as file:
@@ -40,11 +48,18 @@ def placeholders(text):
     return sorted(re.findall(r"'?\{[^}]*\}'?", text))
 
 
-def compile_into(folder, name):
+def compile_into(folder, catalogue, name):
     target = folder / "locale" / name / "LC_MESSAGES" / "django.mo"
     target.parent.mkdir(parents=True)
     with target.open("wb") as file:
-        write_mo(file, read(name))
+        write_mo(file, catalogue)
+
+
+def refusal():
+    """The error of a garbage token, to be rendered in the language of whoever reads it."""
+    with pytest.raises(TokenError) as error:
+        RefreshToken("garbage")
+    return error.value
 
 
 @pytest.fixture(scope="module")
@@ -55,22 +70,40 @@ def marked():
 
 
 @pytest.fixture
-def translated_app(tmp_path, monkeypatch, settings):
-    """The installed app with its catalogues compiled, whether or not the build has done so: `translated_app("de")`."""
+def use_catalogues_in(monkeypatch, settings):
+    """The installed app with the catalogues of a folder, whether or not the build has compiled its own."""
 
-    def install(name):
+    def install(folder):
         app = apps.get_app_config("rest_framework_simplejwt")
         assert Path(app.path) == PACKAGE
-        compile_into(tmp_path, name)
-        monkeypatch.setattr(app, "path", str(tmp_path))
+        monkeypatch.setattr(app, "path", str(folder))
         # Django forgets what it has loaded when this changes, and when it changes back.
         settings.LANGUAGES = list(global_settings.LANGUAGES)
 
     return install
 
 
+@pytest.fixture
+def translated_app(tmp_path, use_catalogues_in):
+    """The installed app with one of its catalogues: `translated_app("de")`."""
+
+    def install(name):
+        compile_into(tmp_path, read(name), name)
+        use_catalogues_in(tmp_path)
+
+    return install
+
+
+@pytest.fixture(scope="module")
+def all_catalogues(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("catalogues")
+    for name in CATALOGUES:
+        compile_into(folder, read(name), name)
+    return folder
+
+
 def test_there_are_translations():
-    assert len(CATALOGUES) == 21
+    assert len(CATALOGUES) == 24
 
 
 def test_the_source_marks_messages(marked):
@@ -128,11 +161,10 @@ def test_a_catalogue_is_for_the_language_of_its_folder(name):
 @pytest.mark.needs("rest_framework_simplejwt")
 def test_installing_the_app_brings_the_translations(translated_app):
     translated_app("de")
-    with pytest.raises(TokenError) as error:
-        RefreshToken("garbage")
-    assert str(error.value) == "Token is invalid"
+    error = refusal()
+    assert str(error) == "Token is invalid"
     with translation.override("de"):
-        assert str(error.value) == "Das Token ist ungültig"
+        assert str(error) == "Das Token ist ungültig"
 
 
 @pytest.mark.needs("rest_framework_simplejwt")
@@ -148,7 +180,26 @@ def test_the_placeholder_of_a_translation_is_filled(translated_app):
 @each_language
 def test_an_error_is_rendered_in_every_language(name, translated_app):
     translated_app(name)
-    with pytest.raises(TokenError) as error:
-        RefreshToken("garbage")
+    error = refusal()
     with translation.override(translation.to_language(name)):
-        assert str(error.value) == read(name)["Token is invalid"].string != "Token is invalid"
+        assert str(error) == read(name)["Token is invalid"].string != "Token is invalid"
+
+
+@pytest.mark.needs("rest_framework_simplejwt")
+@pytest.mark.parametrize(("code", "name"), LANGUAGES_OF_THE_PUBLISHED_PACKAGE)
+def test_a_language_of_the_published_package_still_has_its_translation(code, name, all_catalogues, use_catalogues_in):
+    use_catalogues_in(all_catalogues)
+    error = refusal()
+    with translation.override(code):
+        assert str(error) == read(name)["Token is invalid"].string != "Token is invalid"
+
+
+@pytest.mark.needs("rest_framework_simplejwt")
+def test_a_message_that_a_catalogue_lacks_is_english_and_the_others_are_not(tmp_path, use_catalogues_in):
+    catalogue = read("de")
+    catalogue.delete("User not found")
+    compile_into(tmp_path, catalogue, "de")
+    use_catalogues_in(tmp_path)
+    with translation.override("de"):
+        assert translation.gettext("User not found") == "User not found"
+        assert str(refusal()) == "Das Token ist ungültig"

@@ -19,6 +19,9 @@ from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 
 T = TypeVar("T")
 
+# Other databases may speak another SQL, or none as MongoDB does: there the ORM is asked each time.
+_VENDORS = {"sqlite", "postgresql", "mysql"}
+
 # The attribute of a connection that keeps what was compiled for it: converters belong to one connection.
 _KEPT = "_simplejwt_compiled"
 _HOLE = "simplejwt"
@@ -28,12 +31,16 @@ _OF_MANAGER = ("all", "db", "filter", "get_queryset")
 _OF_QUERYSET = {name: member for name, member in vars(QuerySet).items() if isinstance(member, (FunctionType, property))}
 
 
+def takes_sql(connection: BaseDatabaseWrapper) -> bool:
+    """Whether the package may send its own SQL: to the databases that it is tested with."""
+    return connection.vendor in _VENDORS
+
+
 def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
     """``manager.filter(name=value).first()``, on the database that the manager and the routers say."""
     # Not those of one instance either, which a test may have patched.
     field = _plain_field(manager, name) if vars(manager).keys().isdisjoint(_OF_MANAGER) else None
-    if field is not None:
-        connection = connections[manager.db]
+    if field is not None and takes_sql(connection := connections[manager.db]):
         try:
             look_up = kept(connection, (manager, name), lambda: _compiled(manager, field, value, connection))
         except EmptyResultSet:
@@ -46,6 +53,8 @@ def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
 def exists(rows: Callable[[str], QuerySet[Any]], text: str, *, alias: str, key: object) -> bool:
     """``rows(text).exists()``. The ``key`` stands for a query that differs by that text alone."""
     connection = connections[alias]
+    if not takes_sql(connection):
+        return rows(text).exists()
     sql, params, hole = kept(connection, key, lambda: _with_a_hole(rows, alias))
     with connection.cursor() as cursor:
         cursor.execute(sql, (*params[:hole], text, *params[hole + 1 :]))

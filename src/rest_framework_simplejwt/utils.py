@@ -78,8 +78,8 @@ def is_storable(text: str) -> bool:
         return False
 
 
-def _format(text: object, *args: object, **kwargs: object) -> str:
-    return str(text).format(*args, **kwargs)
+def _format(s: object, *args: object, **kwargs: object) -> str:
+    return str(s).format(*args, **kwargs)
 
 
 format_lazy = lazy(_format, str)

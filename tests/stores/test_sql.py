@@ -7,6 +7,7 @@ import pytest
 from django.db import router
 
 from rest_framework_simplejwt import revocation
+from tests.another_vendor import another_vendor
 from tests.stores.contract import HOUR, StoreContract, issued, now
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,18 @@ class TestSQLStore(SQLContract):
             store.remember(issued(str(number), owner=alice))
         with assert_statements(2):
             assert store.revoke_all(alice, now=now()) == count
+
+
+@pytest.mark.needs("full")
+@pytest.mark.once
+@pytest.mark.parametrize("kind", KINDS)
+class TestSQLStoreOfAnotherVendor(SQLContract):
+    """Where it goes through the ORM alone."""
+
+    @pytest.fixture
+    def store(self, tables, alias):
+        with another_vendor(alias):
+            yield tables
 
 
 @pytest.mark.needs("token_family")

@@ -1,21 +1,29 @@
-"""Many rows in one statement: what the ORM's own ways would fetch first."""
+"""Many rows in one statement, where the ORM would fetch them first; through the ORM where the SQL is not certain."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet, signals
 from django.db.models.constants import OnConflict
 
-# How many rows are deleted at a time where they have to be fetched.
+from .. import compiled
+
+# How many rows are inserted or deleted at a time where they have to be fetched.
 COLLECTED = 500
 
 
 def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
-    """``INSERT ... SELECT``; rows that are there already, or come to be meanwhile, stay. How many are new."""
+    """In a transaction: insert the values of ``rows``, by ``names``. Returns how many rows are new.
+
+    Rows that exist already, or are inserted meanwhile by others, stay as they are: the unique constraint decides.
+    """
     connection = connections[rows.db]
+    if not compiled.takes_sql(connection):
+        return _insert_fetched(model, names, rows)
     quote = connection.ops.quote_name
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     columns = ", ".join(quote(field.column) for field in fields)
@@ -27,12 +35,37 @@ def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Any, An
         return int(cursor.rowcount)
 
 
+def _insert_fetched(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
+    """Through the ORM, a few at a time, in the order of their keys."""
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    pks = rows.order_by("pk").values_list("pk", flat=True)
+    inserted = 0
+    batch = list(pks[:COLLECTED])
+    while batch:
+        found = [dict(zip((field.attname for field in fields), row, strict=True)) for row in rows.filter(pk__in=batch)]
+        unique = next(field.attname for field in fields if field.unique)
+        inserted += _insert_batch(model._base_manager.using(rows.db), found, unique)
+        batch = list(pks.filter(pk__gt=batch[-1])[:COLLECTED])
+    return inserted
+
+
+def _insert_batch(table: QuerySet[Any], rows: list[dict[str, Any]], unique: str) -> int:
+    """All at once, or one by one if another transaction was faster with one of them.
+
+    ``bulk_create(ignore_conflicts=True)`` would not say how many of them are new.
+    """
+    if connections[table.db].features.uses_savepoints:
+        with suppress(IntegrityError), transaction.atomic(using=table.db):
+            return len(table.bulk_create(table.model(**row) for row in rows))
+    return sum(table.get_or_create(row, **{unique: row[unique]})[1] for row in rows)
+
+
 def delete_rows(rows: QuerySet[Any], dependents: QuerySet[Any], link: str) -> int:
     """In a transaction: delete the ``rows`` and those of the ``dependents`` whose ``link`` they are; how many rows.
 
-    Without fetching any, unless the project has more that hangs on these rows.
+    Without fetching any, unless the project has more that hangs on these rows, or the package may not send SQL.
     """
-    if not _is_known(rows.model, dependents.model):
+    if not compiled.takes_sql(connections[rows.db]) or not _is_known(rows.model, dependents.model):
         return _collect_and_delete(rows)
     if not connections[rows.db].features.can_defer_constraint_checks:
         # Locked until the end: a row that does not match any more by then must keep its dependents.

@@ -1,0 +1,150 @@
+"""The public names of the package in this environment, and what a caller sees of each: `describe.py <file>`.
+
+Run by `uvx nox -s surface` with the published package. A path is a module below the package and what is in it:
+`tokens:Token.for_user`.
+"""
+
+import inspect
+import json
+import pkgutil
+import sys
+from datetime import timedelta
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+
+import django
+from django.db.models import Model
+from django.utils.functional import Promise
+from rest_framework.serializers import Serializer
+
+PACKAGE = "rest_framework_simplejwt"
+SERIALIZER_FLAGS = ("read_only", "write_only", "required")
+MODEL_FLAGS = ("null", "blank", "max_length", "unique", "column")
+
+
+def resolve(path):
+    """The object at a path below the package. Raises `AttributeError` or `ImportError` where there is none."""
+    return find(f"{PACKAGE}.{path}" if path.partition(":")[0] else f"{PACKAGE}{path}")
+
+
+def find(path):
+    """As `pkgutil.resolve_name` does, which refuses the modules of migrations, whose names begin with a digit."""
+    module, _, attributes = path.partition(":")
+    return reduce(getattr, filter(None, attributes.split(".")), import_module(module))
+
+
+def modules():
+    """Each module of the package, by its name below the package; the package itself is an empty name."""
+    found = [module.name for module in pkgutil.walk_packages(import_module(PACKAGE).__path__, f"{PACKAGE}.")]
+    return ["", *(name.removeprefix(f"{PACKAGE}.") for name in found)]
+
+
+def public(thing):
+    """The public names in the namespace of a module or class that can be read from it, without a package's modules."""
+    names = [name for name in dir(thing) if not name.startswith("_") and hasattr(thing, name)]
+    return [name for name in names if not is_submodule(thing, name)]
+
+
+def is_submodule(thing, name):
+    """Whether it is in the namespace of a package only because something has imported it."""
+    inner = getattr(thing, name)
+    return inspect.ismodule(inner) and inspect.ismodule(thing) and inner.__name__ == f"{thing.__name__}.{name}"
+
+
+def describe():
+    """The facts about every public name of every module, and about the members of its classes and instances."""
+    facts = {}
+    for module in modules():
+        facts[f"{module}:"] = {}
+        for name in public(resolve(f"{module}:")):
+            path = f"{module}:{name}"
+            facts[path] = describe_one(path)
+            if has_members(path):
+                # The one private name that subclasses of a view set.
+                names = [*public(resolve(path)), "_serializer_class"]
+                members = [f"{path}.{member}" for member in names if hasattr(resolve(path), member)]
+                facts.update({member: describe_one(member) for member in members})
+    return facts
+
+
+def has_members(path):
+    """Whether it is a class that this module defines, and not a migration, or an instance of a class of the package."""
+    thing = resolve(path)
+    if inspect.isclass(thing):
+        return is_home(path, thing) and ".migrations." not in path
+    return type(thing).__module__.partition(".")[0] == PACKAGE
+
+
+def is_home(path, thing):
+    """Whether it is defined in this module, and not merely imported there."""
+    return thing.__module__ == resolve(f"{path.partition(':')[0]}:").__name__
+
+
+def describe_one(path):
+    """Of what is imported from elsewhere, and of a class in a class, only where it is from."""
+    thing = resolve(path)
+    is_member = "." in path.partition(":")[2]
+    found = origin(thing)
+    if found and (inspect.isclass(thing) if is_member else inspect.ismodule(thing) or not is_home(path, thing)):
+        return {"origin": found}
+    facts = {"signature": signature(thing), "fields": fields(thing)} if callable(thing) else {"value": value(thing)}
+    return {"callable": callable(thing), **{name: fact for name, fact in facts.items() if fact is not None}}
+
+
+def origin(thing):
+    """Where a class, function or module can be imported from; None for what is not imported, an instance for one."""
+    if inspect.ismodule(thing):
+        return thing.__name__
+    path = f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
+    try:
+        return path if find(path) is thing else None
+    except (AttributeError, ImportError, ValueError):
+        return None
+
+
+def value(thing):
+    """A constant, in JSON; None for anything that is more than that."""
+    if isinstance(thing, str | bytes | int | float | timedelta | Promise | None):
+        return str(thing) if isinstance(thing, str | Promise) else repr(thing)
+    if isinstance(thing, tuple | list):
+        return [value(item) for item in thing]
+    if isinstance(thing, set | frozenset):
+        return sorted(map(repr, thing))
+    if isinstance(thing, dict):
+        return {str(key): value(item) for key, item in thing.items()}
+    return origin(thing)
+
+
+def signature(thing):
+    """The parameters, in order; None for what tells nothing about how it is called."""
+    try:
+        parameters = inspect.signature(thing).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [
+        {"name": found.name, "kind": found.kind.name}
+        | ({} if found.default is found.empty else {"default": value(found.default)})
+        for found in parameters
+    ]
+
+
+def fields(thing):
+    """The fields of a serializer or of a model: the names of each one's classes, and its flags."""
+    if not inspect.isclass(thing):
+        return None
+    if issubclass(thing, Serializer):
+        return {name: field_facts(field, SERIALIZER_FLAGS) for name, field in thing().fields.items()}
+    if issubclass(thing, Model):
+        return {field.name: field_facts(field, MODEL_FLAGS) for field in thing._meta.fields}
+    return None
+
+
+def field_facts(field, flags):
+    classes = [found.__name__ for found in type(field).__mro__]
+    return {"classes": classes, "flags": {flag: getattr(field, flag) for flag in flags}}
+
+
+if __name__ == "__main__":
+    django.setup()
+    Path(sys.argv[1]).write_text(json.dumps(describe()))
