@@ -33,6 +33,7 @@ __getattr__ = also_has(
         "AUTH_HEADER_TYPE_BYTES": lambda: {
             scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
         },
+        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
         "Request": "rest_framework.request.Request",
         "authentication": "rest_framework.authentication",
         "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",

@@ -33,6 +33,7 @@ if apps.is_installed("django.contrib.auth"):
 __getattr__ = also_has(
     __name__,
     {
+        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
         "ValidationError": "rest_framework.exceptions.ValidationError",
         "exceptions": "rest_framework.exceptions",
         "settings": "django.conf.settings",

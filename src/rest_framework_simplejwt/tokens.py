@@ -49,6 +49,8 @@ __getattr__ = also_has(
         "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
         "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
         "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+        "get_user_model": "django.contrib.auth.get_user_model",
+        "import_string": "django.utils.module_loading.import_string",
         "settings": "django.conf.settings",
     },
 )
