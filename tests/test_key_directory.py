@@ -86,6 +86,12 @@ class TestRing:
         with pytest.raises(BadKey, match=r"a\.pem"):
             KeyDirectory(tmp_path)
 
+    def test_at_the_start_the_exception_says_it_and_nothing_is_logged(self, tmp_path, caplog):
+        for path in (tmp_path, tmp_path / "nowhere"):
+            with pytest.raises(BadKey):
+                KeyDirectory(path)
+        assert caplog.records == []
+
     def test_one_that_can_not_be_read_does_not_hinder_the_others(self, tmp_path, caplog):
         put(tmp_path, "a")
         put(tmp_path, "b", material=b"junk")

@@ -44,7 +44,9 @@ class KeyDirectory:
         self.faults: list[Exception] = []
         self._look()
         if not self._known:
+            # Not logged: what is raised says it.
             raise BadKey(f"{self.path}: {self.faults[0]}")
+        self._log()
 
     def ring(self) -> KeyRing:
         """The keys as they were four seconds ago, or later. Of threads that come when a look is due, one looks.
@@ -66,6 +68,7 @@ class KeyDirectory:
                 # Another thread may have been faster.
                 if self._now() - self._looked >= max_age:
                     self._look()
+                    self._log()
             finally:
                 self._one_at_a_time.release()
         return self._ring
@@ -82,11 +85,13 @@ class KeyDirectory:
                 raise BadKey("there is no key in it")
         except (OSError, BadKey) as error:
             self.faults.append(error)
+        self._looked = began
+
+    def _log(self) -> None:
         if self.faults:
             self._outage.failed(self.faults[0])
         else:
             self._outage.over()
-        self._looked = began
 
     def _read(self, stamps: dict[str, key_files.Stamp]) -> dict[str, tuple[key_files.Stamp, Key]]:
         found = {}

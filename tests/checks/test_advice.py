@@ -1,11 +1,18 @@
 """`check --deploy`. What it says of caches and of log-outs stands in test_revocation."""
 
+from datetime import timedelta
+
 import pytest
 
+from rest_framework_simplejwt import views
 from tests.keys import pem_pair
+
+from .urls import urls
 
 PRIVATE, PUBLIC = pem_pair("RS")
 PAIR = {"ALGORITHM": "RS256", "SIGNING_KEY": PRIVATE, "VERIFYING_KEY": PUBLIC}
+GRACE = timedelta(0)
+REUSE = {"TOKEN_FAMILY_BLACKLIST_ON_REUSE": True, "TOKEN_FAMILY_ENABLED": True}
 CLASSES = "rest_framework_simplejwt.authentication.{}"
 
 
@@ -44,6 +51,18 @@ class TestSecret:
     def test_one_that_is_none_is_told_as_that(self, ids, key):
         assert not {"W009", "W010"} & ids(SIGNING_KEY=key)
 
+    def test_no_hint_makes_another_key_in_each_process(self, simple_jwt, messages):
+        hints = []
+        for key in ("", "short"):
+            simple_jwt(SIGNING_KEY=key)
+            hints += [m.hint for m in messages() if m.id in ("simplejwt.E009", "simplejwt.W009", "simplejwt.W010")]
+        assert len(hints) == 2
+        for hint in hints:
+            assert hint.count("secrets.token") == hint.count(
+                '`python -c "import secrets; print(secrets.token_urlsafe(64))"`'
+            )
+            assert "os.environ['JWT_SIGNING_KEY']" in hint
+
     def test_a_key_pair_is_no_secret(self, ids):
         assert not {"W009", "W010"} & ids(**PAIR)
 
@@ -61,3 +80,39 @@ def test_stateless_authentication_does_not_notice_a_changed_password(ids, settin
     assert "W014" not in ids(CHECK_REVOKE_TOKEN=False)
     settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [CLASSES.format("JWTAuthentication")]}
     assert "W014" not in ids(CHECK_REVOKE_TOKEN=True)
+
+
+class TestRotation:
+    def test_old_tokens_that_stay_valid_are_advised_against(self, ids):
+        assert "W038" in ids(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=False)
+        assert "W038" not in ids(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+        assert "W038" not in ids(ROTATE_REFRESH_TOKENS=False, BLACKLIST_AFTER_ROTATION=False)
+
+    def test_where_reuse_is_to_be_detected_that_is_told_of_once(self, ids):
+        found = ids(**REUSE, ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=False)
+        assert found & {"W006", "W037", "W038"} == {"W006"}
+
+    def test_reuse_without_a_grace_period_is_advised_against(self, ids):
+        rotation = {
+            "ROTATE_REFRESH_TOKENS": True,
+            "BLACKLIST_AFTER_ROTATION": True,
+            "REVOCATION_STORE": "builtins.dict",
+        }
+        assert "W037" in ids(**REUSE, **rotation)
+        assert "W037" not in ids(**REUSE, **rotation, REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=1))
+        assert "W037" not in ids(**REUSE, **rotation, REFRESH_TOKEN_GRACE_PERIOD=None), "that is E001"
+        assert "W037" not in ids(**REUSE | {"TOKEN_FAMILY_BLACKLIST_ON_REUSE": False}, REFRESH_TOKEN_GRACE_PERIOD=GRACE)
+
+
+class TestLifetimes:
+    def test_an_access_token_should_not_outlast_a_day(self, ids, messages):
+        assert "W039" in ids(ACCESS_TOKEN_LIFETIME=timedelta(days=1, seconds=1))
+        [message] = [message for message in messages() if message.id == "simplejwt.W039"]
+        assert message.hint.startswith("Write SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] = ")
+        assert "W039" not in ids(ACCESS_TOKEN_LIFETIME=timedelta(days=1))
+
+    def test_nor_a_sliding_one_where_there_are_any(self, ids, settings):
+        settings.ROOT_URLCONF = urls(views.token_obtain_sliding)
+        assert "W039" in ids(SLIDING_TOKEN_LIFETIME=timedelta(days=2))
+        settings.ROOT_URLCONF = urls(views.token_obtain_pair)
+        assert "W039" not in ids(SLIDING_TOKEN_LIFETIME=timedelta(days=2))

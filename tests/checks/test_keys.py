@@ -15,7 +15,7 @@ from tests.keys import new_private_key, pem_pair
 
 from .urls import urls
 
-OURS = {"E007", "E008", "E009", "E010", "E011", "E012", "E013", "E014", "E015", "E022", "W004"}
+OURS = {"E007", "E008", "E009", "W025", "W026", "W027", "W028", "W029", "W030", "E022", "W004"}
 PRIVATE, PUBLIC = pem_pair("RS")
 EC_PRIVATE, EC_PUBLIC = pem_pair("ES256")
 RS256 = {"ALGORITHM": "RS256"}
@@ -93,24 +93,24 @@ class TestSecret:
         assert told(ALGORITHM="HS256", SIGNING_KEY=key) == set()
 
     @pytest.mark.parametrize("key", [PRIVATE, PUBLIC, 5, new_private_key("RS")])
-    def test_but_one_that_is_of_another_algorithm_is_an_error(self, told, key):
-        assert told(ALGORITHM="HS256", SIGNING_KEY=key) == {"E010"}
+    def test_but_one_that_is_of_another_algorithm_is_a_warning(self, told, key):
+        assert told(ALGORITHM="HS256", SIGNING_KEY=key) == {"W025"}
 
 
 class TestPair:
     @pytest.mark.parametrize("key", ["junk", PUBLIC, EC_PRIVATE, PRIVATE.replace("\n", "\\n"), 5])
-    def test_a_signing_key_that_does_not_sign_is_an_error(self, told, key):
-        assert told(**PAIR | {"SIGNING_KEY": key}) == {"E010"}
+    def test_a_signing_key_that_does_not_sign_is_a_warning(self, told, key):
+        assert told(**PAIR | {"SIGNING_KEY": key}) == {"W025"}
 
     @pytest.mark.parametrize("key", ["junk", EC_PUBLIC, PUBLIC.replace("\n", "\\n"), 5])
-    def test_a_verifying_key_that_does_not_load_is_an_error(self, told, key):
-        assert told(**PAIR | {"VERIFYING_KEY": key}) == {"E013"}
+    def test_a_verifying_key_that_does_not_load_is_a_warning(self, told, key):
+        assert told(**PAIR | {"VERIFYING_KEY": key}) == {"W028"}
 
-    def test_keys_of_two_pairs_are_an_error(self, told):
-        assert told(**PAIR | {"VERIFYING_KEY": new_private_key("RS").public_key()}) == {"E014"}
+    def test_keys_of_two_pairs_are_a_warning(self, told):
+        assert told(**PAIR | {"VERIFYING_KEY": new_private_key("RS").public_key()}) == {"W029"}
 
     def test_both_may_be_wrong(self, told):
-        assert told(**PAIR | {"SIGNING_KEY": "junk", "VERIFYING_KEY": "junk"}) == {"E010", "E013"}
+        assert told(**PAIR | {"SIGNING_KEY": "junk", "VERIFYING_KEY": "junk"}) == {"W025", "W028"}
 
     def test_nothing_of_a_key_is_told(self, simple_jwt, messages):
         lines = [line for key in (PRIVATE, PUBLIC, EC_PUBLIC) for line in key.splitlines() if "---" not in line]
@@ -128,12 +128,12 @@ class TestMissingSigningKey:
     @pytest.mark.parametrize("key", [{}, {"SIGNING_KEY": None}, {"SIGNING_KEY": ""}])
     def test_a_service_that_issues_tokens_needs_one(self, told, serve, key):
         serve(Login.as_view())
-        assert told(**RS256, VERIFYING_KEY=PUBLIC, **key) == {"E011"}
+        assert told(**RS256, VERIFYING_KEY=PUBLIC, **key) == {"W026"}
 
     @pytest.mark.parametrize("view", [views.token_refresh, views.token_obtain_sliding, views.token_refresh_sliding])
     def test_each_view_that_signs_needs_one(self, told, serve, view):
         serve(view)
-        assert told(**RS256, VERIFYING_KEY=PUBLIC) == {"E011"}
+        assert told(**RS256, VERIFYING_KEY=PUBLIC) == {"W026"}
 
     @pytest.mark.parametrize("others", [{"VERIFYING_KEY": PUBLIC}, {"JWK_URL": URL}])
     def test_a_service_that_only_verifies_needs_none(self, told, serve, others):
@@ -151,12 +151,12 @@ class TestMissingVerifyingKey:
     @pytest.mark.parametrize("view", [Protected.as_view(), protected, views.token_verify, views.token_refresh])
     def test_a_service_that_verifies_tokens_needs_one(self, told, serve, key, view):
         serve(Plain.as_view(), view)
-        assert told(**RS256, SIGNING_KEY=PRIVATE, **key) == {"E012"}
+        assert told(**RS256, SIGNING_KEY=PRIVATE, **key) == {"W027"}
 
     def test_so_does_one_that_does_by_default(self, told, serve, settings):
         serve()
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.JWTAuthentication"]}
-        assert told(**RS256, SIGNING_KEY=PRIVATE) == {"E012"}
+        assert told(**RS256, SIGNING_KEY=PRIVATE) == {"W027"}
         assert told(**RS256, SIGNING_KEY=PRIVATE, JWK_URL=URL) == set()
 
     def test_a_service_that_only_issues_needs_none(self, told, serve):
@@ -179,8 +179,8 @@ class TestJWKURL:
             "https://issuer.example/ keys",
         ],
     )
-    def test_an_insecure_one_is_an_error(self, told, url):
-        assert told(**PAIR | {"JWK_URL": url}) == {"E015"}
+    def test_an_insecure_one_is_a_warning(self, told, url):
+        assert told(**PAIR | {"JWK_URL": url}) == {"W030"}
 
     @pytest.mark.parametrize(
         "url", [URL, "http://localhost:8000/keys", "http://127.0.0.1", "http://[::1]:80/", None, ""]
@@ -197,7 +197,7 @@ class TestJWKURL:
 
 def test_a_key_that_fails_at_the_last_moment_is_a_mismatch(told):
     with mock.patch("rest_framework_simplejwt.backends.TokenBackend.decode", side_effect=AttributeError):
-        assert told(**PAIR) == {"E014"}
+        assert told(**PAIR) == {"W029"}
 
 
 class TestRing:

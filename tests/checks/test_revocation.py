@@ -1,5 +1,6 @@
 """Revocation, families and the caches."""
 
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -7,6 +8,8 @@ from fakeredis import FakeRedis
 
 from rest_framework_simplejwt import views
 from rest_framework_simplejwt.revocation.redis import RedisStore
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
+from rest_framework_simplejwt.tokens import RefreshToken
 
 from .urls import urls
 
@@ -38,6 +41,26 @@ class Named(RedisStore):
     prefix = "own"
 
 
+class NumberedToken(RefreshToken):
+    def set_jti(self): ...
+
+
+class NumberedSerializer(TokenRefreshSerializer):
+    token_class = NumberedToken
+
+
+class NumberedLogin(TokenObtainPairSerializer):
+    token_class = NumberedToken
+
+
+class PlainSerializer(TokenRefreshSerializer):
+    token_class = type("Plain", (RefreshToken,), {})
+
+
+class OfNoToken(TokenRefreshSerializer):
+    token_class = None
+
+
 @pytest.fixture
 def caches(settings):
     settings.CACHES = CACHES
@@ -47,6 +70,7 @@ def caches(settings):
 class TestWithoutAMemory:
     def test_rotation_ends_nothing(self, ids):
         assert "W005" in ids(BLACKLIST_AFTER_ROTATION=True)
+        assert ids(BLACKLIST_AFTER_ROTATION=True, **REUSE) & {"W005", "E018", "W007"} == {"E018"}, "it is told once"
         assert "W005" not in ids(BLACKLIST_AFTER_ROTATION=False)
 
     @pytest.mark.parametrize("store", [STORED, BROKEN])
@@ -58,6 +82,9 @@ class TestWithoutAMemory:
         assert "E018" not in ids(TOKEN_FAMILY_BLACKLIST_ON_REUSE=False)
 
     def test_a_log_out_ends_nothing(self, ids, settings):
+        settings.ROOT_URLCONF = urls(views.token_blacklist)
+        assert ids(BLACKLIST_AFTER_ROTATION=True) & {"W005", "W007"} == {"W005"}, "it is told once"
+        settings.SIMPLE_JWT = {}
         settings.ROOT_URLCONF = urls(type("LogOut", (views.TokenBlacklistView,), {}).as_view())
         assert "W007" in ids()
         assert "W007" not in ids(**STORED)
@@ -65,7 +92,7 @@ class TestWithoutAMemory:
         assert "W007" not in ids(REVOCATION_STORE=None)
 
     def test_a_token_needs_no_name(self, ids):
-        assert "E019" not in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True)
+        assert "W031" not in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True)
 
 
 @pytest.mark.needs("no families")
@@ -87,6 +114,7 @@ def test_a_memory_of_tokens_is_enough(ids):
 @pytest.mark.parametrize("name", ["TOKEN_FAMILY_CHECK_ON_ACCESS", "TOKEN_FAMILY_BLACKLIST_ON_REUSE"])
 def test_the_switches_of_families_need_families(ids, name):
     assert "E017" in ids(TOKEN_FAMILY_ENABLED=False, **{name: True})
+    assert not {"W005", "W006", "E018"} & ids(TOKEN_FAMILY_ENABLED=False, **{name: True}), "it is told once"
     assert "E017" not in ids(TOKEN_FAMILY_ENABLED=True, **{name: True})
 
 
@@ -99,30 +127,80 @@ def test_reuse_needs_rotation_to_be_theft(ids, rotation):
 def test_a_family_log_out_needs_families(ids, settings):
     settings.ROOT_URLCONF = urls(views.TokenFamilyBlacklistView.as_view())
     assert "W008" in ids(TOKEN_FAMILY_ENABLED=False, **STORED)
+    assert "W008" not in ids(TOKEN_FAMILY_ENABLED=True, REVOCATION_STORE=None), "that is E016, if anything"
     assert "W008" not in ids(TOKEN_FAMILY_ENABLED=True, **STORED)
     settings.ROOT_URLCONF = urls()
     assert "W008" not in ids(TOKEN_FAMILY_ENABLED=False)
 
 
+class TestIdsOfTheProjectsOwn:
+    """A successor is found by its id, so a token class that makes ids of its own has no grace period."""
+
+    GRACE = {**ROTATION, **STORED, "REFRESH_TOKEN_GRACE_PERIOD": timedelta(seconds=10)}
+
+    @pytest.fixture(autouse=True)
+    def _no_views(self, settings):
+        settings.ROOT_URLCONF = urls()
+
+    def test_the_class_is_named(self, ids, messages):
+        assert "W040" in ids(**self.GRACE, TOKEN_REFRESH_SERIALIZER=f"{__name__}.NumberedSerializer")
+        [message] = [message for message in messages() if message.id == "simplejwt.W040"]
+        assert f"{__name__}.NumberedToken" in message.msg
+        assert f"{__name__}.NumberedToken" in message.hint
+
+    @pytest.mark.parametrize(
+        "attributes",
+        [
+            {"serializer_class": "class"},
+            {"_serializer_class": f"{__name__}.NumberedSerializer"},
+            {"serializer_class": "subclass"},
+        ],
+    )
+    def test_so_is_that_of_a_view(self, ids, settings, attributes):
+        classes = {"class": NumberedSerializer, "subclass": type("Sub", (NumberedSerializer,), {})}
+        attributes = {name: classes.get(value, value) for name, value in attributes.items()}
+        settings.ROOT_URLCONF = urls(type("Refresh", (views.TokenRefreshView,), attributes).as_view())
+        assert "W040" in ids(**self.GRACE)
+
+    @pytest.mark.parametrize(
+        "sound",
+        [
+            {"TOKEN_REFRESH_SERIALIZER": f"{__name__}.PlainSerializer"},
+            {"TOKEN_REFRESH_SERIALIZER": "no.such.Serializer"},
+            {"REFRESH_TOKEN_GRACE_PERIOD": timedelta(0)},
+            {"BLACKLIST_AFTER_ROTATION": False},
+            {"TOKEN_REFRESH_SERIALIZER": f"{__name__}.OfNoToken"},
+        ],
+    )
+    def test_without_grace_or_ids_of_its_own_nothing_is_told(self, ids, sound):
+        values = {**self.GRACE, "TOKEN_REFRESH_SERIALIZER": f"{__name__}.NumberedSerializer"} | sound
+        assert "W040" not in ids(**values)
+
+    def test_only_a_serializer_that_refreshes_counts(self, ids, settings):
+        login = type("Login", (views.TokenObtainPairView,), {"serializer_class": NumberedLogin})
+        settings.ROOT_URLCONF = urls(login.as_view(), views.token_refresh)
+        assert "W040" not in ids(**self.GRACE)
+
+
 class TestNamelessTokens:
     def test_they_can_not_be_blacklisted_after_rotation(self, ids, settings):
         settings.ROOT_URLCONF = urls()
-        assert "E019" in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True, **STORED)
-        assert "E019" not in ids(JTI_CLAIM="jti", BLACKLIST_AFTER_ROTATION=True, **STORED)
+        assert "W031" in ids(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=True, **STORED)
+        assert "W031" not in ids(JTI_CLAIM="jti", BLACKLIST_AFTER_ROTATION=True, **STORED)
 
     def test_nor_by_a_log_out(self, ids, settings):
         settings.ROOT_URLCONF = urls(views.token_blacklist)
-        assert "E019" in ids(JTI_CLAIM=None, **STORED)
+        assert "W031" in ids(JTI_CLAIM=None, **STORED)
 
     @pytest.mark.needs("token_blacklist")
     def test_nor_by_the_app(self, ids, settings):
         settings.ROOT_URLCONF = urls()
-        assert "E019" in ids(JTI_CLAIM=None)
+        assert "W031" in ids(JTI_CLAIM=None)
 
     @pytest.mark.needs("no token_blacklist")
     def test_with_families_alone_they_need_not_be(self, ids, settings):
         settings.ROOT_URLCONF = urls()
-        assert "E019" not in ids(JTI_CLAIM=None, TOKEN_FAMILY_ENABLED=True, **STORED)
+        assert "W031" not in ids(JTI_CLAIM=None, TOKEN_FAMILY_ENABLED=True, **STORED)
 
 
 @pytest.mark.usefixtures("caches")

@@ -8,7 +8,7 @@ worked until now is a warning at most. Advice on security comes with ``check --d
 from __future__ import annotations
 
 # Importing them registers them.
-from . import advice, caches, imports, keys, revocation, rings, trust
+from . import advice, caches, generated, imports, keys, names, revocation, rings, trust
 from .registry import CHECKS, Check
 from .shapes import complaint, grace_period_is_sound
 
@@ -18,9 +18,11 @@ __all__ = [
     "advice",
     "caches",
     "complaint",
+    "generated",
     "grace_period_is_sound",
     "imports",
     "keys",
+    "names",
     "revocation",
     "rings",
     "trust",

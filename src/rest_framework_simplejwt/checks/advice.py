@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from django.conf import settings
 
 from ..revocation import blacklist_installed
-from . import caches, keys
-from .project import default_authenticators, descends, imported, mounts, remembers_families, remembers_tokens, written
+from . import caches, keys, shapes
+from .project import default_authenticators, descends, imported, mounts, remembers_tokens, written
 from .registry import Finding, check
+from .revocation import consumes_tokens, detects_reuse, grants_grace
 
 _BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 _PER_PROCESS = (
@@ -38,7 +40,8 @@ def readable_tokens() -> Iterator[Finding]:
 )
 def log_out_without_memory() -> Iterator[Finding]:
     """``TokenBlacklistView`` is mounted, and nothing remembers: it answers 200 and ends nothing."""
-    if mounts("TokenBlacklistView") and not remembers_tokens():
+    # With BLACKLIST_AFTER_ROTATION it is W005 or E018.
+    if mounts("TokenBlacklistView") and not remembers_tokens() and not written("BLACKLIST_AFTER_ROTATION"):
         yield Finding("TokenBlacklistView is mounted and ends nothing: nothing remembers revoked tokens.")
 
 
@@ -48,15 +51,13 @@ def log_out_without_memory() -> Iterator[Finding]:
     deploy=True,
 )
 def family_log_out_without_memory() -> Iterator[Finding]:
-    """``TokenFamilyBlacklistView`` is mounted, and families are off or not remembered: it answers 501."""
-    has_families = written("TOKEN_FAMILY_ENABLED") and remembers_families()
-    if mounts("TokenFamilyBlacklistView") and not has_families:
+    """``TokenFamilyBlacklistView`` is mounted, and families are off: it answers 501."""
+    # Where they are on and not remembered, it is E016.
+    if mounts("TokenFamilyBlacklistView") and not written("TOKEN_FAMILY_ENABLED"):
         yield Finding("TokenFamilyBlacklistView is mounted and answers 501: there are no families.")
 
 
-@check(
-    "simplejwt.W009", hint="Write a SIGNING_KEY of {needed} random bytes or more: secrets.token_bytes(64).", deploy=True
-)
+@check("simplejwt.W009", hint=f"Write a SIGNING_KEY of {{needed}} bytes or more. {keys.NEW_SECRET}", deploy=True)
 def short_secret() -> Iterator[Finding]:
     """The secret of an HMAC algorithm is shorter than its hash (RFC 7518 section 3.2): it can be guessed offline."""
     secret = keys.secret()
@@ -66,7 +67,7 @@ def short_secret() -> Iterator[Finding]:
 
 @check(
     "simplejwt.W010",
-    hint="Write a SIGNING_KEY of its own, 64 random bytes, so that one can be changed without the other.",
+    hint=f"Write a SIGNING_KEY, so that you can change either key alone. {keys.NEW_SECRET}",
     deploy=True,
 )
 def shared_secret() -> Iterator[Finding]:
@@ -121,3 +122,48 @@ def unchecked_passwords() -> Iterator[Finding]:
     """``CHECK_REVOKE_TOKEN`` is on, and requests are authenticated without asking for the user."""
     if written("CHECK_REVOKE_TOKEN") and any(descends(each, _STATELESS) for each in default_authenticators()):
         yield Finding("JWTStatelessUserAuthentication never looks whether the password was changed.")
+
+
+@check(
+    "simplejwt.W037",
+    hint="Write SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] = timedelta(seconds=10).",
+    deploy=True,
+)
+def reuse_without_grace() -> Iterator[Finding]:
+    """``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` is on without a grace period: a lost answer ends the session."""
+    detects = detects_reuse() and consumes_tokens() and remembers_tokens()
+    if detects and shapes.grace_period_is_sound() and not grants_grace():
+        yield Finding(
+            "SIMPLE_JWT['TOKEN_FAMILY_BLACKLIST_ON_REUSE'] is on and REFRESH_TOKEN_GRACE_PERIOD is zero: "
+            "a client that repeats a refresh, after a lost answer or in a second tab, ends its session."
+        )
+
+
+@check(
+    "simplejwt.W038",
+    hint="Write BLACKLIST_AFTER_ROTATION = True, and 'rest_framework_simplejwt.token_blacklist' in INSTALLED_APPS.",
+    deploy=True,
+)
+def rotation_without_blacklist() -> Iterator[Finding]:
+    """``ROTATE_REFRESH_TOKENS`` is on and ``BLACKLIST_AFTER_ROTATION`` is off: old tokens stay valid."""
+    # Where reuse is to be detected, it is W006.
+    if written("ROTATE_REFRESH_TOKENS") and not written("BLACKLIST_AFTER_ROTATION") and not detects_reuse():
+        yield Finding(
+            "SIMPLE_JWT['ROTATE_REFRESH_TOKENS'] is on and BLACKLIST_AFTER_ROTATION is off: "
+            "each rotated refresh token stays valid until it expires."
+        )
+
+
+@check(
+    "simplejwt.W039",
+    hint="Write SIMPLE_JWT['{name}'] = timedelta(minutes=5), and let clients refresh.",
+    deploy=True,
+)
+def long_access() -> Iterator[Finding]:
+    """An access token is valid for more than a day, or a sliding token is, where sliding views are mounted."""
+    for name in ("ACCESS_TOKEN_LIFETIME", *(["SLIDING_TOKEN_LIFETIME"] if mounts(*shapes.SLIDING_VIEWS) else [])):
+        lifetime = written(name)
+        is_long = isinstance(lifetime, timedelta) and lifetime > timedelta(days=1)
+        # One without end is W036.
+        if is_long and not shapes.overflows(lifetime):
+            yield Finding(f"SIMPLE_JWT[{name!r}] is longer than a day: a stolen token is valid until then.", name=name)

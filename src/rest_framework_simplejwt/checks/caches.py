@@ -56,7 +56,7 @@ def places_in(cache: dict[str, Any], client_class: Any) -> Iterator[tuple[Any, .
             continue
 
 
-def _relies_on_cache() -> bool:
+def relies_on_cache() -> bool:
     return caches_revocations() or (redis_store() is not None and written("REVOCATION_REDIS_URL") is None)
 
 
@@ -64,7 +64,7 @@ def _relies_on_cache() -> bool:
 def unknown_cache() -> Iterator[Finding]:
     """``SJWT_CACHE_NAME`` is needed, and is no name in ``CACHES``."""
     name = written("SJWT_CACHE_NAME")
-    if isinstance(name, str) and cache_of_revocations() is None and _relies_on_cache():
+    if isinstance(name, str) and cache_of_revocations() is None and relies_on_cache():
         aliases = ", ".join(map(repr, settings.CACHES))
         yield Finding(f"SIMPLE_JWT['SJWT_CACHE_NAME'] {name!r} is no name in CACHES.", aliases=aliases)
 

@@ -8,19 +8,19 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from ..settings import DEFAULTS, IMPORT_STRINGS
-from .project import imported, written
+from .project import imported, is_customized, written
 from .registry import Finding, check
 
 _SERIALIZERS = [name for name in DEFAULTS if name.endswith("_SERIALIZER")]
 
 
 def _paths() -> Iterator[tuple[str, Any]]:
-    for name in (*IMPORT_STRINGS, *_SERIALIZERS):
-        value = written(name)
+    """The dotted paths that the project wrote. Ours may need an app that it does without."""
+    for name in filter(is_customized, (*IMPORT_STRINGS, *_SERIALIZERS)):
         if name == "AUTH_TOKEN_CLASSES":
             yield from ((name, path) for path in _token_classes() if isinstance(path, str))
-        elif value is not None or DEFAULTS[name] is not None:
-            yield name, value
+        else:
+            yield name, written(name)
 
 
 def _token_classes() -> list[Any]:
@@ -39,20 +39,20 @@ def _trouble(name: str, value: Any) -> str | None:
     return None if callable(found) else "leads to nothing that can be called"
 
 
-@check("simplejwt.E005", hint="Write the dotted path 'package.module.name' of what is there, or leave {name} out.")
+@check("simplejwt.W023", hint="Write the dotted path 'package.module.name' of what is there, or leave {name} out.")
 def broken_paths() -> Iterator[Finding]:
-    """A dotted path does not import, or leads to nothing that can be called."""
+    """A dotted path that the project wrote does not import, or leads to nothing that can be called."""
     for name, value in _paths():
         if trouble := _trouble(name, value):
             yield Finding(f"SIMPLE_JWT[{name!r}]: {value!r} {trouble}.", name=name)
 
 
-@check("simplejwt.E006", hint="Write AUTH_TOKEN_CLASSES = ('rest_framework_simplejwt.tokens.AccessToken',).")
+@check("simplejwt.W024", hint="Write AUTH_TOKEN_CLASSES = ('rest_framework_simplejwt.tokens.AccessToken',).")
 def token_classes() -> Iterator[Finding]:
     """``AUTH_TOKEN_CLASSES`` is empty, or has something in it that is no kind of token."""
     if not _token_classes():
         yield Finding("SIMPLE_JWT['AUTH_TOKEN_CLASSES'] must be a tuple of token classes, at least one.")
-    for path in _token_classes():
+    for path in _token_classes() if is_customized("AUTH_TOKEN_CLASSES") else ():
         found = imported(path)
         if found is not None and getattr(found, "token_type", None) is None:
             yield Finding(f"SIMPLE_JWT['AUTH_TOKEN_CLASSES']: {path!r} has no token_type.")

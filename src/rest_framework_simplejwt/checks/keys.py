@@ -14,16 +14,21 @@ from .. import fetching, state
 from ..algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
-from .project import authenticators, descends, mounts, written
+from .project import authenticators, descends, is_blank, mounts, written
 from .registry import Finding, check
 
-_SIGNING = ("TokenObtainPairView", "TokenRefreshView", "TokenObtainSlidingView", "TokenRefreshSlidingView")
+SIGNING_VIEWS = ("TokenObtainPairView", "TokenRefreshView", "TokenObtainSlidingView", "TokenRefreshSlidingView")
 _VERIFYING = (
     "TokenRefreshView",
     "TokenRefreshSlidingView",
     "TokenVerifyView",
     "TokenBlacklistView",
     "TokenFamilyBlacklistView",
+)
+# Not a call in the settings: each process would make a secret of its own.
+NEW_SECRET = (
+    'Print one once with `python -c "import secrets; print(secrets.token_urlsafe(64))"`, and read it from the '
+    "environment: SIMPLE_JWT['SIGNING_KEY'] = os.environ['JWT_SIGNING_KEY']; or paste it."
 )
 _PAIR = "-----BEGIN PRIVATE KEY-----... as SIGNING_KEY and -----BEGIN PUBLIC KEY-----... as VERIFYING_KEY"
 
@@ -104,7 +109,7 @@ def _verifies(probe: str) -> bool:
 def unknown_algorithm() -> Iterator[Finding]:
     """``ALGORITHM`` is none that there is."""
     value = written("ALGORITHM")
-    if isinstance(value, str) and value not in {"", *ALLOWED_ALGORITHMS} and not has_ring():
+    if isinstance(value, str) and value not in ALLOWED_ALGORITHMS and not is_blank(value) and not has_ring():
         yield Finding(f"SIMPLE_JWT['ALGORITHM'] {value!r} is none of {', '.join(sorted(ALLOWED_ALGORITHMS))}.")
 
 
@@ -115,7 +120,7 @@ def missing_cryptography() -> Iterator[Finding]:
         yield Finding(f"SIMPLE_JWT['ALGORITHM'] {algorithm()!r} needs the package cryptography.")
 
 
-@check("simplejwt.E009", hint="Leave SIGNING_KEY out, or write a secret of 64 random bytes: secrets.token_urlsafe(64).")
+@check("simplejwt.E009", hint=f"Leave SIGNING_KEY out, or write a secret. {NEW_SECRET}")
 def empty_secret() -> Iterator[Finding]:
     """The secret of an HMAC algorithm is empty or ``None``: nothing is signed, or anybody signs."""
     if uses_hmac() and not _has_signing_key():
@@ -123,7 +128,7 @@ def empty_secret() -> Iterator[Finding]:
 
 
 @check(
-    "simplejwt.E010",
+    "simplejwt.W025",
     hint="Write the whole PEM text of a private key of that kind, line breaks included; for HMAC, any secret but PEM.",
 )
 def unusable_signing_key() -> Iterator[Finding]:
@@ -132,14 +137,14 @@ def unusable_signing_key() -> Iterator[Finding]:
         yield Finding(f"SIMPLE_JWT['SIGNING_KEY'] is no key that {algorithm()} can sign with.")
 
 
-@check("simplejwt.E011", hint="Write the PEM text of the private key as SIGNING_KEY, or take these views away.")
+@check("simplejwt.W026", hint="Write the PEM text of the private key as SIGNING_KEY, or take these views away.")
 def missing_signing_key() -> Iterator[Finding]:
     """The algorithm needs a private key, there is none, and views that issue tokens are mounted."""
-    if is_asymmetric() and not _has_signing_key() and mounts(*_SIGNING):
+    if is_asymmetric() and not _has_signing_key() and mounts(*SIGNING_VIEWS):
         yield Finding(f"{algorithm()} needs SIMPLE_JWT['SIGNING_KEY'] to issue tokens; SECRET_KEY is no private key.")
 
 
-@check("simplejwt.E012", hint="Write the PEM text of the public key as VERIFYING_KEY, or the issuer's JWK_URL.")
+@check("simplejwt.W027", hint="Write the PEM text of the public key as VERIFYING_KEY, or the issuer's JWK_URL.")
 def missing_verifying_key() -> Iterator[Finding]:
     """The algorithm needs a public key, there is neither that nor a ``JWK_URL``, and something verifies tokens."""
     if not is_asymmetric() or written("JWK_URL") or _has_verifying_key():
@@ -149,7 +154,7 @@ def missing_verifying_key() -> Iterator[Finding]:
         yield Finding(f"{algorithm()} needs SIMPLE_JWT['VERIFYING_KEY'] or SIMPLE_JWT['JWK_URL'] to verify tokens.")
 
 
-@check("simplejwt.E013", hint="Write the whole PEM text of a public key of that kind, with its line breaks.")
+@check("simplejwt.W028", hint="Write the whole PEM text of a public key of that kind, with its line breaks.")
 def unusable_verifying_key() -> Iterator[Finding]:
     """``VERIFYING_KEY`` can't be read, or is of another kind than the algorithm's."""
     if _relies_on_verifying_key() and not _loads_verifying_key():
@@ -160,7 +165,7 @@ def _relies_on_verifying_key() -> bool:
     return is_asymmetric() and _backend() is not None and _has_verifying_key() and not written("JWK_URL")
 
 
-@check("simplejwt.E014", hint=f"Write both halves of one pair: {_PAIR}.")
+@check("simplejwt.W029", hint=f"Write both halves of one pair: {_PAIR}.")
 def mismatched_keys() -> Iterator[Finding]:
     """``VERIFYING_KEY`` does not verify what ``SIGNING_KEY`` signs."""
     if _relies_on_verifying_key() and _has_signing_key() and _loads_verifying_key():
@@ -178,7 +183,7 @@ def _is_refused(url: str) -> str | None:
 
 
 @check(
-    "simplejwt.E015",
+    "simplejwt.W030",
     hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json.",
 )
 def insecure_jwk_url() -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -19,16 +19,31 @@ def written(name: str) -> Any:
     return vars(api_settings).get(name, api_settings.user_settings.get(name, DEFAULTS[name]))
 
 
+def is_customized(name: str) -> bool:
+    """Whether the project wrote another value than the default."""
+    return bool(written(name) != DEFAULTS[name])
+
+
+def is_dict() -> bool:
+    """Whether ``SIMPLE_JWT`` can be read: a dict, or left out."""
+    return isinstance(getattr(settings, "SIMPLE_JWT", None), Mapping | None)
+
+
 def unknown() -> list[Any]:
     """The keys of ``SIMPLE_JWT`` that are no settings."""
     return [name for name in api_settings.user_settings if name not in DEFAULTS]
+
+
+def is_blank(name: Any) -> bool:
+    """Whether a name is an empty string, or nothing but white space."""
+    return isinstance(name, str) and not name.strip()
 
 
 def imported(path: Any) -> Any:
     """What ``path`` leads to, itself if it is no path, ``None`` if it can't be imported."""
     try:
         return import_string(path) if isinstance(path, str) else path
-    except Exception:  # noqa: BLE001  # a module may raise what it likes; E005 reports it
+    except Exception:  # noqa: BLE001  # a module may raise what it likes; W023 reports it
         return None
 
 
@@ -49,12 +64,12 @@ def descends(candidate: Any, *paths: str) -> bool:
 def mounts(*names: str) -> bool:
     """Whether a URL leads to one of our views of these names, or to a subclass."""
     paths = [f"rest_framework_simplejwt.views.{name}" for name in names]
-    return any(descends(view, *paths) for view in _views())
+    return any(descends(view, *paths) for view in views())
 
 
 def authenticators() -> list[Any]:
     """The authentication classes by default, and those of the views that URLs lead to."""
-    return [*default_authenticators(), *(each for view in _views() for each in _authenticators_of(view))]
+    return [*default_authenticators(), *(each for view in views() for each in _authenticators_of(view))]
 
 
 def default_authenticators() -> list[Any]:
@@ -70,7 +85,7 @@ def _authenticators_of(view: Any) -> list[Any]:
     return list(classes) if isinstance(classes, (list, tuple)) else []
 
 
-def _views() -> list[Any]:
+def views() -> list[Any]:
     """The classes behind the URLs; none without a ``ROOT_URLCONF``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []

@@ -9,6 +9,8 @@ from typing import Any
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 
+from . import project
+
 
 class Finding:
     """One thing that is wrong, with what its check's hint leaves open."""
@@ -19,6 +21,14 @@ class Finding:
 
 
 Find = Callable[[], Iterable[Finding]]
+
+# It says that SIMPLE_JWT is no dict. The others would judge the defaults, which are not meant.
+_NO_DICT = "E026"
+_LEVELS: dict[str, type[checks.Error | checks.Warning | checks.Info]] = {
+    "E": checks.Error,
+    "W": checks.Warning,
+    "I": checks.Info,
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Check:
 
     @property
     def level(self) -> str:
-        return "Error" if self.id.startswith("simplejwt.E") else "Warning"
+        """``Error``, ``Warning`` or ``Info``: the id's letter says which."""
+        return _LEVELS[self.id.partition(".")[2][0]].__name__
 
     @property
     def appears(self) -> str:
@@ -43,7 +54,9 @@ class Check:
         return (self.find.__doc__ or "").partition("\n")[0]
 
     def messages(self) -> list[CheckMessage]:
-        level = checks.Error if self.level == "Error" else checks.Warning
+        if not project.is_dict() and not self.id.endswith(_NO_DICT):
+            return []
+        level = _LEVELS[self.id.partition(".")[2][0]]
         return [level(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in self.find()]
 
 

@@ -1,16 +1,18 @@
-"""Names, types and ranges: whether what is written in ``SIMPLE_JWT`` is a setting, and a value of its kind."""
+"""Types and ranges: whether a setting's value is of its kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import timedelta
-from difflib import get_close_matches
+from datetime import datetime, timedelta, timezone
 from math import isfinite
 from typing import Any, NamedTuple
 
+from django.conf import settings
+
 from .. import profile
 from ..settings import DEFAULTS
-from .project import unknown, written
+from .caches import relies_on_cache
+from .project import is_blank, is_dict, mounts, written
 from .registry import Finding, check
 
 LONGEST_GRACE_PERIOD = timedelta(minutes=5)
@@ -30,7 +32,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value != ""
+    return isinstance(value, str) and not is_blank(value)
 
 
 def _is_switch(value: Any) -> bool:
@@ -79,6 +81,27 @@ def _are_words(value: Any) -> bool:
     return all(len(scheme.split()) == 1 and scheme == scheme.strip() for scheme in _schemes(value))
 
 
+def _names_somebody(value: Any) -> bool:
+    return isinstance(value, str) or any(isinstance(name, str) for name in _members(value))
+
+
+def _names_each(value: Any) -> bool:
+    return _is_name(value) or (bool(_members(value)) and all(map(_is_name, _members(value))))
+
+
+def _members(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
+
+
+def overflows(lifetime: timedelta) -> bool:
+    """Whether a token that is issued now would expire after the year 9999, the last of a ``datetime``."""
+    try:
+        datetime.now(timezone.utc) + lifetime
+    except OverflowError:
+        return lifetime > timedelta(0)
+    return False
+
+
 class Rule(NamedTuple):
     names: Collection[str]
     is_sound: Callable[[Any], bool]
@@ -105,25 +128,46 @@ MUST = [
     Rule(["JWK_TIMEOUT"], _is_duration, "a number of seconds above zero"),
     Rule(["VERIFIED_TOKEN_CACHE_SIZE"], _is_size, "a whole number of tokens, zero or above"),
     Rule(["MAX_TOKEN_LENGTH"], _is_count, "a whole number of characters above zero"),
-    Rule(_CLAIMS, _is_text, "a string that is not empty"),
-    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_text), "a string that is not empty, or None"),
-    Rule([*_FAMILY_CLAIMS, *_PREFIXES], _is_name, "a string that is not empty"),
+    Rule(_CLAIMS, _is_text, "a string that is not blank"),
+    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_text), "a string that is not blank, or None"),
+    Rule([*_FAMILY_CLAIMS, *_PREFIXES], _is_name, "a string that is not blank"),
     Rule(["AUTH_HEADER_TYPES"], _are_texts, "a tuple of strings, such as ('Bearer',)"),
-    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_text, "a string that is not empty"),
+    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_text, "a string that is not blank"),
     Rule(["ACCESS_TOKEN_PROFILE"], lambda value: value in (None, profile.RFC_9068), "'rfc9068', or None"),
-    Rule(["CLIENT_ID"], _is_none_or(_is_name), "a string that is not empty, or None"),
+    Rule(["CLIENT_ID"], _is_none_or(_is_name), "a string that is not blank, or None"),
     Rule(["JWK_URL", "REVOCATION_REDIS_URL"], _is_none_or(_is_text), "a URL, or None"),
+    Rule(["AUDIENCE"], _is_none_or(_names_somebody), "a string, a list of strings, or None"),
+    Rule(["ISSUER"], _is_none_or(_names_somebody), "a string, or None"),
 ]
 # What it does not mean, though it works with it.
 SHOULD = [
     Rule(_SWITCHES, _is_switch, "True or False"),
     Rule(_LIFETIMES, _is_lifetime, "a timedelta above zero"),
     Rule(["LEEWAY"], _is_sound_skew, "a number of seconds or a timedelta, zero or above"),
-    Rule(_CLAIMS, _is_name, "a string that is not empty"),
-    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_name), "a string that is not empty, or None"),
+    Rule(_CLAIMS, _is_name, "a string that is not blank"),
+    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_name), "a string that is not blank, or None"),
     Rule(["AUTH_HEADER_TYPES"], _are_words, "a tuple of schemes without white space, such as ('Bearer',)"),
-    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_name, "a string that is not empty"),
+    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "ALGORITHM"], _is_name, "a string that is not blank"),
+    Rule(["AUDIENCE"], _is_none_or(_names_each), "a string that is not blank, a list of such strings, or None"),
+    Rule(["ISSUER"], _is_none_or(_names_each), "a string that is not blank, or None"),
 ]
+
+SLIDING_VIEWS = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
+# Settings that only one feature reads, by how their names begin, and whether it is in use.
+_FEATURES: dict[str, Callable[[], Any]] = {
+    "SLIDING_TOKEN_": lambda: mounts(*SLIDING_VIEWS),
+    "REVOKE_TOKEN_CLAIM": lambda: written("CHECK_REVOKE_TOKEN"),
+    "TOKEN_FAMILY_": lambda: written("TOKEN_FAMILY_ENABLED"),
+    "CACHE_TTL_BLACKLISTED_R": lambda: written("CACHE_BLACKLISTED_REFRESH_TOKENS"),
+    "CACHE_TTL_BLACKLISTED_F": lambda: written("CACHE_BLACKLISTED_FAMILIES"),
+    "CACHE_KEY_PREFIX_BLACKLISTED_R": lambda: written("CACHE_BLACKLISTED_REFRESH_TOKENS"),
+    "CACHE_KEY_PREFIX_BLACKLISTED_F": lambda: written("CACHE_BLACKLISTED_FAMILIES"),
+    "SJWT_CACHE_NAME": relies_on_cache,
+}
+
+
+def _is_used(name: str) -> bool:
+    return all(in_use() for beginning, in_use in _FEATURES.items() if name.startswith(beginning))
 
 
 def complaint(name: str, *tables: list[Rule]) -> str | None:
@@ -161,19 +205,29 @@ def fail_mode() -> Iterator[Finding]:
 _HINT = "Write SIMPLE_JWT['{name}'] = {default}, which is the default, or else {expected}."
 
 
+@check(
+    "simplejwt.E026",
+    hint="Write a dict, such as SIMPLE_JWT = {{'ACCESS_TOKEN_LIFETIME': timedelta(minutes=5)}}, or leave it out.",
+)
+def no_dict() -> Iterator[Finding]:
+    """``SIMPLE_JWT`` is not a dict."""
+    if not is_dict():
+        yield Finding(f"settings.SIMPLE_JWT must be a dict, not {type(settings.SIMPLE_JWT).__name__}.")
+
+
 @check("simplejwt.E004", hint=_HINT)
 def impossible_values() -> Iterator[Finding]:
     """A setting's value is of a type, or out of a range, that it can't work with."""
     for name in DEFAULTS:
-        if expected := complaint(name, MUST):
+        if (expected := complaint(name, MUST)) and _is_used(name):
             yield _misfit(name, expected)
 
 
 @check("simplejwt.W002", hint=_HINT)
 def odd_values() -> Iterator[Finding]:
-    """A setting works with its value, but hardly as it is meant: a lifetime of zero, say, or a text for a switch."""
+    """A value is hardly meant: a lifetime of zero, a text for a switch, a wrong type that no feature in use reads."""
     for name in DEFAULTS:
-        if complaint(name, MUST) is None and (expected := complaint(name, SHOULD)):
+        if (expected := complaint(name)) and not (complaint(name, MUST) and _is_used(name)):
             yield _misfit(name, expected)
 
 
@@ -183,25 +237,10 @@ def _misfit(name: str, expected: str) -> Finding:
     return Finding(f"SIMPLE_JWT[{name!r}] must be {expected}.", name=name, default=text, expected=expected)
 
 
-@check("simplejwt.W003", hint="{guess}Write in SIMPLE_JWT only names of our settings; those of your own go elsewhere.")
-def unknown_names() -> Iterator[Finding]:
-    """A key of ``SIMPLE_JWT`` is no setting of ours, and has no effect."""
-    for name in map(str, unknown()):
-        close = get_close_matches(name.upper(), DEFAULTS, n=1)
-        guess = f"Did you mean {close[0]!r}? " if close else ""
-        yield Finding(f"SIMPLE_JWT[{name!r}] is no setting, and has no effect.", guess=guess)
-
-
-@check(
-    "simplejwt.E025",
-    hint="Write ISSUER, AUDIENCE and CLIENT_ID in SIMPLE_JWT, and leave JTI_CLAIM out.",
-)
-def incomplete_profile() -> Iterator[Finding]:
-    """``ACCESS_TOKEN_PROFILE`` is ``"rfc9068"``, and a claim that it requires is left out: no token is accepted."""
-    if written("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
-        return
-    missing = [name for name in ("ISSUER", "AUDIENCE", "CLIENT_ID") if not written(name)]
-    if written("JTI_CLAIM") != "jti":
-        missing.append("JTI_CLAIM = 'jti'")
-    if missing:
-        yield Finding(f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] needs {', '.join(missing)}.")
+@check("simplejwt.W036", hint="Write SIMPLE_JWT['{name}'] = timedelta(days=365), or less.")
+def endless_lifetimes() -> Iterator[Finding]:
+    """A lifetime ends after the year 9999, and no date can say when: such a token can't be issued."""
+    for name in (*_LIFETIMES, "TOKEN_FAMILY_LIFETIME"):
+        value = written(name)
+        if isinstance(value, timedelta) and overflows(value):
+            yield Finding(f"SIMPLE_JWT[{name!r}] ends after the year 9999: no token can be issued with it.", name=name)
