@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connections, router
-from django.db.migrations.executor import MigrationExecutor
 
 from rest_framework_simplejwt.revocation import migrations
 from rest_framework_simplejwt.utils import aware_utcnow
+from tests.migrating import _migrate  # noqa: F401  # a fixture
 
 HEX = "0123456789ab4def8123456789abcdef"
 # MariaDB's UUID has no such version; a successor's id may be like that.
@@ -43,27 +43,6 @@ class NowhereRouter:
 @pytest.fixture
 def connection():
     return connections[router.db_for_write(get_user_model())]
-
-
-@pytest.fixture
-def migrate(connection, transactional_db):
-    """Migrate an app to the migration of that number, and get its models by name; in the end all go to the newest."""
-    executor = MigrationExecutor(connection)
-    newest = executor.loader.graph.leaf_nodes()
-
-    def to(app, number):
-        executor.loader.build_graph()
-        target = next((node for node in executor.loader.graph.nodes if node[0] == app and node[1][:4] == number), None)
-        executor.migrate([target or (app, None)])
-        return target and partial_models(executor.loader.project_state(target), app)
-
-    yield to
-    executor.loader.build_graph()
-    executor.migrate(newest)
-
-
-def partial_models(state, app):
-    return lambda name: state.apps.get_model(app, name)
 
 
 @pytest.fixture

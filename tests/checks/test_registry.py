@@ -61,6 +61,7 @@ EXCLUDED = {
     "W001": "nothing is remembered",
     "W013": "nothing is remembered",
     "W015": "no key is in a file",
+    "W022": "no database is named",
 }
 
 
