@@ -1,6 +1,8 @@
 """The apps' migrations can be taken back while the tables have rows, and applied again without losing one."""
 
+import importlib
 from datetime import timedelta
+from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -141,6 +143,15 @@ class TestTokens:
         assert stored(get_model) == rows
         migrate("token_blacklist", NEWEST["token_blacklist"])
         assert stored(get_model) == rows
+
+    def test_what_the_uuid_of_mariadb_refuses_is_derived(self):
+        migration = importlib.import_module(
+            "rest_framework_simplejwt.token_blacklist.migrations.0005_remove_outstandingtoken_jti"
+        )
+        mariadb, other = mock.Mock(vendor="mysql"), mock.Mock(vendor="sqlite")
+        for jti, is_taken in ((HEX, True), (ODD_HEX, False)):
+            assert migration.as_uuid(jti, other).hex == jti
+            assert (migration.as_uuid(jti, mariadb).hex == jti) is is_taken
 
     def test_its_statements_can_be_printed(self, migrate, rows, connection, capsys):
         migrate("token_blacklist", "0004")
