@@ -205,6 +205,16 @@ def compat(session, package):
     session.run("pytest", "-q", f"--ds=tests.compat.{name}.settings", f"tests/compat/{name}", *session.posargs)
 
 
+@nox.session
+def tenants(session):
+    """django-tenants: a tenant is made while a transaction is open, and its tokens stay in its schema."""
+    url = os.environ.get("DATABASE_URL", DATABASES["postgresql"])
+    require(session, "postgresql", url)
+    session.install(".", *nox.project.dependency_groups(PYPROJECT, "test"), *DRIVERS["postgresql"], "django-tenants")
+    command = ["pytest", "-q", "--ds=tests.compat.django_tenants.settings", "tests/compat/django_tenants"]
+    session.run(*command, *session.posargs, env={"DATABASE_URL": url})
+
+
 _CHECK_DISTRIBUTION = """
 from importlib.metadata import packages_distributions, version
 found = packages_distributions()["rest_framework_simplejwt"]

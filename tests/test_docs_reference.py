@@ -61,7 +61,8 @@ def settings_table():
 def checks_table():
     rows = []
     for check in sorted(CHECKS.values(), key=lambda check: check.id):
-        level = f"{check.level}, `--deploy`" if check.deploy else check.level
+        option = ", `--deploy`" if check.deploy else ", `--database`" if check.database else ""
+        level = f"{check.level}{option}"
         hint = check.hint.replace("{{", "{").replace("}}", "}")
         rows.append(f"| `{check.id}` | {level} | {check.appears.replace('``', '`')} | {hint} |")
     return ["| id | level | appears when | hint |", "| --- | --- | --- | --- |", *rows]

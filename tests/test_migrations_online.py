@@ -5,11 +5,13 @@ from unittest import mock
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connections, models, router
 from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 
 from rest_framework_simplejwt.revocation.migrations import AddIndexOnline
+from rest_framework_simplejwt.utils import aware_utcnow
 
 PACKAGE = "rest_framework_simplejwt"
 
@@ -98,11 +100,6 @@ class TestBothWays:
         migrate(online.name)
         assert index() == (["expires_at"], True)
 
-    def test_it_is_built_concurrently_where_that_is_possible(self, online, migrate, connection):
-        migrate(online.before)
-        (created,) = creations(migrate(online.name))
-        assert ("CONCURRENTLY" in created) is (connection.vendor == "postgresql")
-
     def test_in_no_transaction(self, online, migrate, connection):
         assert not online.migration.atomic
         migrate(online.before)
@@ -113,9 +110,52 @@ class TestBothWays:
             migrate(online.name)
         assert [atomic for sql, atomic in found if sql.startswith("CREATE INDEX")] == [False]
 
-    def test_what_an_interrupted_build_left_is_replaced(self, online, migrate, connection, index):
+
+@each_migration
+@pytest.mark.django_db(transaction=True)
+class TestOnPostgreSQL:
+    """A concurrent build waits for every open transaction of the server."""
+
+    @pytest.fixture(autouse=True)
+    def _only_there(self, connection):
         if connection.vendor != "postgresql":
-            pytest.skip("only PostgreSQL leaves something")
+            pytest.skip("only PostgreSQL builds concurrently")
+
+    @pytest.fixture
+    def row(self, user):
+        """One row in each of the two tables."""
+        for config in apps.get_app_configs():
+            if config.label in ("token_blacklist", "token_family"):
+                issued = next(model for model in config.get_models() if hasattr(model, "expires_at"))
+                issued.objects.create(created_at=aware_utcnow(), expires_at=aware_utcnow())
+
+    @pytest.fixture
+    def snapshot(self, connection):
+        """Another connection is within a transaction, and the one that migrates waits no longer than this."""
+        other = connection.copy()
+        with other.cursor() as cursor, connection.cursor() as ours:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT 1 FROM django_migrations")
+            ours.execute("SET statement_timeout = '3s'")
+            yield
+            ours.execute("RESET statement_timeout")
+        other.close()
+
+    def test_an_index_on_an_empty_table_waits_for_no_transaction(self, online, migrate, index, snapshot):
+        migrate(online.before)
+        (created,) = creations(migrate(online.name))
+        assert "CONCURRENTLY" not in created
+        assert index() == (["expires_at"], True)
+
+    def test_an_index_on_a_table_with_rows_is_built_concurrently(self, online, migrate, row):
+        migrate(online.before)
+        (created,) = creations(migrate(online.name))
+        assert "CONCURRENTLY" in created
+
+    @pytest.mark.parametrize("has_rows", [False, True], ids=["no row", "a row"])
+    def test_what_an_interrupted_build_left_is_replaced(self, online, migrate, connection, index, request, has_rows):
+        if has_rows:
+            request.getfixturevalue("row")
         migrate(online.before)
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE INDEX {online.index} ON {online.table} (created_at)")
@@ -127,12 +167,38 @@ class TestBothWays:
         migrate(online.name)
         assert index() == (["expires_at"], True)
 
+    def test_the_index_of_another_schema_stays(self, online, migrate, connection, index):
+        """A tenant's search path ends in the schema that all share."""
+        migrate(online.before)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE SCHEMA shared")
+            try:
+                cursor.execute(f"CREATE TABLE shared.other AS SELECT * FROM {online.table}")
+                cursor.execute(f"CREATE INDEX {online.index} ON shared.other (expires_at)")
+                cursor.execute("SET search_path = public, shared")
+                migrate(online.name)
+                cursor.execute("SELECT count(*) FROM pg_indexes WHERE indexname = %s", [online.index])
+                assert cursor.fetchone() == (2,)
+            finally:
+                cursor.execute("RESET search_path")
+                cursor.execute("DROP SCHEMA shared CASCADE")
+
+    def test_its_statements_can_be_printed(self, online, connection, capsys):
+        call_command("sqlmigrate", online.app, online.name, database=connection.alias)
+        printed = capsys.readouterr().out
+        assert printed.count("CONCURRENTLY") == 2
+
 
 class Editor:
-    """A schema editor of PostgreSQL that keeps what it is asked."""
+    """A schema editor of PostgreSQL that keeps what it is asked, on a table of which it ``finds`` rows and indexes."""
 
-    def __init__(self, *, in_atomic_block=False, vendor="postgresql"):
-        self.connection = mock.Mock(vendor=vendor, in_atomic_block=in_atomic_block, alias="default")
+    collect_sql = False
+
+    def __init__(self, *found, in_atomic_block=False, vendor="postgresql", collect_sql=False):
+        self.connection = mock.MagicMock(vendor=vendor, in_atomic_block=in_atomic_block, alias="default")
+        cursor = self.connection.cursor.return_value.__enter__.return_value
+        cursor.fetchone.return_value, *cursor.fetchall.return_value = found or [None]
+        self.collect_sql = collect_sql
         self.asked = []
 
     def quote_name(self, name):
@@ -146,7 +212,7 @@ class Editor:
 
 
 class TestOperation:
-    model = "a model"
+    model = mock.Mock()
 
     def asked(self, editor, *, allowed=True):
         operation = AddIndexOnline("thing", models.Index(fields=["expires_at"], name="thing_expires_at"))
@@ -156,9 +222,22 @@ class TestOperation:
             operation.database_forwards("app", editor, state, state)
         return editor.asked
 
-    def test_postgresql_drops_what_is_there_and_builds_it_concurrently(self):
+    def test_rows_make_postgresql_build_it_concurrently(self):
+        assert self.asked(Editor((1,))) == [("add", self.model, "thing_expires_at", True)]
+
+    def test_an_empty_table_gets_a_plain_index(self):
+        assert self.asked(Editor(None)) == [("add", self.model, "thing_expires_at", False)]
+
+    def test_what_is_there_is_dropped_in_the_same_way(self):
+        index = ('"schema"."thing_expires_at"',)
+        for row, word in (((1,), "CONCURRENTLY "), (None, "")):
+            drop, add = self.asked(Editor(row, index))
+            assert drop == f'DROP INDEX {word}"schema"."thing_expires_at"'
+            assert add == ("add", self.model, "thing_expires_at", bool(word))
+
+    def test_statements_that_are_only_printed_suit_any_table(self):
         drop = 'DROP INDEX CONCURRENTLY IF EXISTS "thing_expires_at"'
-        assert self.asked(Editor()) == [drop, ("add", self.model, "thing_expires_at", True)]
+        assert self.asked(Editor(collect_sql=True)) == [drop, ("add", self.model, "thing_expires_at", True)]
 
     @pytest.mark.parametrize("editor", [Editor(in_atomic_block=True), Editor(vendor="sqlite")])
     def test_a_transaction_and_another_database_get_a_plain_index(self, editor):

@@ -67,6 +67,7 @@ EXCLUDED = {
     "W010": "the algorithm has a key pair",
     "W013": "nothing is remembered",
     "W015": "no key is in a file",
+    "W022": "no database is named",
     "W026": "there is a signing key, a wrong one",
     "W027": "there is a verifying key, a wrong one",
     "W029": "neither key can be used",

@@ -20,7 +20,7 @@ class Finding:
         self.blanks = blanks
 
 
-Find = Callable[[], Iterable[Finding]]
+Find = Callable[..., Iterable[Finding]]
 
 # It says that SIMPLE_JWT is no dict. The others would judge the defaults, which are not meant.
 _NO_DICT = "E026"
@@ -35,13 +35,15 @@ _LEVELS: dict[str, type[checks.Error | checks.Warning | checks.Info]] = {
 class Check:
     """A check as the documentation lists it. Ids are never reused.
 
-    ``hint`` says what to write, a format string with the blanks of a finding.
+    ``hint`` says what to write, a format string with the blanks of a finding. ``find`` takes the
+    aliases of the databases that it may ask, if it is a check of the ``database``.
     """
 
     id: str
     hint: str
     find: Find
     deploy: bool
+    database: bool = False
 
     @property
     def level(self) -> str:
@@ -53,26 +55,32 @@ class Check:
         """What it finds: the first line of the function's docstring."""
         return (self.find.__doc__ or "").partition("\n")[0]
 
-    def messages(self) -> list[CheckMessage]:
+    def messages(self, databases: Iterable[str] | None = None) -> list[CheckMessage]:
         if not project.is_dict() and not self.id.endswith(_NO_DICT):
             return []
         level = _LEVELS[self.id.partition(".")[2][0]]
-        return [level(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in self.find()]
+        findings = self.find(databases or ()) if self.database else self.find()
+        return [level(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in findings]
 
 
 CHECKS: dict[str, Check] = {}
 
 
-def check(check_id: str, *, hint: str, deploy: bool = False) -> Callable[[Find], Find]:
-    """Make of a function that yields ``Finding`` the check ``check_id``; with ``deploy``, advice on security."""
+def check(check_id: str, *, hint: str, deploy: bool = False, database: bool = False) -> Callable[[Find], Find]:
+    """Register a function that yields ``Finding`` as the check ``check_id``.
+
+    With ``deploy`` it is advice on security; with ``database`` it runs on the databases that Django names.
+    """
 
     def enter(find: Find) -> Find:
-        entry = CHECKS[check_id] = Check(check_id, hint, find, deploy)
+        entry = CHECKS[check_id] = Check(check_id, hint, find, deploy, database)
 
-        def run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-            return entry.messages()
+        def run(app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+            return entry.messages(databases)
 
-        if deploy:
+        if database:
+            register(Tags.database)(run)
+        elif deploy:
             register(Tags.security, deploy=True)(run)
         else:
             register(run)

@@ -28,6 +28,16 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
         return int(rows.order_by()[:MOST_COUNTED].count())
 
 
+def searchable_path(model: type[Model], name: str) -> str:
+    """The look-up that leads from a field to a column with a value: a relation has no ``icontains`` of its own."""
+    field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    names = [name]
+    while field.is_relation:
+        field = field.target_field
+        names.append(field.name)
+    return "__".join(names)
+
+
 class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """Newest first; found by its user, at the end of ``user_path``, or by its id, which is looked for first."""
 
@@ -49,7 +59,9 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         return super().get_search_results(request, queryset, search_term)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return f"{self.user_path}__pk", f"{self.user_path}__{get_user_model().USERNAME_FIELD}", self.id_path
+        user = get_user_model()
+        names = "pk", user.USERNAME_FIELD
+        return *(f"{self.user_path}__{searchable_path(user, name)}" for name in names), self.id_path
 
 
 class IssuedAdmin(UserSearchAdmin):

@@ -15,6 +15,7 @@ from .. import compiled
 from . import direct, transactions
 from .base import Issued, RevocationStore, Successor
 from .bulk import delete_rows, insert_from
+from .unmigrated import explained
 
 T = TypeVar("T")
 
@@ -40,6 +41,10 @@ class SQLStore:
         return {"user_id": issued.owner_pk, "created_at": issued.issued_at, "expires_at": issued.expires_at}
 
     @property
+    def models(self) -> tuple[type[models.Model], type[models.Model]]:
+        return self.issued_model, self.revoked_model
+
+    @property
     def alias(self) -> str:
         return router.db_for_write(self.revoked_model)
 
@@ -59,6 +64,7 @@ class SQLStore:
         found = {self.id_field: issued.id, **self.columns(issued)}
         return {name: value() if callable(value) else value for name, value in found.items()}
 
+    @explained
     def remember(self, issued: Issued) -> tuple[Any, bool]:
         if issued.is_new and self._tables.are_written_directly(self.alias):
             made = direct.insert(self.issued_model, self._values(issued), self.alias)
@@ -74,6 +80,7 @@ class SQLStore:
             row.expires_at = issued.expires_at
         return row, made
 
+    @explained
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
         alias, tables = self.alias, self._tables
         if self._decides_as_we_do() and tables.are_written_directly(alias):
@@ -98,6 +105,7 @@ class SQLStore:
         """Not a project's own store, that has another answer, or hears of what is revoked."""
         return all(getattr(type(self), name) is getattr(SQLStore, name) for name in _DECIDING)
 
+    @explained
     def exchange(self, spent: Issued, successor: Issued, families: SQLStore | None) -> bool:
         """Revoke one token and record its successor, all or nothing, unless its family is revoked.
 
@@ -118,6 +126,7 @@ class SQLStore:
         row, _ = self.remember(issued)
         return self._revoked.get_or_create(**{self.link_field: row})
 
+    @explained
     def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
         alive = self._issued.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_live())
         if owner_pk is not None:
@@ -135,12 +144,14 @@ class SQLStore:
             revoked += self.transact(lambda: insert_from(self.revoked_model, columns, rows))
         return revoked
 
+    @explained
     def is_revoked(self, key: str) -> bool:
         by_id = f"{self.link_field}__{self.id_field}"
         return compiled.exists(
             lambda text: self._revoked.filter(**{by_id: text}), key, alias=self.alias, key=self.revoked_model
         )
 
+    @explained
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         row = (
             self._issued.filter(**{self.id_field: successor_key})
@@ -184,10 +195,11 @@ class SQLStore:
         return transactions.run(self.alias, work, writes=self.revoked_model)
 
     def lasting(self, key: str, work: Callable[[], T]) -> T:
-        def committed() -> bool:
-            return self._issued.filter(**{self.id_field: key}).exists()
+        return transactions.run_autonomously(self.alias, work, unless=lambda: not self._is_recorded(key))
 
-        return transactions.run_autonomously(self.alias, work, unless=lambda: not committed())
+    @explained
+    def _is_recorded(self, key: str) -> bool:
+        return self._issued.filter(**{self.id_field: key}).exists()
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         transaction.on_commit(callback, using=self.alias)

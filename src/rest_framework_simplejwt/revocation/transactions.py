@@ -25,6 +25,10 @@ PAUSE = 0.02
 # MySQL's numbers, and MariaDB's "record has changed since last read".
 _CONFLICTS = {"40001", "40P01", 1213, 1020}
 
+# A column or a table is missing. SQLite has one code for all mistakes in a statement, and a text for each.
+_MISSING = {"42703", "42P01", 1054, 1146}
+_MISSING_IN_SQLITE = ("no such column", "no such table", "has no column named")
+
 _DJANGO_BEFORE_5_1 = "has no modes"
 
 # How long an autonomous write waits for a lock: its caller's own transaction may hold it.
@@ -103,9 +107,22 @@ def _write_nothing(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
 def _is_conflict(error: Exception) -> bool:
     if isinstance(error, IntegrityError):
         return True
+    return not _CONFLICTS.isdisjoint(_codes(error))
+
+
+def misses_table_or_column(error: DatabaseError) -> bool:
+    """Whether the statement names a table or a column that the database does not have."""
+    if not _MISSING.isdisjoint(_codes(error)):
+        return True
+    is_sqlite = type(error.__cause__).__module__.startswith("sqlite3")
+    return is_sqlite and any(text in str(error) for text in _MISSING_IN_SQLITE)
+
+
+def _codes(error: Exception) -> Iterator[str | int]:
+    """What the driver's exception calls the error: PostgreSQL's SQLSTATE, MySQL's number."""
     cause = error.__cause__
     codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1])
-    return not _CONFLICTS.isdisjoint(code for code in codes if isinstance(code, (str, int)))
+    return (code for code in codes if isinstance(code, (str, int)))
 
 
 def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], bool]) -> T:

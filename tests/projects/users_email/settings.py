@@ -1,4 +1,7 @@
-"""Users who log in with their e-mail address, are identified by a slug, and keep the salt of their password."""
+"""Users who log in with their e-mail address, are identified by a slug, and keep the salt of their password.
+
+Their primary key is a relation.
+"""
 
 from tests.projects.base import database
 from tests.projects.full.settings import *  # noqa: F403

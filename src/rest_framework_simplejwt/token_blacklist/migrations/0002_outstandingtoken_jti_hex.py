@@ -1,11 +1,13 @@
 from django.db import migrations, models
 
+from rest_framework_simplejwt.revocation.migrations import AddFieldKeepingRows
+
 
 class Migration(migrations.Migration):
     dependencies = [("token_blacklist", "0001_initial")]
 
     operations = [
-        migrations.AddField(
+        AddFieldKeepingRows(
             model_name="outstandingtoken",
             name="jti_hex",
             field=models.CharField(max_length=255, null=True, blank=True),

@@ -1,23 +1,18 @@
-from uuid import UUID
-
 from django.db import migrations
+
+from rest_framework_simplejwt.revocation.migrations import fill_column
 
 
 def uuid_to_hex(apps, schema_editor):
-    rows = apps.get_model("token_blacklist", "OutstandingToken").objects.using(schema_editor.connection.alias)
-    for row in rows.only("jti").iterator():
-        row.jti_hex = row.jti.hex
-        row.save(update_fields=["jti_hex"])
-
-
-def hex_to_uuid(apps, schema_editor):
-    rows = apps.get_model("token_blacklist", "OutstandingToken").objects.using(schema_editor.connection.alias)
-    for row in rows.only("jti_hex").iterator():
-        row.jti = UUID(hex=row.jti_hex)
-        row.save(update_fields=["jti"])
+    # A row that came back from a later migration has its id in jti_hex already.
+    model = apps.get_model("token_blacklist", "OutstandingToken")
+    fill_column(schema_editor, model, "jti_hex", "jti", lambda jti, _: jti.hex)
 
 
 class Migration(migrations.Migration):
     dependencies = [("token_blacklist", "0002_outstandingtoken_jti_hex")]
 
-    operations = [migrations.RunPython(uuid_to_hex, hex_to_uuid)]
+    # Nothing to do backwards: until 0005 each row has its jti.
+    operations = [
+        migrations.RunPython(uuid_to_hex, migrations.RunPython.noop, hints={"model_name": "outstandingtoken"})
+    ]

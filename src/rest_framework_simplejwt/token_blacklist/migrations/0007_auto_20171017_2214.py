@@ -2,17 +2,20 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from rest_framework_simplejwt.revocation.migrations import AlterFieldKeepingRows
+
 
 class Migration(migrations.Migration):
     dependencies = [("token_blacklist", "0006_auto_20171017_2113")]
 
+    # Backwards, a column stays nullable while rows have NULL in it: there is no user to give them.
     operations = [
-        migrations.AlterField(
+        AlterFieldKeepingRows(
             model_name="outstandingtoken",
             name="created_at",
             field=models.DateTimeField(null=True, blank=True),
         ),
-        migrations.AlterField(
+        AlterFieldKeepingRows(
             model_name="outstandingtoken",
             name="user",
             field=models.ForeignKey(

@@ -1,0 +1,72 @@
+"""Tables that are older than this code: a request is answered 503, and the process logs once what to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from django.db import DatabaseError
+from django.db.models import Model
+
+from ..exceptions import RevocationUnavailable
+from ..utils import logger
+from .transactions import misses_table_or_column
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# By app label, the error that was logged.
+_logged: dict[str, DatabaseError] = {}
+
+
+def explained(method: F) -> F:
+    """Decorate a method of a store: it raises ``RevocationUnavailable`` where a statement misses a table or column.
+
+    Only of a model in the ``models`` of that store, or of a store among the arguments: a project's
+    own signal receiver may miss others. Sends no statement itself, as the transaction may be broken.
+    """
+
+    @wraps(method)
+    def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except DatabaseError as error:
+            stores = (self, *args, *kwargs.values())
+            label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
+            if label is None:
+                raise
+            _log(label, error)
+            raise RevocationUnavailable() from error
+
+    return cast("F", explaining)
+
+
+def forget() -> None:
+    """Log each app again."""
+    _logged.clear()
+
+
+def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
+    """The label of the app whose table is missing or lacks a column."""
+    if not misses_table_or_column(error):
+        return None
+    text = _first_line(error)
+    for model in models:
+        # MySQL names only the column of an INSERT.
+        names = [f"'{field.column}'" for field in model._meta.concrete_fields]
+        if model._meta.db_table in text or any(name in text for name in names):
+            return model._meta.app_label
+    return None
+
+
+def _log(label: str, error: DatabaseError) -> None:
+    if _logged.setdefault(label, error) is error:
+        logger.error(
+            "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",
+            {"app": label, "error": _first_line(error)},
+        )
+
+
+def _first_line(error: DatabaseError) -> str:
+    """What is missing. PostgreSQL quotes the statement in the lines that follow, and a token may be in it."""
+    return str(error).partition("\n")[0]
