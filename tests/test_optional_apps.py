@@ -201,6 +201,15 @@ class TestAdmin:
                 assert page.context["cl"].result_count == 1, words
             assert admin_client.get(self.url(type(row)), {"q": "nobody"}).context["cl"].result_count == 0
 
+    def test_a_project_that_searches_more_fields_adds_to_ours(self, app, rows):
+        from django.contrib import admin
+
+        for row in rows:
+            ours = type(admin.site._registry[type(row)])
+            own = type("Own", (ours,), {"search_fields": [*ours.search_fields, "blacklisted_at"]})
+            assert own(type(row), admin.site).get_search_fields(None) == [*ours.search_fields, "blacklisted_at"]
+            assert ours.id_path in ours.search_fields
+
     def test_who_searches_for_a_whole_id_has_that_row_alone(self, app, rows, admin_client):
         model, name = type(rows[0]), ID_FIELDS[app]
         key, longer = "0123456789abcdef", "0123456789abcdef0"

@@ -10,6 +10,7 @@ from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy
 
 from ..utils import aware_utcnow, format_lazy
@@ -58,10 +59,11 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
             return exact, False
         return super().get_search_results(request, queryset, search_term)
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+    @classproperty
+    def search_fields(cls) -> list[str]:  # noqa: N805  # read on the class too
         user = get_user_model()
         names = "pk", user.USERNAME_FIELD
-        return *(f"{self.user_path}__{searchable_path(user, name)}" for name in names), self.id_path
+        return [*(f"{cls.user_path}__{searchable_path(user, name)}" for name in names), cls.id_path]
 
 
 class IssuedAdmin(UserSearchAdmin):

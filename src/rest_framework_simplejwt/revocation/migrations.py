@@ -138,11 +138,10 @@ def _wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[st
     return wide
 
 
-def _has_row(connection: BaseDatabaseWrapper, model: type[Model], condition: str = "1 = 1") -> bool:
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1")  # noqa: S608  # the model's own names
-        return cursor.fetchone() is not None
+def _has_row(connection: BaseDatabaseWrapper, model: type[Model], condition: str | None = None) -> bool:
+    # Through the ORM: each database has its own way to ask for one row.
+    rows = model._base_manager.using(connection.alias).order_by()
+    return (rows if condition is None else rows.extra(where=[condition])).exists()  # noqa: S610  # our own text
 
 
 def _indexes(connection: BaseDatabaseWrapper, model: type[Model], name: str) -> list[str]:

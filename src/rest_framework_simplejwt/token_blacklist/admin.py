@@ -9,9 +9,21 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from .. import signals
+from .._also import also_has
 from ..revocation import RevocationStore, token_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
+
+__getattr__ = also_has(
+    __name__,
+    {
+        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
+        "AuthUser": "rest_framework_simplejwt.models.AuthUser",
+        "QuerySet": "django.db.models.QuerySet",
+        "Request": "rest_framework.request.Request",
+        "TokenUser": "rest_framework_simplejwt.models.TokenUser",
+    },
+)
 
 
 @admin.register(OutstandingToken)
