@@ -197,7 +197,7 @@ class Editor:
     def __init__(self, *found, in_atomic_block=False, vendor="postgresql", collect_sql=False):
         self.connection = mock.MagicMock(vendor=vendor, in_atomic_block=in_atomic_block, alias="default")
         cursor = self.connection.cursor.return_value.__enter__.return_value
-        cursor.fetchone.return_value, *cursor.fetchall.return_value = found or [None]
+        self.has_rows, *cursor.fetchall.return_value = found or [False]
         self.collect_sql = collect_sql
         self.asked = []
 
@@ -218,20 +218,21 @@ class TestOperation:
         operation = AddIndexOnline("thing", models.Index(fields=["expires_at"], name="thing_expires_at"))
         state = mock.Mock()
         state.apps.get_model.return_value = self.model
+        self.model._base_manager.using().order_by().exists.return_value = editor.has_rows
         with mock.patch.object(AddIndexOnline, "allow_migrate_model", return_value=allowed):
             operation.database_forwards("app", editor, state, state)
         return editor.asked
 
     def test_rows_make_postgresql_build_it_concurrently(self):
-        assert self.asked(Editor((1,))) == [("add", self.model, "thing_expires_at", True)]
+        assert self.asked(Editor(True)) == [("add", self.model, "thing_expires_at", True)]
 
     def test_an_empty_table_gets_a_plain_index(self):
-        assert self.asked(Editor(None)) == [("add", self.model, "thing_expires_at", False)]
+        assert self.asked(Editor(False)) == [("add", self.model, "thing_expires_at", False)]
 
     def test_what_is_there_is_dropped_in_the_same_way(self):
         index = ('"schema"."thing_expires_at"',)
-        for row, word in (((1,), "CONCURRENTLY "), (None, "")):
-            drop, add = self.asked(Editor(row, index))
+        for has_rows, word in ((True, "CONCURRENTLY "), (False, "")):
+            drop, add = self.asked(Editor(has_rows, index))
             assert drop == f'DROP INDEX {word}"schema"."thing_expires_at"'
             assert add == ("add", self.model, "thing_expires_at", bool(word))
 
