@@ -49,6 +49,8 @@ def require_user(user: Any) -> None:
 
     The primary key of any other object may be that of a user who is somebody else.
     """
+    if isinstance(user, Model) and user._meta.label == settings.AUTH_USER_MODEL:
+        return  # faster than to look the model up
     try:
         user_model = get_user_model()
     except ImproperlyConfigured:
