@@ -17,12 +17,7 @@ from ._also import also_has
 
 T = TypeVar("T")
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
-    },
-)
+__getattr__ = also_has(__name__, {"format_lazy": "rest_framework_simplejwt.utils.format_lazy"})
 
 
 class Setting(Generic[T]):
@@ -50,7 +45,7 @@ class Setting(Generic[T]):
     def __get__(self, instance: APISettings | None, owner: type) -> Setting[T] | T:
         if instance is None:
             return self
-        instance.require_dict()
+        instance._require_dict()
         value: T = instance.__getattr__(self.name)
         if self.clean is not None:
             value = vars(instance)[self.name] = self.clean(value)
@@ -281,7 +276,7 @@ class APISettings(DRFAPISettings):
             self._follow(source)
         return self._user_settings
 
-    def require_dict(self) -> None:
+    def _require_dict(self) -> None:
         """Raise ``ImproperlyConfigured`` if the project's settings are not a dict."""
         if not isinstance(self._source, Mapping):
             kind = type(self._source).__name__

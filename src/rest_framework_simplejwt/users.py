@@ -15,6 +15,7 @@ from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
 from . import compiled
+from .db_errors import misses_table
 from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
@@ -33,13 +34,12 @@ def named_by(claim: object, *, field: str) -> Any | None:
         user_model = get_user_model()
     except ImproperlyConfigured as error:
         raise NotKept("AUTH_USER_MODEL is not installed") from error
-    connection = connections[router.db_for_read(user_model)]
-    if connection.settings_dict["ENGINE"] == "django.db.backends.dummy":
+    if connections[router.db_for_read(user_model)].settings_dict["ENGINE"] == "django.db.backends.dummy":
         raise NotKept("DATABASES has no database for users")
     try:
         return find(user_model, field, claim)
     except DatabaseError as error:
-        if user_model._meta.db_table not in connection.introspection.table_names():
+        if misses_table(error) and user_model._meta.db_table in str(error):
             raise NotKept("there is no table of users") from error
         raise
 

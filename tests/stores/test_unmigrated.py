@@ -1,7 +1,6 @@
 """New code on older tables: clients are answered 503, and the log says once what to run."""
 
 import logging
-import sqlite3
 
 import pytest
 from django.db import DatabaseError, connections, transaction
@@ -9,7 +8,6 @@ from django.db.models import signals
 
 from rest_framework_simplejwt import exceptions, revocation
 from rest_framework_simplejwt.revocation import unmigrated
-from rest_framework_simplejwt.revocation.transactions import misses_table_or_column
 from rest_framework_simplejwt.tokens import RefreshToken
 from tests.migrating import _migrate  # noqa: F401  # a fixture
 from tests.stores.contract import issued, now
@@ -31,12 +29,6 @@ def lines(caplog):
         for record in caplog.records
         if record.levelno >= logging.ERROR and record.name == "rest_framework_simplejwt"
     ]
-
-
-def driver_error(*args, **codes):
-    error = Exception(*args)
-    vars(error).update(codes)
-    return error
 
 
 def is_unavailable(answer):
@@ -80,24 +72,6 @@ class TestRequests:
         migrate("token_family", "0003")
         assert post("obtain", **credentials).status_code == 200
         assert post("refresh", refresh=pair["refresh"]).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("cause", "is_missing"),
-    [
-        (driver_error(sqlstate="42703"), True),
-        (driver_error(pgcode="42P01"), True),
-        (driver_error(1054, "Unknown column"), True),
-        (driver_error(1146, "Table doesn't exist"), True),
-        (sqlite3.OperationalError("no such column: x"), True),
-        (sqlite3.OperationalError("database is locked"), False),
-        (driver_error("no such table", sqlstate="40001"), False),
-    ],
-)
-def test_each_database_says_in_its_own_way_that_something_is_missing(cause, is_missing):
-    error = DatabaseError(*cause.args)
-    error.__cause__ = cause
-    assert misses_table_or_column(error) is is_missing
 
 
 @pytest.mark.needs("token_blacklist")

@@ -13,6 +13,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from ..db_errors import is_conflict
 from ..utils import logger
 
 T = TypeVar("T")
@@ -20,14 +21,6 @@ T = TypeVar("T")
 ATTEMPTS = 5
 # Seconds to wait at the most before the second one; twice as many before each that follows.
 PAUSE = 0.02
-
-# The other transaction was faster: serialization failure and deadlock, in PostgreSQL's SQLSTATEs and
-# MySQL's numbers, and MariaDB's "record has changed since last read".
-_CONFLICTS = {"40001", "40P01", 1213, 1020}
-
-# A column or a table is missing. SQLite has one code for all mistakes in a statement, and a text for each.
-_MISSING = {"42703", "42P01", 1054, 1146}
-_MISSING_IN_SQLITE = ("no such column", "no such table", "has no column named")
 
 _DJANGO_BEFORE_5_1 = "has no modes"
 
@@ -53,7 +46,7 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
             with _as_writer(connection, writes):
                 return work()
         except (IntegrityError, OperationalError) as error:
-            if not attempts or not _is_conflict(error):
+            if not attempts or not is_conflict(error):
                 raise
         # Those who deadlocked together would do so again if they all came back at once.
         time.sleep(random.uniform(0, pause))  # noqa: S311  # nothing is secret here
@@ -71,7 +64,7 @@ def at_once(alias: str, work: Callable[[], T], *, is_one: bool = True) -> T | No
         with nullcontext() if alone else transaction.atomic(using=alias):
             return work()
     except (IntegrityError, OperationalError) as error:
-        if not _is_conflict(error):
+        if not is_conflict(error):
             raise
         return None
 
@@ -102,27 +95,6 @@ def _write_nothing(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
     column = connection.ops.quote_name(str(model._meta.pk.column))
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = {column} WHERE 0")  # noqa: S608  # the model's own names
-
-
-def _is_conflict(error: Exception) -> bool:
-    if isinstance(error, IntegrityError):
-        return True
-    return not _CONFLICTS.isdisjoint(_codes(error))
-
-
-def misses_table_or_column(error: DatabaseError) -> bool:
-    """Whether the statement names a table or a column that the database does not have."""
-    if not _MISSING.isdisjoint(_codes(error)):
-        return True
-    is_sqlite = type(error.__cause__).__module__.startswith("sqlite3")
-    return is_sqlite and any(text in str(error) for text in _MISSING_IN_SQLITE)
-
-
-def _codes(error: Exception) -> Iterator[str | int]:
-    """What the driver's exception calls the error: PostgreSQL's SQLSTATE, MySQL's number."""
-    cause = error.__cause__
-    codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1])
-    return (code for code in codes if isinstance(code, (str, int)))
 
 
 def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], bool]) -> T:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar, cast
 from django.db import DatabaseError
 from django.db.models import Model
 
+from ..db_errors import misses_column, misses_table
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
-from .transactions import misses_table_or_column
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +48,7 @@ def forget() -> None:
 
 def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
-    if not misses_table_or_column(error):
+    if not (misses_table(error) or misses_column(error)):
         return None
     text = _first_line(error)
     for model in models:

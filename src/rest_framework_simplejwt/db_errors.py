@@ -1,0 +1,45 @@
+"""What a database's error means: the codes and texts by which each of them says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db import DatabaseError, IntegrityError
+
+# Another transaction was faster: serialization failure and deadlock, in PostgreSQL's SQLSTATEs and
+# MySQL's numbers, and MariaDB's "record has changed since last read".
+_CONFLICTS: set[str | int] = {"40001", "40P01", 1213, 1020}
+_MISSING_TABLE: set[str | int] = {"42P01", 1146}
+_MISSING_COLUMN: set[str | int] = {"42703", 1054}
+# SQLite has one code for all mistakes in a statement, and a text for each.
+_MISSING_TABLE_IN_SQLITE = ("no such table",)
+_MISSING_COLUMN_IN_SQLITE = ("no such column", "has no column named")
+
+
+def is_conflict(error: DatabaseError) -> bool:
+    """Whether another transaction got in the way, by its lock or by its row."""
+    return isinstance(error, IntegrityError) or not _CONFLICTS.isdisjoint(_codes(error))
+
+
+def misses_table(error: DatabaseError) -> bool:
+    """Whether the statement names a table that the database does not have."""
+    return _says(error, _MISSING_TABLE, _MISSING_TABLE_IN_SQLITE)
+
+
+def misses_column(error: DatabaseError) -> bool:
+    """Whether the statement names a column that its table does not have."""
+    return _says(error, _MISSING_COLUMN, _MISSING_COLUMN_IN_SQLITE)
+
+
+def _says(error: DatabaseError, codes: set[str | int], texts_of_sqlite: tuple[str, ...]) -> bool:
+    if not codes.isdisjoint(_codes(error)):
+        return True
+    is_sqlite = type(error.__cause__).__module__.startswith("sqlite3")
+    return is_sqlite and any(text in str(error) for text in texts_of_sqlite)
+
+
+def _codes(error: Exception) -> Iterator[str | int]:
+    """What the driver's exception calls the error: PostgreSQL's SQLSTATE, MySQL's number."""
+    cause = error.__cause__
+    codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1])
+    return (code for code in codes if isinstance(code, (str, int)))
