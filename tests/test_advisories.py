@@ -3,13 +3,15 @@
 import base64
 import hmac
 import json
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, ProgrammingError
 
-from rest_framework_simplejwt import sessions, tokens
+from rest_framework_simplejwt import sessions, tokens, users
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
@@ -168,6 +170,15 @@ def test_to_log_out_nobody_logs_out_nobody(user, whoami):
         with pytest.raises(TokenError):
             sessions.revoke_all(nobody)
     assert RefreshToken(str(refresh))
+
+
+def test_a_database_that_fails_verifies_nothing(user, post, monkeypatch):
+    """Only a service without a table of users does without the look-up."""
+    token = str(AccessToken.for_user(user))
+    for error in (OperationalError("timeout"), ProgrammingError(f'column "x" of {user._meta.db_table} does not exist')):
+        monkeypatch.setattr(users, "find", mock.Mock(side_effect=error))
+        with pytest.raises(type(error)):
+            post("verify", token=token)
 
 
 def signed_by_anybody(token, secret, **header):

@@ -31,6 +31,11 @@ def misses_column(error: DatabaseError) -> bool:
     return _says(error, _MISSING_COLUMN, _MISSING_COLUMN_IN_SQLITE)
 
 
+def first_line(error: DatabaseError) -> str:
+    """What is wrong. PostgreSQL quotes the statement in the lines that follow, and a token may be in it."""
+    return str(error).partition("\n")[0]
+
+
 def _says(error: DatabaseError, codes: set[str | int], texts_of_sqlite: tuple[str, ...]) -> bool:
     if not codes.isdisjoint(_codes(error)):
         return True

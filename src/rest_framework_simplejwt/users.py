@@ -15,7 +15,7 @@ from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
 from . import compiled
-from .db_errors import misses_table
+from .db_errors import first_line, misses_table
 from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
@@ -39,7 +39,7 @@ def named_by(claim: object, *, field: str) -> Any | None:
     try:
         return find(user_model, field, claim)
     except DatabaseError as error:
-        if misses_table(error) and user_model._meta.db_table in str(error):
+        if misses_table(error) and user_model._meta.db_table in first_line(error):
             raise NotKept("there is no table of users") from error
         raise
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from django.db import DatabaseError
 from django.db.models import Model
 
-from ..db_errors import misses_column, misses_table
+from ..db_errors import first_line, misses_column, misses_table
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 
@@ -50,7 +50,7 @@ def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
     if not (misses_table(error) or misses_column(error)):
         return None
-    text = _first_line(error)
+    text = first_line(error)
     for model in models:
         # MySQL names only the column of an INSERT.
         names = [f"'{field.column}'" for field in model._meta.concrete_fields]
@@ -63,10 +63,5 @@ def _log(label: str, error: DatabaseError) -> None:
     if _logged.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",
-            {"app": label, "error": _first_line(error)},
+            {"app": label, "error": first_line(error)},
         )
-
-
-def _first_line(error: DatabaseError) -> str:
-    """What is missing. PostgreSQL quotes the statement in the lines that follow, and a token may be in it."""
-    return str(error).partition("\n")[0]
