@@ -331,6 +331,13 @@ def recorded_for(user):
     return any(store.revoke_all(user.pk, now=now) for store in stores)
 
 
+def is_recorded(kind):
+    """Whether tokens of that kind, or their families, are recorded in this project."""
+    return (issubclass(kind, BlacklistMixin) and tokens_remembered()) or (
+        issubclass(kind, FamilyMixin) and tokens.family_enabled()
+    )
+
+
 def proxy_of(find):
     """The user as an instance of a proxy of their model."""
     user = find()
@@ -384,7 +391,7 @@ class TestForUser:
     def test_what_stands_in_for_a_user_is_not_recorded_as_the_user_of_its_id(self, user, kind):
         stand_in = TokenUser(AccessToken.for_user(user))
         setattr(stand_in, api_settings.USER_ID_FIELD, user.pk)
-        if tokens_remembered():
+        if is_recorded(kind):
             with pytest.raises(TokenError, match="TokenUser is not the user model"):
                 kind.for_user(stand_in)
         else:
@@ -396,7 +403,7 @@ class TestForUser:
     def test_a_proxy_of_the_user_model_and_a_lazy_user_get_theirs(self, user, user_id, kind, make):
         same = make(lambda: user)
         assert kind.for_user(same)[api_settings.USER_ID_CLAIM] == user_id
-        assert recorded_for(user) == (kind is not AccessToken and tokens_remembered())
+        assert recorded_for(user) == is_recorded(kind)
 
 
 class TestAccessTokenOfARefreshToken:
