@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, router
-from django.db.migrations.loader import MigrationLoader
 
 from .registry import Finding, check
 
@@ -44,6 +43,9 @@ def _unapplied(alias: str) -> dict[str, list[str]]:
 
 def _migrations(alias: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Those that there are, and those that are applied."""
+    # Not for each process that starts: only commands ask for migrations.
+    from django.db.migrations.loader import MigrationLoader
+
     loader = MigrationLoader(connections[alias])
     return set(loader.graph.nodes), set(loader.applied_migrations)
 
