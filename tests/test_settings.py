@@ -4,6 +4,7 @@ from datetime import timedelta
 from unittest import mock
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
@@ -285,6 +286,41 @@ class TestDeleting:
             del api_settings.NO_SUCH_THING
 
 
+class TestLifetimes:
+    KINDS = [(AccessToken, "ACCESS_TOKEN"), (RefreshToken, "REFRESH_TOKEN"), (SlidingToken, "SLIDING_TOKEN")]
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_they_follow_the_settings(self, simple_jwt, kind, name):
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        token = kind()
+        assert kind.lifetime == token.lifetime == timedelta(hours=7)
+        assert token["exp"] - token["iat"] == 7 * 3600
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_a_subclass_that_sets_its_own_keeps_it(self, simple_jwt, kind, name):
+        own = type("Own", (kind,), {"lifetime": timedelta(seconds=5)})
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        assert own()["exp"] - own()["iat"] == 5
+
+    @pytest.mark.parametrize(("kind", "name"), KINDS)
+    def test_one_that_is_patched_is_live_again_afterwards(self, simple_jwt, kind, name):
+        with mock.patch.object(kind, "lifetime", timedelta(seconds=5)):
+            assert kind()["exp"] - kind()["iat"] == 5
+        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
+        assert kind.lifetime == timedelta(hours=7)
+
+    def test_an_instance_may_have_its_own(self):
+        token = AccessToken()
+        token.lifetime = timedelta(seconds=5)
+        token.set_exp()
+        assert token["exp"] - token["iat"] == 5
+
+    def test_of_an_access_token_that_a_refresh_token_makes(self, simple_jwt):
+        refresh = RefreshToken()
+        simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1))
+        assert refresh.access_token["exp"] - refresh.access_token["iat"] == 1
+
+
 class TestWrittenLate:
     """Into the project's own dict, `settings.SIMPLE_JWT`, by code that runs after it was loaded."""
 
@@ -307,6 +343,20 @@ class TestWrittenLate:
         written["LEEWAY"] = 3
         assert EARLY.generation
         assert EARLY.LEEWAY == 3
+
+    @pytest.mark.parametrize(("kind", "name"), TestLifetimes.KINDS)
+    def test_a_lifetime_that_was_read_before_counts_for_the_next_token(self, written, kind, name):
+        assert kind.lifetime == kind().lifetime
+        written[f"{name}_LIFETIME"] = timedelta(hours=7)
+        token = kind()
+        assert token["exp"] - token["iat"] == 7 * 3600
+        written[f"{name}_LIFETIME"] = timedelta(hours=8)
+        assert kind.lifetime == timedelta(hours=8)
+
+    def test_a_claims_name_that_was_read_before_counts_for_the_next_token(self, written):
+        assert "jti" in AccessToken()
+        written.update(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
+        assert {"id", "kind"} <= set(AccessToken().payload)
 
     def test_the_backend_signs_and_verifies_with_a_key_that_came_after_its_first_use(self, written):
         old = str(AccessToken())
@@ -365,41 +415,15 @@ def test_what_is_no_dict_is_named_when_a_setting_is_read(value):
     assert api_settings.ISSUER is None
 
 
-class TestLifetimes:
-    KINDS = [(AccessToken, "ACCESS_TOKEN"), (RefreshToken, "REFRESH_TOKEN"), (SlidingToken, "SLIDING_TOKEN")]
-
-    @pytest.mark.parametrize(("kind", "name"), KINDS)
-    def test_they_follow_the_settings(self, simple_jwt, kind, name):
-        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
-        token = kind()
-        assert kind.lifetime == token.lifetime == timedelta(hours=7)
-        assert token["exp"] - token["iat"] == 7 * 3600
-
-    @pytest.mark.parametrize(("kind", "name"), KINDS)
-    def test_a_subclass_that_sets_its_own_keeps_it(self, simple_jwt, kind, name):
-        own = type("Own", (kind,), {"lifetime": timedelta(seconds=5)})
-        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
-        assert own()["exp"] - own()["iat"] == 5
-
-    @pytest.mark.parametrize(("kind", "name"), KINDS)
-    def test_one_that_is_patched_is_live_again_afterwards(self, simple_jwt, kind, name):
-        with mock.patch.object(kind, "lifetime", timedelta(seconds=5)):
-            assert kind()["exp"] - kind()["iat"] == 5
-        simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
-        assert kind.lifetime == timedelta(hours=7)
-
-    def test_an_instance_may_have_its_own(self):
-        token = AccessToken()
-        token.lifetime = timedelta(seconds=5)
-        token.set_exp()
-        assert token["exp"] - token["iat"] == 5
-
-    def test_of_an_access_token_that_a_refresh_token_makes(self, simple_jwt):
-        refresh = RefreshToken()
-        simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1))
-        assert refresh.access_token["exp"] - refresh.access_token["iat"] == 1
-
-
 def test_the_claims_that_are_not_copied_follow_the_settings(simple_jwt):
     simple_jwt(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
     assert RefreshToken.no_copy_claims == ("kind", "exp", "id", "jti", "iat")
+
+
+def test_our_apps_keep_no_value_while_the_project_starts(simple_jwt):
+    """Another app may still fill the settings when it is ready."""
+    simple_jwt()
+    for config in apps.get_app_configs():
+        if config.name.startswith("rest_framework_simplejwt"):
+            config.ready()
+    assert module.DEFAULTS.keys().isdisjoint(vars(api_settings))

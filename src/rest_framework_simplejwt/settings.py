@@ -262,10 +262,17 @@ class APISettings(DRFAPISettings):
     @property
     def generation(self) -> int:
         """Changes whenever a value may have changed: what was derived from the settings is valid until then."""
+        self._notice_edits()
+        return self._generation
+
+    def live(self, name: str) -> Any:
+        """The value of the setting, after any edit of ``settings.SIMPLE_JWT``."""
+        self._notice_edits()
+        return getattr(self, name)
+
+    def _notice_edits(self) -> None:
         if self._source != self._copy:
             self._follow(self._source)
-        generation: int = self._generation
-        return generation
 
     @property
     def user_settings(self) -> UserSettings:
