@@ -40,14 +40,14 @@ class Header(NamedTuple):
     typ: str
 
 
-def ascii_of(token: str | bytes) -> bytes:
-    """The token's bytes. Raises ``Malformed``."""
+def ascii_of(token: str | bytes, errors: str = "strict") -> bytes:
+    """The token's bytes. Raises ``Malformed``; ``errors`` is as for ``str.encode``."""
     if isinstance(token, bytes):
         return token
     if not isinstance(token, str):
         raise Malformed("a token is a text")
     try:
-        return token.encode("ascii")
+        return token.encode("ascii", errors)
     except UnicodeEncodeError as error:
         raise Malformed("a token is ASCII text") from error
 
@@ -63,11 +63,9 @@ def take_apart(token: str | bytes) -> Compact:
 
 
 def unverified_payload(token: str | bytes) -> dict[str, Any]:
-    """The claims of a token whose third segment may be anything, a dummy say. Raises ``Malformed``."""
-    if not isinstance(token, (str, bytes)):
-        raise Malformed("a token is a text")
-    text = token if isinstance(token, bytes) else token.encode("ascii", "replace")
-    segments = text.split(b".", 2)
+    """The claims of a token whose third segment may be anything, such as a dummy. Raises ``Malformed``."""
+    # What is not ASCII becomes a character that the first two segments can't have.
+    segments = ascii_of(token, errors="replace").split(b".", 2)
     if len(segments) != 3:
         raise Malformed("a token has three segments")
     json_object(segments[0])
