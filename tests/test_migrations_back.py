@@ -135,6 +135,8 @@ class TestTokens:
         before = stored(get_model)
         migrate("token_blacklist", "0003")
         assert stored(migrate("token_blacklist", NEWEST["token_blacklist"])) == before
+        # MariaDB counts on from there, also in the empty table that the next test has.
+        migrate("token_blacklist", "zero")
 
     def test_a_database_that_the_router_keeps_the_tables_out_of_is_left_alone(self, migrate, rows, settings):
         get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
