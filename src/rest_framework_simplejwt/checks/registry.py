@@ -48,7 +48,11 @@ class Check:
     @property
     def level(self) -> str:
         """``Error``, ``Warning`` or ``Info``: the id's letter says which."""
-        return _LEVELS[self.id.partition(".")[2][0]].__name__
+        return self._message.__name__
+
+    @property
+    def _message(self) -> type[checks.Error | checks.Warning | checks.Info]:
+        return _LEVELS[self.id.partition(".")[2][0]]
 
     @property
     def appears(self) -> str:
@@ -58,9 +62,8 @@ class Check:
     def messages(self, databases: Iterable[str] | None = None) -> list[CheckMessage]:
         if not project.is_dict() and not self.id.endswith(_NO_DICT):
             return []
-        level = _LEVELS[self.id.partition(".")[2][0]]
         findings = self.find(databases or ()) if self.database else self.find()
-        return [level(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in findings]
+        return [self._message(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in findings]
 
 
 CHECKS: dict[str, Check] = {}
