@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -41,6 +42,16 @@ def project_traits():
     if families_remembered():
         traits.add("families")
     return traits
+
+
+def has_other_connections(connection):
+    """Whether rows are seen by other connections: those of a server, or of a file. Does not ask the code under test."""
+    return connection.vendor != "sqlite" or Path(connection.settings_dict["NAME"]).is_file()
+
+
+def written_directly(connection):
+    """Whether the store sends its own INSERT statements to this database, and needs no ORM for them."""
+    return connection.vendor in {"sqlite", "postgresql"} and connection.features.can_return_columns_from_insert
 
 
 def runs_here(item, traits):

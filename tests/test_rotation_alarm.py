@@ -1,18 +1,23 @@
 """The alarm outlives what surrounds it, and tells those who listen."""
 
+import threading
+from unittest import mock
+
 import pytest
-from django.db import connections, router, transaction
+from django.db import DatabaseError, connections, router, transaction
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
-from rest_framework_simplejwt import rotation, signals, tokens
+from rest_framework_simplejwt import revocation, rotation, signals, tokens
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.cache import blacklist_cache
 from rest_framework_simplejwt.exceptions import InvalidToken, RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation import transactions
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from tests.conftest import has_other_connections
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("token_blacklist", "token_family")]
 
@@ -52,7 +57,7 @@ def family_is_revoked(pair):
 def server_database(transactional_db):
     """Rows that other connections see: a server, or a file; SQLite in memory has no other connections."""
     alias = router.db_for_write(tokens.OutstandingToken)
-    if transactions._in_memory(connections[alias]):
+    if not has_other_connections(connections[alias]):
         pytest.skip("SQLite in memory has one connection")
     if connections[alias].vendor == "sqlite":
         with connections[alias].cursor() as cursor:
@@ -122,6 +127,124 @@ def test_what_has_to_wait_for_the_caller_shares_its_transaction(server_database,
         assert transaction.savepoint_commit(savepoint, using=server_database) is None
     assert family_is_revoked(pair)
     assert "shares the caller's transaction" in caplog.text
+
+
+def replay_and_roll_back(alias, text):
+    with transaction.atomic(using=alias):
+        replay(text)
+        transaction.set_rollback(True, using=alias)
+
+
+LIMIT_OF_WAITING = {
+    "postgresql": "SHOW lock_timeout",
+    "mysql": "SELECT @@innodb_lock_wait_timeout",
+    "sqlite": "PRAGMA busy_timeout",
+}
+
+
+def limit_of(connection):
+    with connection.cursor() as cursor:
+        cursor.execute(LIMIT_OF_WAITING[connection.vendor])
+        return cursor.fetchone()[0]
+
+
+def test_the_connection_that_it_borrows_comes_back_as_it_was(server_database, stolen, monkeypatch):
+    """A pool or a proxy hands it to somebody else, who may have to wait for a lock."""
+    limits, unpooled = [], transactions._unpooled
+
+    def borrowed(connection):
+        lent = unpooled(connection)
+        limits.append(limit_of(lent))
+        close = lent.close
+
+        def come_back():
+            limits.append(limit_of(lent))
+            close()
+
+        lent.close = come_back
+        return lent
+
+    monkeypatch.setattr(transactions, "_unpooled", borrowed)
+    text, pair = stolen
+    replay_and_roll_back(server_database, text)
+    assert family_is_revoked(pair)
+    assert len(limits) == 2
+    assert limits[0] == limits[1]
+
+
+def test_it_asks_no_pool_for_a_connection(server_database, monkeypatch):
+    options = connections[server_database].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "pool", {"max_size": 1})
+    unpooled = transactions._unpooled(connections[server_database])
+    assert "pool" not in unpooled.settings_dict["OPTIONS"]
+    assert unpooled.settings_dict["NAME"] == connections[server_database].settings_dict["NAME"]
+
+
+def test_where_no_connection_comes_in_time_it_shares_the_callers_transaction(
+    server_database, stolen, monkeypatch, caplog
+):
+    """As behind a proxy whose connections all belong to callers that wait for their alarms."""
+    text, pair = stolen
+    ended, comes = threading.Event(), threading.Event()
+    unpooled = transactions._unpooled
+
+    def late(connection):
+        comes.wait(10)
+        found = unpooled(connection)
+        close = found.close
+        found.close = lambda: (close(), ended.set())
+        return found
+
+    monkeypatch.setattr(transactions, "_unpooled", late)
+    monkeypatch.setattr(transactions, "CONNECT_TIMEOUT", 0.02)
+    replay_and_roll_back(server_database, text)
+    comes.set()
+    assert ended.wait(10)
+    assert "shares the caller's transaction" in caplog.text
+    assert rotation.refresh(rotation.present(RefreshToken, pair.refresh)), "nobody revoked the family afterwards"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")),
+        mock.patch.object(transactions, "_unpooled", side_effect=DatabaseError("too many connections")),
+    ],
+    ids=["no thread", "no connection"],
+)
+def test_without_a_connection_it_shares_the_callers_transaction(server_database, stolen, caplog, broken):
+    text, pair = stolen
+    with broken, transaction.atomic(using=server_database):
+        replay(text)
+    assert "shares the caller's transaction" in caplog.text
+    assert family_is_revoked(pair)
+
+
+def test_an_error_of_the_projects_own_reaches_the_caller(server_database, stolen, monkeypatch):
+    text, _ = stolen
+    monkeypatch.setattr(RefreshToken, "blacklist_family", mock.Mock(side_effect=ValueError("the project's own")))
+    with transaction.atomic(using=server_database), pytest.raises(ValueError, match="the project's own"):
+        rotation.present(RefreshToken, text)
+
+
+def test_a_revocation_that_is_taken_back_ends_no_family(server_database, user):
+    """The token was revoked in the transaction that is rolled back: nobody else ever saw that."""
+    token = RefreshToken.for_user(user)
+    with transaction.atomic(using=server_database):
+        token.blacklist()
+        replay(str(token))
+        assert revocation.family_store().is_revoked(token["family_id"])
+        transaction.set_rollback(True, using=server_database)
+    assert rotation.refresh(rotation.present(RefreshToken, str(token)))
+
+
+def test_a_revocation_that_only_the_cache_remembers_ends_no_family(user, simple_jwt):
+    simple_jwt(CACHE_BLACKLISTED_REFRESH_TOKENS=True)
+    token = RefreshToken.for_user(user)
+    blacklist_cache.add_refresh_token(token["jti"])
+    replay(str(token))
+    blacklist_cache.delete_refresh_token_from_cache(token["jti"])
+    assert rotation.refresh(rotation.present(RefreshToken, str(token)))
 
 
 def test_it_is_told_once(stolen, received, caplog):

@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 
 from rest_framework_simplejwt import rotation, sessions, signals
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import RevocationUnavailable, TokenError
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.sessions import Revoked
@@ -147,19 +147,53 @@ class TestRefreshesThatAreFaster:
         assert sessions.revoke_all(user).tokens == 1
         assert not lives(token)
 
-    def test_they_hold_nobody_up_for_ever(self, user, simple_jwt, slow):
+    def test_a_later_round_begins_with_the_new_rows(self, user, simple_jwt, monkeypatch):
+        """Then come rows whose transaction was still open: their keys are lower than that of the newest row."""
+        simple_jwt(TOKEN_FAMILY_ENABLED=False)
+        tokens = {name: RefreshToken.for_user(user) for name in ("late", "old")}
+        scopes, insert = [], sql.insert_from
+
+        def racing(model, names, rows):
+            found = set(rows.values_list("jti", flat=True))
+            scopes.append({name for name, token in tokens.items() if token["jti"] in found})
+            if len(scopes) > 1:
+                return insert(model, names, rows)
+            tokens["new"] = RefreshToken.for_user(user)
+            return insert(model, names, rows.filter(jti=tokens["old"]["jti"]))
+
+        monkeypatch.setattr(sql, "insert_from", racing)
+        assert sessions.revoke_all(user).tokens == 3
+        assert scopes == [{"late", "old"}, {"new"}, {"late"}]
+        assert not any(lives(token) for token in tokens.values())
+
+    def test_the_first_row_of_all_may_be_new(self, user, simple_jwt, monkeypatch):
+        simple_jwt(TOKEN_FAMILY_ENABLED=False)
+        tokens, insert = [], sql.insert_from
+
+        def racing(*args):
+            revoked = insert(*args)
+            tokens.extend([] if tokens else [RefreshToken.for_user(user)])
+            return revoked
+
+        monkeypatch.setattr(sql, "insert_from", racing)
+        assert sessions.revoke_all(user).tokens == 1
+        assert not lives(tokens[0])
+
+    def test_if_they_stay_faster_that_is_said(self, user, simple_jwt, slow, caplog):
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         RefreshToken.for_user(user)
         slow(1000)
-        assert sessions.revoke_all(user).tokens == 0
+        with pytest.raises(RevocationUnavailable):
+            sessions.revoke_all(user)
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 @pytest.mark.needs("token_blacklist", "token_family")
 def test_the_number_of_statements_does_not_grow(user, assert_statements):
     for _ in range(20):
         RefreshToken.for_user(user)
-    # One to revoke and one to see that nothing is left, for tokens and for families.
-    with assert_statements(4):
+    # To see where new rows begin, to revoke, and to see that nothing is left: for tokens and for families.
+    with assert_statements(6):
         sessions.revoke_all(user)
 
 

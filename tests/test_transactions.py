@@ -1,11 +1,13 @@
 """Which conflicts are tried again, and where decisions are read."""
 
+from unittest import mock
+
 import pytest
 from django.db import IntegrityError, OperationalError, connections, router, transaction
 from django.test.utils import CaptureQueriesContext
 
 from rest_framework_simplejwt import revocation
-from rest_framework_simplejwt.revocation import transactions
+from rest_framework_simplejwt.revocation import sql, transactions
 from rest_framework_simplejwt.tokens import RefreshToken
 
 pytestmark = pytest.mark.needs("token_blacklist")
@@ -34,24 +36,25 @@ def run(work):
     return revocation.token_store().transact(work)
 
 
-CONFLICTS = [
-    (IntegrityError("duplicate key"), None),
+DEADLOCKS = [
     (OperationalError("could not serialize access"), OfPsycopg("40001")),
     (OperationalError("deadlock detected"), OfPsycopg("40P01")),
     (OperationalError(1213, "Deadlock found"), Exception(1213, "Deadlock found")),
     (OperationalError(1020, "Record has changed"), Exception(1020, "Record has changed")),
 ]
+CONFLICTS = [(IntegrityError("duplicate key"), None), *DEADLOCKS]
 
 
 @pytest.mark.django_db(transaction=True)
 class TestConflicts:
-    @pytest.mark.parametrize(("error", "cause"), CONFLICTS)
+    @pytest.mark.parametrize(("error", "cause"), [(transactions.LostInsert("duplicate key"), None), *DEADLOCKS])
     def test_who_was_slower_tries_again(self, error, cause):
         assert run(failing(error, cause, times=2)) == "done"
 
-    def test_but_not_for_ever(self):
-        work = failing(IntegrityError("duplicate key"), times=9)
-        with pytest.raises(IntegrityError):
+    @pytest.mark.parametrize(("error", "cause"), [(transactions.LostInsert("duplicate key"), None), DEADLOCKS[0]])
+    def test_but_not_for_ever(self, error, cause):
+        work = failing(error, cause, times=9)
+        with pytest.raises(type(error)):
             run(work)
         assert work.attempts == transactions.ATTEMPTS
 
@@ -61,6 +64,7 @@ class TestConflicts:
             (OperationalError("server closed the connection unexpectedly"), OfPsycopg(None)),
             (OperationalError(2006, "Server has gone away"), Exception(2006, "Server has gone away")),
             (OperationalError("database is locked"), None),
+            (IntegrityError("duplicate key, in a table of the project's own"), None),
             (RuntimeError("the project's own"), None),
         ],
     )
@@ -71,7 +75,7 @@ class TestConflicts:
         assert work.attempts == 1
 
     def test_within_the_callers_transaction_the_conflict_is_the_callers(self):
-        work = failing(IntegrityError("duplicate key"))
+        work = failing(transactions.LostInsert("duplicate key"))
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with transaction.atomic(using=alias), pytest.raises(IntegrityError):
             run(work)
@@ -112,6 +116,32 @@ def test_decisions_are_read_where_they_were_written(user, post, settings, simple
     other = str(RefreshToken.for_user(user))
     assert post("blacklist", refresh=other).status_code == 200
     assert post("verify", token=other).status_code == 401
+
+
+class TestLostInsert:
+    """Of two inserts of the same row, the slower one starts again only if the other row is the reason."""
+
+    @pytest.fixture
+    def inserting(self, monkeypatch):
+        def inserting(cause):
+            error = IntegrityError("refused")
+            error.__cause__ = cause
+            rows = mock.Mock()
+            rows.get_or_create.side_effect = error
+            return lambda: sql._get_or_create(rows, {"jti": "x"}, {})
+
+        return inserting
+
+    @pytest.mark.parametrize("cause", [OfPsycopg("23505"), Exception(1062, "Duplicate entry")])
+    def test_a_row_that_is_there_is_one(self, inserting, cause):
+        with pytest.raises(transactions.LostInsert):
+            inserting(cause)()
+
+    @pytest.mark.parametrize("cause", [OfPsycopg("23503"), Exception(1452, "a foreign key constraint fails")])
+    def test_a_user_who_is_gone_is_none(self, inserting, cause):
+        with pytest.raises(IntegrityError) as caught:
+            inserting(cause)()
+        assert not isinstance(caught.value, transactions.LostInsert)
 
 
 @pytest.mark.django_db(transaction=True)

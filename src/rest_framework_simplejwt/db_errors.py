@@ -9,9 +9,11 @@ from django.db import DatabaseError, IntegrityError
 # Another transaction was faster: serialization failure and deadlock, in PostgreSQL's SQLSTATEs and
 # MySQL's numbers, and MariaDB's "record has changed since last read".
 _CONFLICTS: set[str | int] = {"40001", "40P01", 1213, 1020}
+_DUPLICATE: set[str | int] = {"23505", 1062}
 _MISSING_TABLE: set[str | int] = {"42P01", 1146}
 _MISSING_COLUMN: set[str | int] = {"42703", 1054}
 # SQLite has one code for all mistakes in a statement, and a text for each.
+_DUPLICATE_IN_SQLITE = ("UNIQUE constraint failed",)
 _MISSING_TABLE_IN_SQLITE = ("no such table",)
 _MISSING_COLUMN_IN_SQLITE = ("no such column", "has no column named")
 
@@ -19,6 +21,11 @@ _MISSING_COLUMN_IN_SQLITE = ("no such column", "has no column named")
 def is_conflict(error: DatabaseError) -> bool:
     """Whether another transaction got in the way, by its lock or by its row."""
     return isinstance(error, IntegrityError) or not _CONFLICTS.isdisjoint(_codes(error))
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Whether a unique constraint refused the row; not a foreign key, nor another constraint."""
+    return _says(error, _DUPLICATE, _DUPLICATE_IN_SQLITE)
 
 
 def misses_table(error: DatabaseError) -> bool:

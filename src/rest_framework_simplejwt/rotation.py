@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -45,6 +46,10 @@ class Pair(Generic[R]):
 
 class _LostRace(Exception):
     """Somebody else revoked the token first; what this transaction has written must go."""
+
+
+class _NotRevoked(Exception):
+    """The store has no revocation of the token: it was taken back, or is not committed yet."""
 
 
 def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_once: bool = False) -> Presented[R]:
@@ -287,7 +292,14 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
     if family_id is None:
         return
     spent._family_revoked_for = "reuse"
-    outcome = revocation.family_store().lasting(family_id, spent.blacklist_family)
+    try:
+        outcome = revocation.family_store().lasting(family_id, partial(_end_family, spent))
+    except _NotRevoked:
+        # On a connection of its own it is not: the caller's open transaction has revoked it, and may yet be rolled
+        # back, the revocation of the family with it. Or only a cache says so.
+        if not _is_on_record(spent):
+            return
+        outcome = spent.blacklist_family()
     if not _is_first(outcome):
         # It was told when the family was revoked; a thief who tries on does not fill the log.
         return
@@ -297,6 +309,19 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
         facts,
     )
     signals.send(signals.refresh_token_reused, type(spent), request=request, **facts)
+
+
+def _end_family(spent: RefreshToken) -> Any:
+    if not _is_on_record(spent):
+        raise _NotRevoked
+    return spent.blacklist_family()
+
+
+def _is_on_record(spent: RefreshToken) -> bool:
+    """Whether the store has the revocation of ``spent``, or a project's own ``check_blacklist`` knows of another."""
+    if _written(type(spent), "check_blacklist") is not _OWN_HOOKS["check_blacklist"]:
+        return True
+    return revocation.token_store(cached=False).is_revoked(_jti(spent))
 
 
 def _jti_claim() -> str:

@@ -11,8 +11,9 @@ from django.db import DatabaseError, connections, router, transaction
 from django.db.models import signals
 
 from rest_framework_simplejwt import revocation, rotation, serializers
-from rest_framework_simplejwt.revocation import direct, transactions
+from rest_framework_simplejwt.revocation import direct
 from rest_framework_simplejwt.tokens import RefreshToken
+from tests.conftest import has_other_connections, written_directly
 from tests.stores import contract
 from tests.stores.contract import issued, now
 from tests.stores.test_sql import FIND, KINDS
@@ -36,7 +37,7 @@ def _one_moment(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _directly():
-    if not revocation.token_store()._tables.are_written_directly(alias()):
+    if not written_directly(connections[alias()]):
         pytest.skip("the ORM writes here")
 
 
@@ -299,6 +300,15 @@ class TestExchange:
         finally:
             signals.post_save.disconnect(receiver, sender=getattr(store, table))
 
+    @pytest.mark.needs("token_family")
+    def test_is_not_offered_where_families_are_in_another_database(self, store, monkeypatch):
+        families, here = revocation.family_store(), alias()
+        assert store.exchanges(families)
+        monkeypatch.setattr(
+            router, "db_for_write", lambda model: "elsewhere" if model is families.revoked_model else here
+        )
+        assert not store.exchanges(families)
+
     def test_is_not_offered_where_families_are_kept_elsewhere(self, store):
         assert not store.exchanges(mock.Mock(alias=store.alias))
         elsewhere = type("Elsewhere", (type(store),), {"alias": "elsewhere"})()
@@ -314,7 +324,7 @@ class TestRace:
     @pytest.fixture(autouse=True)
     def _served(self, transactional_db):
         connection = connections[alias()]
-        if transactions._in_memory(connection):
+        if not has_other_connections(connection):
             pytest.skip("SQLite in memory has one connection")
         if connection.vendor == "sqlite":
             with connection.cursor() as cursor:

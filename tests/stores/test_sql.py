@@ -73,7 +73,7 @@ class TestSQLStore(SQLContract):
     def test_to_revoke_many_takes_as_many_statements_as_one(self, store, count, alice, assert_statements):
         for number in range(count):
             store.remember(issued(str(number), owner=alice))
-        with assert_statements(2):
+        with assert_statements(3):
             assert store.revoke_all(alice, now=now()) == count
 
 
@@ -87,6 +87,14 @@ class TestSQLStoreOfAnotherVendor(SQLContract):
     def store(self, tables, alias):
         with another_vendor(alias):
             yield tables
+
+
+@pytest.mark.needs("token_family")
+def test_a_family_that_has_no_end_is_revoked_with_all_of_its_user(user):
+    store = revocation.family_store()
+    store.remember(issued(owner=user.pk, expires_at=None))
+    assert store.revoke_all(user.pk, now=now()) == 1
+    assert store.is_revoked("x")
 
 
 @pytest.mark.needs("token_family")

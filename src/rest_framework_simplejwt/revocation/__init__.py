@@ -41,10 +41,10 @@ def families_remembered() -> bool:
     return api_settings.REVOCATION_STORE is not None or family_installed()
 
 
-def token_store() -> RevocationStore:
-    """The store of single tokens, by ``jti``."""
+def token_store(*, cached: bool = True) -> RevocationStore:
+    """The store of single tokens, by ``jti``; with ``cached=False`` never the cache before it."""
     store = _store("token", blacklist_installed, "rest_framework_simplejwt.token_blacklist.store.TokenStore")
-    if not blacklist_cache.is_refresh_tokens_cache_enabled:
+    if not cached or not blacklist_cache.is_refresh_tokens_cache_enabled:
         return store
     return CachedStore(store, holds=blacklist_cache.is_refresh_token_blacklisted, add=blacklist_cache.add_refresh_token)
 

@@ -80,7 +80,8 @@ class IssuedAdmin(UserSearchAdmin):
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         store = self.store()
         revoked = 0
-        for key, expires_at in queryset.values_list(self.id_path, "expires_at").iterator():
+        # Not iterator(): pgbouncer has no cursors that outlive a transaction.
+        for key, expires_at in queryset.values_list(self.id_path, "expires_at"):
             _, first = store.revoke(Issued(key, aware_utcnow(), expires_at, owner_pk=lambda: None, text=lambda: ""))
             if first:
                 revoked += 1

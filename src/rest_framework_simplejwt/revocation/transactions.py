@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, nullcontext
+from threading import Thread
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
@@ -24,18 +25,26 @@ PAUSE = 0.02
 
 _DJANGO_BEFORE_5_1 = "has no modes"
 
-# How long an autonomous write waits for a lock: its caller's own transaction may hold it.
+# Seconds that a caller waits for an autonomous write to get a connection.
+CONNECT_TIMEOUT = 0.5
+# How long that write waits for a lock, which its caller may hold: how to read the limit and to set it, and the
+# shortest one that the database knows (milliseconds, but seconds in MySQL).
 _LOCK_TIMEOUT = {
-    "postgresql": "SET lock_timeout = '1s'",
-    "mysql": "SET SESSION innodb_lock_wait_timeout = 1",
-    "sqlite": "PRAGMA busy_timeout = 1000",
+    "postgresql": (None, "SET LOCAL lock_timeout = {}", 250),
+    "mysql": ("SELECT @@innodb_lock_wait_timeout", "SET SESSION innodb_lock_wait_timeout = {}", 1),
+    "sqlite": ("PRAGMA busy_timeout", "PRAGMA busy_timeout = {}", 250),
 }
 
 
-def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
-    """Do the ``work`` in one transaction, and again when another one got in its way.
+class LostInsert(IntegrityError):
+    """Another transaction inserted the same row, and this one can't see it: it must begin again."""
 
-    Within a transaction of the caller's it is a part of that, and the conflict is the caller's.
+
+def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
+    """Do the ``work`` in one transaction, and again after a deadlock, a serialization failure or a ``LostInsert``.
+
+    Any other ``IntegrityError`` would come again, and so would what the project's own hooks have done
+    before it. Within a transaction of the caller's it is a part of that, and the conflict is the caller's.
     """
     connection = connections[alias]
     attempts = 1 if connection.in_atomic_block else ATTEMPTS
@@ -45,7 +54,10 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
         try:
             with _as_writer(connection, writes):
                 return work()
-        except (IntegrityError, OperationalError) as error:
+        except LostInsert:
+            if not attempts:
+                raise
+        except OperationalError as error:
             if not attempts or not is_conflict(error):
                 raise
         # Those who deadlocked together would do so again if they all came back at once.
@@ -100,18 +112,21 @@ def _write_nothing(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
 def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
     """Do the ``work`` on a connection of its own, so that a rollback of the caller's transaction leaves it done.
 
-    ``unless`` is asked on that connection: what it can't work with is done within the caller's
-    transaction after all, as is everything on a database in memory, and what has to wait for a
-    lock that the caller may hold. Outside any transaction it is simply done.
+    Outside any transaction it is simply done. It is done within the caller's transaction on a database in
+    memory, and when ``unless``, asked on that connection, answers True; and, with a warning in the log, when
+    there is no connection within ``CONNECT_TIMEOUT``, or a lock is not free.
     """
     connection = connections[alias]
     if not connection.in_atomic_block:
         return work()
     if connection.vendor in _LOCK_TIMEOUT and not _in_memory(connection):
-        with ThreadPoolExecutor(max_workers=1) as elsewhere:
-            done = elsewhere.submit(_attempt, alias, work, unless).result()
-        if done:
-            return done[0]
+        try:
+            done = _run_in_thread(connection, work, unless)
+        except DatabaseError as error:
+            logger.warning("A write of its own was not possible; it shares the caller's transaction", exc_info=error)
+        else:
+            if done is not None:
+                return done[0]
     return work()
 
 
@@ -125,15 +140,71 @@ def _in_memory(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined]  # SQLite's own
 
 
-def _attempt(alias: str, work: Callable[[], T], unless: Callable[[], bool]) -> tuple[T] | None:
-    """In a thread, whose connections are its own: the result, or ``None`` if it could not be done."""
-    connection = connections[alias]
+def _run_in_thread(callers: BaseDatabaseWrapper, work: Callable[[], T], unless: Callable[[], bool]) -> tuple[T] | None:
+    """The result in a tuple, or ``None`` because of ``unless``. Raises ``DatabaseError`` if it was not possible."""
+    attempt: Future[tuple[T] | None] = Future()
+    # Not a thread of an executor: the process would wait for it when it ends.
+    thread = Thread(target=_attempt, args=(attempt, callers, work, unless), daemon=True)
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_LOCK_TIMEOUT[connection.vendor])
-        return None if unless() else (work(),)
-    except DatabaseError as error:
-        logger.warning("A write of its own was not possible; it shares the caller's transaction", exc_info=error)
-        return None
+        thread.start()
+    except RuntimeError as error:
+        raise DatabaseError("no thread could be started") from error
+    wait([attempt], CONNECT_TIMEOUT)
+    if attempt.cancel():
+        raise DatabaseError(f"there was no connection within {CONNECT_TIMEOUT} seconds")
+    # It has begun, and waits for no lock.
+    return attempt.result()
+
+
+def _attempt(attempt: Future[Any], callers: BaseDatabaseWrapper, *work: Callable[[], Any]) -> None:
+    # False once the caller has given it up.
+    begins = attempt.set_running_or_notify_cancel
+    try:
+        done = _work_alone(callers, begins, *work)
+    except BaseException as error:  # noqa: BLE001  # the caller raises it
+        if attempt.running() or (not attempt.cancelled() and begins()):
+            attempt.set_exception(error)
+    else:
+        if attempt.running():
+            attempt.set_result(done)
+
+
+def _work_alone(
+    callers: BaseDatabaseWrapper, begins: Callable[[], bool], work: Callable[[], T], unless: Callable[[], bool]
+) -> tuple[T] | None:
+    connections[callers.alias] = connection = _unpooled(callers)
+    try:
+        with _short_lock_timeout(connection):
+            return (work(),) if begins() and not unless() else None
     finally:
         connections.close_all()
+
+
+def _unpooled(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+    """Another connection to the same database, past Django's pool: that may have none left."""
+    settings = connection.settings_dict
+    options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
+    return type(connection)({**settings, "OPTIONS": options}, connection.alias)
+
+
+@contextmanager
+def _short_lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Leaves nothing behind: the connection may be one that a proxy lends, as pgbouncer does for a transaction."""
+    read, write, limit = _LOCK_TIMEOUT[connection.vendor]
+    if read is None:
+        with transaction.atomic(using=connection.alias):
+            _execute(connection, write.format(limit))
+            yield
+        return
+    before = _execute(connection, read)[0]
+    _execute(connection, write.format(limit))
+    try:
+        yield
+    finally:
+        _execute(connection, write.format(before))
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone() if cursor.description else None
