@@ -2,6 +2,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import CharField
 
@@ -116,6 +117,17 @@ class TestLoginHooks:
         with mock.patch.object(api_settings, "ON_LOGIN_SUCCESS") as success:
             validated(serializer, credentials, request="the request")
         assert success.mock_calls == ([mock.call(user, "the request")] if update else [])
+
+    @pytest.mark.django_db(transaction=True)
+    def test_one_that_breaks_a_constraint_of_the_projects_runs_once(self, credentials, user, simple_jwt):
+        simple_jwt(UPDATE_LAST_LOGIN=True)
+        error = IntegrityError("UNIQUE constraint failed: a table of the project's own")
+        with (
+            mock.patch.object(api_settings, "ON_LOGIN_SUCCESS", side_effect=error) as success,
+            pytest.raises(IntegrityError),
+        ):
+            validated(TokenObtainPairSerializer, credentials)
+        assert success.call_count == 1
 
     @pytest.mark.needs("no users_plain")
     def test_by_default_success_updates_last_login(self, credentials, user, simple_jwt):

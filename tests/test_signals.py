@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from rest_framework_simplejwt import rotation, signals
+from rest_framework_simplejwt.revocation import sql, transactions
 from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +74,30 @@ def test_the_end_of_a_family_is_told_once(user, received, simple_jwt):
         token.blacklist_family()
         token.blacklist_family()
     assert calls == [{"sender": RefreshToken, "family_id": token["family_id"], "reason": "revoked"}]
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+@pytest.mark.parametrize(
+    "name", ["token_issued", "token_refreshed", "token_revoked", "family_revoked", "refresh_token_reused"]
+)
+def test_the_docs_list_what_each_is_sent_with(post, user, credentials, received, simple_jwt, name):
+    simple_jwt(
+        ROTATE_REFRESH_TOKENS=True,
+        BLACKLIST_AFTER_ROTATION=True,
+        TOKEN_FAMILY_ENABLED=True,
+        TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
+    )
+    page = Path("docs/explanation/rotation.md").read_text()
+    (arguments,) = re.findall(rf"^\| `{name}` \| (.*?) \|", page, re.MULTILINE)
+    with received(getattr(signals, name)) as calls:
+        token = post("obtain", **credentials).json()["refresh"]
+        post("refresh", refresh=token)
+        RefreshToken.for_user(user).blacklist()
+        post("refresh", refresh=token)
+    assert [set(call) - {"sender"} for call in calls] == [set(re.findall(r"`(\w+)`", arguments))]
+
+
+def test_the_docs_count_attempts_and_rounds():
+    page = Path("docs/explanation/rotation.md").read_text()
+    assert f"{transactions.ATTEMPTS} attempts in all" in page
+    assert f"After {sql.ROUNDS} rounds it gives up" in page

@@ -112,7 +112,10 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         return cls.token_class.for_user(user)
 
     def _log_in(self, answer: Callable[[Any], dict[str, str]]) -> dict[str, str]:
-        """The ``answer`` made of a new token: a login that can't be recorded, or answered, leaves no record."""
+        """The ``answer`` made of a new token: a login that can't be recorded, or answered, leaves no record.
+
+        A project's hooks run again only after a deadlock or a serialization failure, with what they wrote undone.
+        """
         request = self.context.get("request")
 
         def issue() -> dict[str, str]:
@@ -207,7 +210,8 @@ class TokenRefreshSerializer(_OfUserSerializer):
         presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=True)
         try:
             self._require_user(presented.token)
-        except AuthenticationFailed:
+        except Exception:
+            # Whatever it was, an error of a project's rule included: reuse of the token must not go unnoticed.
             rotation.settle(presented)
             raise
         try:
