@@ -33,7 +33,9 @@ DATABASES = {
     "mariadb": "mysql://root@127.0.0.1:3306/test",
 }
 REDIS = "redis://127.0.0.1:6379"
-DRIVERS = {"postgresql": ["psycopg[binary]"], "mariadb": ["mysqlclient"]}
+DRIVERS = {"postgresql": ["psycopg[binary,pool]"], "mariadb": ["mysqlclient"]}
+# Runs a command with a DATABASE_URL that leads through pgbouncer.
+BEHIND_PGBOUNCER = ["python", "-m", "tests.pgbouncer"]
 PYTEST_AGAIN = ["pytest", "-q", "-m", "not once"]
 COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular", "drf-standardized-errors"]
 
@@ -113,6 +115,27 @@ def databases(session, database):
     pytest_each_project(session, *PYTEST_AGAIN, projects=IN_SQL, DATABASE_URL=url)
 
 
+def require_pgbouncer(session):
+    """Skip, or with CI=true fail, where the program is missing. Debian keeps it out of a user's PATH."""
+    if shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        reason = "pgbouncer is not installed"
+        session.error(reason) if os.environ.get("CI") else session.skip(reason)
+
+
+@nox.session
+def pgbouncer(session):
+    """PostgreSQL behind pgbouncer, which lends a connection for one transaction."""
+    url = os.environ.get("DATABASE_URL", DATABASES["postgresql"])
+    require(session, "postgresql", url)
+    require_pgbouncer(session)
+    install(session, "test", *DRIVERS["postgresql"])
+    alarms = ["pytest", "-q", "--noconftest", "--ds=tests.pgbouncer.settings", "tests/pgbouncer"]
+    session.run(*alarms, env={"DATABASE_URL": url})
+    pytest_each_project(
+        session, *BEHIND_PGBOUNCER, *PYTEST_AGAIN, projects=["full", "second_database"], DATABASE_URL=url
+    )
+
+
 @nox.session
 def redis(session):
     """The project that remembers in Redis, on a real one."""
@@ -123,10 +146,14 @@ def redis(session):
 
 
 @nox.session
-@nox.parametrize("store", ["sqlite", *DATABASES, "redis"])
+@nox.parametrize("store", ["sqlite", *DATABASES, "pgbouncer", "redis"])
 def races(session, store):
     """Many threads and processes at one token: one winner, on each store."""
     env = {"RACE_STORE": "sql"}
+    command = []
+    if store == "pgbouncer":
+        require_pgbouncer(session)
+        command, store = BEHIND_PGBOUNCER, "postgresql"
     if store in DATABASES:
         env["DATABASE_URL"] = DATABASES[store]
         require(session, store, env["DATABASE_URL"])
@@ -134,7 +161,8 @@ def races(session, store):
         env = {"RACE_STORE": "redis", "REDIS_URL": f"{REDIS}/8"}
         require(session, "Redis", env["REDIS_URL"])
     install(session, "test", *DRIVERS.get(store, []))
-    session.run("pytest", "-q", "--ds=tests.races.settings", "tests/races", *session.posargs, env=env)
+    command = [*command, "pytest", "-q", "--ds=tests.races.settings", "tests/races"]
+    session.run(*command, *session.posargs, env=env)
 
 
 @nox.session

@@ -11,8 +11,9 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 
-from rest_framework_simplejwt import sessions, tokens, users
+from rest_framework_simplejwt import rotation, sessions, tokens, users
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.keys import pem_pair
@@ -170,6 +171,37 @@ def test_to_log_out_nobody_logs_out_nobody(user, whoami):
         with pytest.raises(TokenError):
             sessions.revoke_all(nobody)
     assert RefreshToken(str(refresh))
+
+
+@pytest.mark.needs("token_blacklist")
+def test_a_thief_who_refreshes_on_and_on_does_not_outlive_revoke_all(user, simple_jwt, monkeypatch):
+    """Here he is faster than each of twenty rounds."""
+    simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
+    stolen, insert = [RefreshToken.for_user(user)], sql.insert_from
+
+    def outrun(*args):
+        if len(stolen) <= 20:
+            stolen.append(rotation.rotate(stolen[-1]).token)
+            return 0
+        return insert(*args)
+
+    monkeypatch.setattr(sql, "insert_from", outrun)
+    assert sessions.revoke_all(user).tokens == 1
+    with pytest.raises(TokenError):
+        RefreshToken(str(stolen[-1]))
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+def test_a_hook_that_raises_hides_no_theft(user, post, simple_jwt):
+    """Whoever can make a project's rule raise, by a locked account for instance, must not stop the alarm."""
+    simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
+    simple_jwt(TOKEN_FAMILY_ENABLED=True, TOKEN_FAMILY_BLACKLIST_ON_REUSE=True)
+    token = RefreshToken.for_user(user)
+    newest = rotation.rotate(token).token
+    simple_jwt(USER_AUTHENTICATION_RULE=mock.Mock(side_effect=RuntimeError))
+    assert post("refresh", refresh=str(token)).status_code == 401
+    with pytest.raises(TokenError, match="Token family is blacklisted"):
+        RefreshToken(str(newest))
 
 
 def test_a_database_that_fails_verifies_nothing(user, post, monkeypatch):
