@@ -208,3 +208,16 @@ def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
     simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
     with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
         whoami(signed_by_anybody(token, b""))
+
+
+@pytest.mark.parametrize("key", ["", b"", " \n", "\0"])
+def test_a_blank_signing_key_opens_nothing(user, whoami, post, credentials, simple_jwt, key):
+    """As of a variable of the environment that is not set; servers run no checks."""
+    secrets = {b"", key.encode() if isinstance(key, str) else key}
+    token = AccessToken.for_user(user)
+    simple_jwt(SIGNING_KEY=key)
+    for secret in secrets:
+        with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+            whoami(signed_by_anybody(token, secret))
+    with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+        post("obtain", **credentials)

@@ -197,7 +197,8 @@ class TestFallbacks:
             state.token_backend.decode(OF_OLD_KEY)
 
     def test_an_empty_one_is_no_secret(self, settings):
-        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["", b""]
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["", b"", " \n", OLD_KEY]
+        assert state.token_backend.decode(OF_OLD_KEY) == CLAIMS
         assert state.token_backend.decode(OF_KEY) == CLAIMS
         header, payload, _ = OF_KEY.split(".")
         message = f"{header}.{payload}".encode()

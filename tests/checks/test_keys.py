@@ -84,11 +84,11 @@ class TestAlgorithm:
 
 
 class TestSecret:
-    @pytest.mark.parametrize("key", ["", b"", None])
+    @pytest.mark.parametrize("key", ["", b"", None, " \n", "\0"])
     def test_an_empty_one_is_an_error(self, told, key):
         assert told(ALGORITHM="HS256", SIGNING_KEY=key) == {"E009"}
 
-    @pytest.mark.parametrize("key", ["x", b"x", "\0"])
+    @pytest.mark.parametrize("key", ["x", b"x"])
     def test_any_other_signs(self, told, key):
         assert told(ALGORITHM="HS256", SIGNING_KEY=key) == set()
 
