@@ -15,7 +15,8 @@ from rest_framework_simplejwt import sessions, tokens, users
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
-from tests.keys import pem_pair
+from tests.issuer import issuer, jwk, key_set, signed
+from tests.keys import pem_pair, private_key
 
 pytestmark = pytest.mark.django_db
 
@@ -221,3 +222,14 @@ def test_a_blank_signing_key_opens_nothing(user, whoami, post, credentials, simp
             whoami(signed_by_anybody(token, secret))
     with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
         post("obtain", **credentials)
+
+
+def test_a_redirect_to_another_origin_brings_no_keys(user, whoami, simple_jwt):
+    """An open redirect at the issuer would be enough to sign in as anybody."""
+    attacker = private_key("PS")
+    with issuer() as ours, issuer() as theirs:
+        theirs.says(key_set(jwk(attacker, "first")))
+        ours.says(b"", 302, Location=theirs.url)
+        simple_jwt(ALGORITHM="RS256", SIGNING_KEY=private_key("RS"), JWK_URL=ours.url)
+        assert whoami(signed(attacker, **AccessToken.for_user(user).payload)).status_code == 503
+        assert theirs.requests == 0

@@ -359,7 +359,7 @@ class TestKeysOfARemoteIssuer:
     def test_the_key_that_the_issuer_names_verifies(self, client):
         token = backend_for("RS256").encode({"foo": 1})
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
-        client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0)
+        client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0, allow_http=False)
         assert backend.decode(token) == {"foo": 1}
         backend.jwks_client.get_signing_key_from_jwt.assert_called_once_with(token)
 

@@ -83,6 +83,7 @@ class TokenBackend:
         json_encoder: type[JSONEncoder] | None = None,
         *,
         jwk_timeout: float = 2.0,
+        jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
         fallback_keys: Iterable[Any] = (),
         verified_cache_size: int = 0,
@@ -93,7 +94,11 @@ class TokenBackend:
         self.verifying_key = verifying_key
         self.audience = audience
         self.issuer = issuer
-        self.jwks_client = PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout) if jwk_url else None
+        self.jwks_client = (
+            PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout, allow_http=jwk_allow_http)
+            if jwk_url
+            else None
+        )
         self.leeway = leeway
         self.json_encoder = json_encoder
         self.ring = ring

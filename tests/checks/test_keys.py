@@ -188,6 +188,10 @@ class TestJWKURL:
     def test_any_other_is_left_alone(self, told, url):
         assert told(**PAIR | {"JWK_URL": url}) == set()
 
+    def test_http_may_be_allowed(self, told):
+        assert told(**PAIR | {"JWK_URL": "http://keycloak:8080/certs", "JWK_ALLOW_HTTP": True}) == set()
+        assert told(**PAIR | {"JWK_URL": "ftp://keycloak/certs", "JWK_ALLOW_HTTP": True}) == {"W030"}
+
     def test_it_is_ignored_with_a_secret(self, told):
         assert told(ALGORITHM="HS256", JWK_URL="http://issuer.example") == {"W004"}
 

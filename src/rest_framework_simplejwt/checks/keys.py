@@ -180,7 +180,7 @@ def mismatched_keys() -> Iterator[Finding]:
 
 def _is_refused(url: str) -> str | None:
     try:
-        fetching.checked(url)
+        fetching.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
     except (fetching.FetchError, ValueError) as error:
         return str(error)
     return None
@@ -188,7 +188,8 @@ def _is_refused(url: str) -> str | None:
 
 @check(
     "simplejwt.W030",
-    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json.",
+    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json; "
+    "or SIMPLE_JWT['JWK_ALLOW_HTTP'] = True for an http:// URL on a private network.",
 )
 def insecure_jwk_url() -> Iterator[Finding]:
     """``JWK_URL`` is not fetched, for it is neither ``https`` nor on this machine, say: tokens are answered 503."""
