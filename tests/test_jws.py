@@ -77,9 +77,26 @@ def test_there_is_no_second_spelling(segment):
     ],
     ids=range(19),
 )
-def test_what_is_no_json_object_is_malformed(text):
-    with pytest.raises(Malformed):
-        jws.json_object(jws.base64url_encode(text.encode()))
+@pytest.mark.parametrize("space", ["", " ", "\r\n\t"])
+def test_what_is_no_json_object_is_malformed(text, space):
+    """White space around it takes the other of two ways through the decoder."""
+    for spaced in (text, space + text, text + space, space + text + space):
+        with pytest.raises(Malformed):
+            jws.json_object(jws.base64url_encode(spaced.encode()))
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n\t"])
+@pytest.mark.parametrize("flat", ['{"a":1}', '{"a":1.5e3,"b":null}', "{}"])
+def test_white_space_around_json_is_no_matter(flat, space):
+    for spaced in (space + flat, flat + space, space + flat + space):
+        assert jws.json_object(jws.base64url_encode(spaced.encode())) == json.loads(flat)
+
+
+@pytest.mark.parametrize("stray", ["\u00a0", "\u2028", "\f", "\v", "\0"])
+def test_what_json_takes_for_no_white_space_is_malformed(stray):
+    for spaced in (stray + '{"a":1}', '{"a":1}' + stray, '{"a":' + stray + "1}"):
+        with pytest.raises(Malformed):
+            jws.json_object(jws.base64url_encode(spaced.encode()))
 
 
 # As they are spelled; the last one is "a" again.
