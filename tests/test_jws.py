@@ -37,6 +37,23 @@ def test_what_is_no_compact_jws_is_malformed(token):
         jws.json_object(jws.take_apart(token).header)
 
 
+HEADER, PAYLOAD, _ = RFC_7515_A_1.split(".")
+
+
+@pytest.mark.parametrize("signature", ["", "dummy", "a.b", "é\n"])
+def test_unverified_a_signature_may_be_anything(signature):
+    assert jws.unverified_payload(f"{HEADER}.{PAYLOAD}.{signature}")["iss"] == "joe"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [f"{HEADER}.{PAYLOAD}", f"x.{PAYLOAD}.", f"W10.{PAYLOAD}.", f".{PAYLOAD}.", f"{HEADER}.W10.", f"{HEADER}.."],
+)
+def test_unverified_the_rest_is_json_still(token):
+    with pytest.raises(Malformed):
+        jws.unverified_payload(token)
+
+
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256))])
 def test_base64url_comes_back(data):
     assert jws.base64url_decode(jws.base64url_encode(data)) == data
