@@ -228,6 +228,22 @@ class TestPlaces:
         with gives_up():
             fetch(url, timeout=GENEROUS)
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://issuer.test\\.evil.test/",
+            "https://issuer.test/\r\nHost: evil.test",
+            "https://issuer.test/a b",
+            "https://issuer.test/\0",
+            "https://issuer.test/\x7f",
+            "https://issuer\u3002test/",
+            "http\n://keycloak/",
+        ],
+    )
+    def test_what_two_parsers_may_read_differently_is_no_url(self, url):
+        with pytest.raises(FetchError, match="characters that belong into no URL"):
+            fetching.checked(url, allow_http=True)
+
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.8.8", "[::1]"])
     def test_this_machine_may_be_asked_over_http(self, host, monkeypatch):
         monkeypatch.setattr(fetching.socket, "create_connection", nobody)
