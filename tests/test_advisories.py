@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+from datetime import timedelta
 from unittest import mock
 
 import pytest
@@ -12,11 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 
 from rest_framework_simplejwt import rotation, sessions, tokens, users
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
-from tests.keys import pem_pair
+from tests.issuer import issuer, jwk, key_set, signed
+from tests.keys import pem_pair, private_key
+from tests.signatures import twin
 
 pytestmark = pytest.mark.django_db
 
@@ -240,3 +243,70 @@ def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
     simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
     with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
         whoami(signed_by_anybody(token, b""))
+
+
+@pytest.mark.parametrize("key", ["", b"", " \n", "\0"])
+def test_a_blank_signing_key_opens_nothing(user, whoami, post, credentials, simple_jwt, key):
+    """As of a variable of the environment that is not set; servers run no checks."""
+    secrets = {b"", key.encode() if isinstance(key, str) else key}
+    token = AccessToken.for_user(user)
+    simple_jwt(SIGNING_KEY=key)
+    for secret in secrets:
+        with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+            whoami(signed_by_anybody(token, secret))
+    with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+        post("obtain", **credentials)
+
+
+def test_a_redirect_to_another_origin_brings_no_keys(user, whoami, simple_jwt):
+    """An open redirect at the issuer would be enough to sign in as anybody."""
+    attacker = private_key("PS")
+    with issuer() as ours, issuer() as theirs:
+        theirs.says(key_set(jwk(attacker, "first")))
+        ours.says(b"", 302, Location=theirs.url)
+        simple_jwt(ALGORITHM="RS256", SIGNING_KEY=private_key("RS"), JWK_URL=ours.url)
+        assert whoami(signed(attacker, **AccessToken.for_user(user).payload)).status_code == 503
+        assert theirs.requests == 0
+
+
+@pytest.mark.needs("revocation", "families")
+def test_the_other_signature_of_ecdsa_makes_no_other_token(user, whoami, simple_jwt, clock):
+    """Of a token under ES256 anybody can make a second spelling. What is revoked, spent or replayed is its jti."""
+    private, public = pem_pair("ES256")
+    simple_jwt(
+        ALGORITHM="ES256",
+        SIGNING_KEY=private,
+        VERIFYING_KEY=public,
+        ROTATE_REFRESH_TOKENS=True,
+        BLACKLIST_AFTER_ROTATION=True,
+        REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=10),
+        TOKEN_FAMILY_ENABLED=True,
+        TOKEN_FAMILY_CHECK_ON_ACCESS=True,
+        TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
+    )
+
+    def refresh(text):
+        return rotation.refresh(rotation.present(RefreshToken, text))
+
+    def is_refused(kind, text):
+        for spelling in (text, twin(text, "ES256")):
+            with pytest.raises(TokenError, match="is blacklisted"):
+                kind(spelling)
+        return True
+
+    logged_out = str(RefreshToken.for_user(user))
+    RefreshToken(twin(logged_out, "ES256")).blacklist()
+    assert is_refused(RefreshToken, logged_out)
+
+    parent = str(RefreshToken.for_user(user))
+    child = refresh(parent)
+    again = refresh(twin(parent, "ES256"))
+    assert again.replayed
+    assert RefreshToken(again.refresh)["jti"] == child.token["jti"]
+    assert [whoami(text).status_code for text in (child.access, twin(child.access, "ES256"))] == [200, 200]
+
+    clock(seconds=11)
+    with pytest.raises(RefreshTokenBlacklistedError):
+        refresh(twin(parent, "ES256"))
+    assert is_refused(RefreshToken, child.refresh)
+    assert is_refused(AccessToken, child.access)

@@ -1,3 +1,4 @@
+import hmac
 import json
 import time
 from datetime import datetime, timedelta, timezone
@@ -7,6 +8,8 @@ from uuid import UUID
 
 import jwt
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import lazystr
 
 from rest_framework_simplejwt import backends, claims, key_sets, state, trust
 from rest_framework_simplejwt.backends import TokenBackend
@@ -356,7 +359,7 @@ class TestKeysOfARemoteIssuer:
     def test_the_key_that_the_issuer_names_verifies(self, client):
         token = backend_for("RS256").encode({"foo": 1})
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
-        client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0)
+        client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0, allow_http=False)
         assert backend.decode(token) == {"foo": 1}
         backend.jwks_client.get_signing_key_from_jwt.assert_called_once_with(token)
 
@@ -394,6 +397,79 @@ class TestKeysOfARemoteIssuer:
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
         assert backend.decode(backend_for("RS256").encode({"foo": 1}), verify=False) == {"foo": 1}
         client.return_value.get_signing_key_from_jwt.assert_not_called()
+
+
+BLANK = ["", "   ", "\n", "\ufeff", "\u00a0\u2003", "\0" * 8, b"", b" \t\r\n", b"\0" * 64, bytearray(), bytearray(b" ")]
+
+
+def forged(secret):
+    """A token of an HMAC that needs no more than the secret."""
+    header, payload = (jwt.utils.base64url_encode(part) for part in (b'{"alg":"HS256"}', b'{"foo":1}'))
+    signature = hmac.digest(secret, header + b"." + payload, "sha256")
+    return b".".join((header, payload, jwt.utils.base64url_encode(signature)))
+
+
+def spellings(key):
+    """What may come of a blank key on its way to the HMAC."""
+    return {b"", key.encode() if isinstance(key, str) else bytes(key)}
+
+
+class TestBlankKey:
+    """One that anybody can guess: it signs nothing, and what it has signed is good for nothing."""
+
+    @pytest.mark.parametrize("key", BLANK, ids=repr)
+    def test_is_no_secret(self, key):
+        backend = TokenBackend("HS256", key)
+        with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+            backend.encode({"foo": 1})
+        for secret in spellings(key):
+            with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
+                backend.decode(forged(secret))
+
+    @pytest.mark.parametrize("key", [lazystr(""), memoryview(b"")])
+    def test_of_another_type_is_no_secret_either(self, key):
+        backend = TokenBackend("HS256", key)
+        with pytest.raises(TypeError):
+            backend.encode({"foo": 1})
+        with pytest.raises(TokenBackendError):
+            backend.decode(forged(b""))
+
+    @pytest.mark.parametrize("key", BLANK, ids=repr)
+    def test_is_no_fallback(self, key):
+        backend = TokenBackend("HS256", SECRET, fallback_keys=[key, None, SECRET.upper()])
+        for secret in spellings(key):
+            with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+                backend.decode(forged(secret))
+        assert backend.decode(forged(SECRET.upper().encode())) == {"foo": 1}
+
+    @pytest.mark.parametrize("key", BLANK, ids=repr)
+    @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+    def test_is_no_key_of_a_pair(self, algorithm, key):
+        backend = TokenBackend(algorithm, key, pem_pair(ALGORITHMS[algorithm])[1])
+        assert backend.decode(backend_for(algorithm).encode({"foo": 1})) == {"foo": 1}
+        with pytest.raises(TokenBackendError, match="no key to sign with"):
+            backend.encode({})
+        with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+            TokenBackend(algorithm, None, key).decode(backend_for(algorithm).encode({}))
+
+    @pytest.mark.parametrize("key", [b"", "", b" \n", b"\0" * 64])
+    @pytest.mark.parametrize("name", ["get_verifying_key", "prepared_verifying_key", "prepared_signing_key"])
+    def test_is_refused_where_a_subclass_answers_with_it(self, name, key):
+        answer = (lambda self, token: key) if name == "get_verifying_key" else key
+        backend = type("Answering", (TokenBackend,), {name: answer})("HS256", SECRET)
+        for secret in spellings(key):
+            with pytest.raises(TokenBackendError, match="^Token is invalid$"):
+                backend.decode(forged(secret))
+
+    @pytest.mark.parametrize("key", [b"", b" \n", b"\0" * 64])
+    def test_signs_nothing_where_it_was_patched_in(self, key):
+        with mock.patch.object(TokenBackend, "prepared_signing_key", key), pytest.raises(jwt.InvalidKeyError):
+            TokenBackend("HS256", SECRET).encode({})
+
+    def test_of_hmac_is_in_no_published_set(self):
+        for secret in ("", "IA"):
+            with pytest.raises(ValueError, match="none of 1 keys"):
+                key_sets.read_key_set(key_set({"kty": "oct", "k": secret, "kid": "a", "alg": "HS256"}), "HS256")
 
 
 def test_the_key_set_client_is_there():

@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler
 
 import pytest
@@ -188,6 +189,10 @@ class TestWrongAnswers:
             fetch(server.url, timeout=GENEROUS)
 
 
+def nobody(*args, **kwargs):
+    raise OSError("nobody there")
+
+
 class TestPlaces:
     @pytest.mark.parametrize(
         "url",
@@ -223,14 +228,40 @@ class TestPlaces:
         with gives_up():
             fetch(url, timeout=GENEROUS)
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://issuer.test\\.evil.test/",
+            "https://issuer.test/\r\nHost: evil.test",
+            "https://issuer.test/a b",
+            "https://issuer.test/\0",
+            "https://issuer.test/\x7f",
+            "https://issuer\u3002test/",
+            "http\n://keycloak/",
+        ],
+    )
+    def test_what_two_parsers_may_read_differently_is_no_url(self, url):
+        with pytest.raises(FetchError, match="characters that belong into no URL"):
+            fetching.checked(url, allow_http=True)
+
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.8.8", "[::1]"])
     def test_this_machine_may_be_asked_over_http(self, host, monkeypatch):
-        def nobody(*args, **kwargs):
-            raise OSError("nobody there")
-
         monkeypatch.setattr(fetching.socket, "create_connection", nobody)
         with gives_up("nobody there"):
             fetch(f"http://{host}:80/", timeout=GENEROUS)
+
+    @pytest.mark.parametrize("url", ["http://keycloak:8080/certs", "http://192.0.2.1/jwks", "http://127.1/jwks"])
+    def test_so_may_any_other_where_that_is_allowed(self, url, monkeypatch):
+        monkeypatch.setattr(fetching.socket, "getaddrinfo", nobody)
+        monkeypatch.setattr(fetching, "ProxyHandler", lambda: ProxyHandler({}))
+        with gives_up("nobody there"):
+            fetch(url, timeout=GENEROUS, allow_http=True)
+
+    @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "file:///etc/passwd", "http:///jwks", "http://a@b/", "jwks"])
+    def test_and_nothing_but_http(self, url, monkeypatch):
+        monkeypatch.setattr(fetching.socket, "getaddrinfo", None)
+        with gives_up("the URL"):
+            fetch(url, timeout=GENEROUS, allow_http=True)
 
 
 class TestRedirects:
@@ -251,7 +282,7 @@ class TestRedirects:
 
     def test_three_are_followed(self, server):
         server.says(b"hello")
-        self.leading_to(server, "/a", "b", server.url)
+        self.leading_to(server, "/a", "b", server.url.replace("http://", "HTTP://"))
         assert fetch(server.url, timeout=GENEROUS) == b"hello"
         assert server.paths == ["/jwks", "/a", "/b", "/jwks"]
 
@@ -275,22 +306,55 @@ class TestRedirects:
             fetch(server.url, timeout=GENEROUS)
         assert server.requests == 4
 
+    @pytest.mark.parametrize("allow_http", [False, True])
     @pytest.mark.parametrize(
         "target",
         [
             "file:///etc/passwd",
-            "ftp://127.0.0.1/",
-            "http://issuer.test/",
+            "ftp://127.0.0.1:{port}/",
+            "http://issuer.test:{port}/",
             "//issuer.test/",
-            "http://user@127.0.0.1/",
+            "//localhost:{port}/",
+            "http://127.0.0.2:{port}/",
+            "http://[::1]:{port}/",
+            "http://127.0.0.1/",
+            "http://127.0.0.1:1/",
+            "https://127.0.0.1:{port}/",
             "data:,x",
         ],
     )
-    def test_none_leads_to_where_nothing_may_be_asked(self, server, target, monkeypatch):
+    def test_none_leads_to_another_origin(self, server, target, allow_http):
+        self.leading_to(server, target.format(port=urlsplit(server.url).port))
+        with gives_up("redirect to another origin"):
+            fetch(server.url, timeout=GENEROUS, allow_http=allow_http)
+        assert server.requests == 1
+
+    @pytest.mark.parametrize("target", ["http://127.0.0.1:x/", "http://[::1"])
+    def test_none_leads_to_what_is_no_url(self, server, target):
         self.leading_to(server, target)
-        with gives_up("the URL"):
+        with gives_up("ValueError"):
             fetch(server.url, timeout=GENEROUS)
         assert server.requests == 1
+
+    def test_none_brings_a_password_along(self, server):
+        self.leading_to(server, server.url.replace("127.0.0.1", "user:password@127.0.0.1"))
+        with gives_up("a user or a password"):
+            fetch(server.url, timeout=GENEROUS)
+        assert server.requests == 1
+
+    @pytest.mark.parametrize(
+        ("url", "same"),
+        [
+            ("https://issuer.test", True),
+            ("https://ISSUER.test:443/a", True),
+            ("https://issuer.test:80/", False),
+            ("http://issuer.test:443/", False),
+            ("https://issuer.test.:443/", False),
+        ],
+    )
+    def test_the_port_of_an_origin_may_be_left_out(self, url, same):
+        assert (fetching._origin(url) == fetching._origin("https://issuer.test/jwks")) is same
+        assert fetching._origin("http://issuer.test") == fetching._origin("http://issuer.test:80")
 
     def test_one_to_nowhere_is_no_answer(self, server):
         self.leading_to(server, "")
@@ -363,11 +427,19 @@ class TestHTTPS:
         with gives_up("CERTIFICATE_VERIFY_FAILED"):
             fetch(secure.url.replace("localhost", "127.0.0.1"), timeout=GENEROUS)
 
-    def test_no_redirect_leads_away_from_it(self, secure, pem, monkeypatch):
+    @pytest.mark.parametrize("allow_http", [False, True])
+    def test_no_redirect_leads_away_from_it(self, secure, pem, monkeypatch, allow_http):
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-        TestRedirects().leading_to(secure, "http://127.0.0.1/")
-        with gives_up("away from https"):
-            fetch(secure.url, timeout=GENEROUS)
+        TestRedirects().leading_to(secure, secure.url.replace("https", "http"))
+        with gives_up("redirect to another origin"):
+            fetch(secure.url, timeout=GENEROUS, allow_http=allow_http)
+        assert secure.requests == 1
+
+    def test_a_redirect_within_it_is_followed(self, secure, pem, monkeypatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+        secure.says(b"hello")
+        TestRedirects().leading_to(secure, secure.url)
+        assert fetch(secure.url, timeout=GENEROUS) == b"hello"
 
     def test_a_body_that_drips_is_given_up_there_too(self, secure, pem, monkeypatch):
         monkeypatch.setenv("SSL_CERT_FILE", str(pem))
@@ -407,6 +479,16 @@ class TestProxies:
         with gives_up("403"):
             fetch("https://issuer.test/jwks", timeout=GENEROUS)
         assert [request.split(b" HTTP")[0] for request in proxy] == [b"CONNECT issuer.test:443"]
+
+    def test_so_does_http_to_another_machine(self, proxy, monkeypatch):
+        with gives_up("403"):
+            fetch("http://keycloak:8080/certs", timeout=GENEROUS, allow_http=True)
+        assert proxy == [b"GET http://keycloak:8080/certs HTTP/1.1"]
+        monkeypatch.setenv("no_proxy", "keycloak")
+        monkeypatch.setattr(fetching.socket, "getaddrinfo", nobody)
+        with gives_up("nobody there"):
+            fetch("http://keycloak:8080/certs", timeout=GENEROUS, allow_http=True)
+        assert len(proxy) == 1
 
     def test_this_machine_does_not(self, proxy, server):
         server.says(b"hello")

@@ -37,6 +37,23 @@ def test_what_is_no_compact_jws_is_malformed(token):
         jws.json_object(jws.take_apart(token).header)
 
 
+HEADER, PAYLOAD, _ = RFC_7515_A_1.split(".")
+
+
+@pytest.mark.parametrize("signature", ["", "dummy", "a.b", "é\n"])
+def test_unverified_a_signature_may_be_anything(signature):
+    assert jws.unverified_payload(f"{HEADER}.{PAYLOAD}.{signature}")["iss"] == "joe"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [f"{HEADER}.{PAYLOAD}", f"x.{PAYLOAD}.", f"W10.{PAYLOAD}.", f".{PAYLOAD}.", f"{HEADER}.W10.", f"{HEADER}.."],
+)
+def test_unverified_the_rest_is_json_still(token):
+    with pytest.raises(Malformed):
+        jws.unverified_payload(token)
+
+
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", bytes(range(256))])
 def test_base64url_comes_back(data):
     assert jws.base64url_decode(jws.base64url_encode(data)) == data
@@ -77,9 +94,26 @@ def test_there_is_no_second_spelling(segment):
     ],
     ids=range(19),
 )
-def test_what_is_no_json_object_is_malformed(text):
-    with pytest.raises(Malformed):
-        jws.json_object(jws.base64url_encode(text.encode()))
+@pytest.mark.parametrize("space", ["", " ", "\r\n\t"])
+def test_what_is_no_json_object_is_malformed(text, space):
+    """White space around it takes the other of two ways through the decoder."""
+    for spaced in (text, space + text, text + space, space + text + space):
+        with pytest.raises(Malformed):
+            jws.json_object(jws.base64url_encode(spaced.encode()))
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n\t"])
+@pytest.mark.parametrize("flat", ['{"a":1}', '{"a":1.5e3,"b":null}', "{}"])
+def test_white_space_around_json_is_no_matter(flat, space):
+    for spaced in (space + flat, flat + space, space + flat + space):
+        assert jws.json_object(jws.base64url_encode(spaced.encode())) == json.loads(flat)
+
+
+@pytest.mark.parametrize("stray", ["\u00a0", "\u2028", "\f", "\v", "\0"])
+def test_what_json_takes_for_no_white_space_is_malformed(stray):
+    for spaced in (stray + '{"a":1}', '{"a":1}' + stray, '{"a":' + stray + "1}"):
+        with pytest.raises(Malformed):
+            jws.json_object(jws.base64url_encode(spaced.encode()))
 
 
 # As they are spelled; the last one is "a" again.

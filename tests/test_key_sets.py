@@ -50,9 +50,9 @@ class Source:
         self.free = threading.Event()
         self.free.set()
 
-    def __call__(self, url, *, timeout):
+    def __call__(self, url, *, timeout, allow_http):
         self.fetches += 1
-        assert (url, timeout) == ("https://issuer.test/jwks", 2)
+        assert (url, timeout, allow_http) == ("https://issuer.test/jwks", 2, False)
         assert self.free.wait(GENEROUS)
         if self.answer is DOWN:
             raise OSError("down")

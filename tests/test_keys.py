@@ -211,6 +211,9 @@ REFUSED = {
     "an empty kid": (spec(kid=""), "its kid is no string, or empty"),
     "no material": ({"algorithm": "HS256"}, "it needs one of key, key_file, key_callable"),
     "an empty secret": ({"algorithm": "HS256", "key": ""}, "it needs one of"),
+    "a blank secret": ({"algorithm": "HS256", "key": " \n"}, "its key is empty or blank"),
+    "a blank secret in bytes": ({"algorithm": "HS256", "key": b"\r\n"}, "its key is empty or blank"),
+    "a secret of NULs": ({"algorithm": "HS256", "key": b"\0" * 64}, "its key is empty or blank"),
     "two materials": (spec(key=MATERIAL, key_file="/x"), "it needs one of"),
     "a file that is not there": ({"algorithm": "HS256", "key_file": MATERIAL}, "its key_file can't be read: FileNot"),
     "a PEM as the path": ({"algorithm": "HS256", "key_file": _BROKEN * 9}, "its key_file can't be read: "),
@@ -226,6 +229,10 @@ REFUSED = {
         "its key_callable can't be called: ConnectionError",
     ),
     "a callable without an answer": ({"algorithm": "HS256", "key_callable": lambda: b""}, "its key_callable is empty"),
+    "a callable with a blank answer": (
+        {"algorithm": "HS256", "key_callable": lambda: "\n"},
+        "its key_callable is empty or blank",
+    ),
     "a callable with None": ({"algorithm": "RS256", "key_callable": lambda: None}, "its key_callable is empty"),
     "a secret that is a PEM": ({"algorithm": "HS256", "key": _PUBLIC}, "it can't be read as a key for HS256"),
     "a secret of another type": ({"algorithm": "HS256", "key": 1234567}, "it can't be read as a key for HS256"),
@@ -272,6 +279,18 @@ class TestRefusals:
         assert MATERIAL not in told
         assert SECRET not in told
         assert "BEGIN" not in told
+
+    @pytest.mark.parametrize("text", [" \n", "\ufeff", "\0"])
+    def test_a_blank_file_is_no_secret(self, text, tmp_path):
+        path = tmp_path / "key"
+        path.write_text(text)
+        with pytest.raises(BadKey, match="its key_file is empty or blank"):
+            read_key({"algorithm": "HS256", "key_file": path}, signs=True)
+
+    def test_no_secret_can_be_made_blank(self):
+        for secret in ({}, {"secret": b" "}):
+            with pytest.raises(BadKey, match="blank"):
+                keys.Secret("HS256", "a", **secret)
 
     @pytest.mark.parametrize("what", ["a PEM as the path", "a secret as the dotted path", "a PEM as the dotted path"])
     def test_a_secret_in_the_wrong_place_is_not_in_the_traceback_either(self, what):

@@ -32,6 +32,12 @@ def test_a_memo_of_none_takes_no_token_of_any_length():
     assert Memo(0).longest < 0
 
 
+def test_by_default_nothing_is_remembered():
+    backend = TokenBackend("HS256", SECRET)
+    assert backend.decode(backend.encode({})) == {}
+    assert held(backend) == 0
+
+
 @pytest.mark.parametrize(("spare", "kept"), [(0, 1), (-1, 0)])
 def test_a_token_may_be_as_long_as_the_longest(spare, kept):
     backend = TokenBackend("HS256", SECRET, verified_cache_size=8)

@@ -44,6 +44,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
     own = {
         "REFRESH_TOKEN_GRACE_PERIOD": timedelta(0),
         "JWK_TIMEOUT": 2,
+        "JWK_ALLOW_HTTP": False,
         "ACCESS_TOKEN_PROFILE": None,
         "ACCESS_TOKEN_PROFILE_REQUIRED": True,
         "CLIENT_ID": None,

@@ -42,7 +42,15 @@ def test_the_time_out_for_an_issuers_keys_is_a_setting(simple_jwt):
     simple_jwt(ALGORITHM="RS256", JWK_URL="https://issuer.test/jwks", JWK_TIMEOUT=0.5)
     with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
         assert state.token_backend.jwks_client is client.return_value
-    client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=0.5)
+    client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=0.5, allow_http=False)
+
+
+def test_keys_come_over_http_while_a_setting_says_so(simple_jwt):
+    with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
+        for allowed in (True, False):
+            simple_jwt(ALGORITHM="RS256", JWK_URL="http://keycloak:8080/certs", JWK_ALLOW_HTTP=allowed)
+            assert state.token_backend.jwks_client is client.return_value
+            assert client.call_args.kwargs["allow_http"] is allowed
 
 
 def test_the_backend_is_one_object_while_its_settings_stay():
@@ -197,7 +205,8 @@ class TestFallbacks:
             state.token_backend.decode(OF_OLD_KEY)
 
     def test_an_empty_one_is_no_secret(self, settings):
-        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["", b""]
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEY, ["", b"", " \n", OLD_KEY]
+        assert state.token_backend.decode(OF_OLD_KEY) == CLAIMS
         assert state.token_backend.decode(OF_KEY) == CLAIMS
         header, payload, _ = OF_KEY.split(".")
         message = f"{header}.{payload}".encode()

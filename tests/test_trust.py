@@ -292,7 +292,9 @@ class TestTheirSettings:
         trusting()
         assert trust.trusted_issuers() is trust.trusted_issuers()
 
-    @pytest.mark.parametrize("changed", [{"LEEWAY": 5}, {"JWK_TIMEOUT": 5}, {"TRUSTED_ISSUERS": [D_ENTRY]}])
+    @pytest.mark.parametrize(
+        "changed", [{"LEEWAY": 5}, {"JWK_TIMEOUT": 5}, {"JWK_ALLOW_HTTP": True}, {"TRUSTED_ISSUERS": [D_ENTRY]}]
+    )
     def test_they_are_read_anew_when_they_change(self, trusting, simple_jwt, changed):
         trusting()
         before = trust.trusted_issuers()
@@ -300,6 +302,16 @@ class TestTheirSettings:
         assert trust.trusted_issuers() is before, "the same by value"
         simple_jwt(**changed)
         assert trust.trusted_issuers() is not before
+
+    def test_their_keys_come_over_http_where_a_setting_says_so(self, simple_jwt):
+        remote = {"issuer": B, "audience": "us", "algorithms": ["RS256"], "jwk_url": "http://keycloak:8080/certs"}
+        simple_jwt(TRUSTED_ISSUERS=[remote])
+        with pytest.raises(ImproperlyConfigured, match="its jwk_url is not fetched"):
+            trust.trusted_issuers()
+        simple_jwt(TRUSTED_ISSUERS=[remote], JWK_ALLOW_HTTP=True)
+        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
+            assert list(trust.trusted_issuers()) == [B]
+        client.assert_called_once_with(remote["jwk_url"], algorithm="RS256", timeout=2, allow_http=True)
 
     def test_a_wrong_entry_lets_nobody_in(self, trusting):
         trusting(audience=None)

@@ -11,12 +11,13 @@ from json import JSONEncoder
 from typing import Any
 
 import jwt
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
 from .key_sets import KeySetClient as PyJWKClient
 from .key_sets import KeySetUnavailable
@@ -61,8 +62,9 @@ class TokenBackend:
     """Signs and verifies with one algorithm and one key pair, or an issuer's published keys, or a ring of keys.
 
     ``verifying_key`` is ignored for HMAC, where ``signing_key`` does both; ``fallback_keys`` are
-    of the same algorithm, and only verify. ``ring`` is called for the keys of the moment, and
-    then neither the algorithm nor the other keys matter. ``leeway`` is in seconds, or a ``timedelta``.
+    of the same algorithm, and only verify. A blank key neither signs nor verifies. ``ring`` is
+    called for the keys of the moment, and then neither the algorithm nor the other keys matter.
+    ``leeway`` is in seconds, or a ``timedelta``.
     ``verified_cache_size`` is how many tokens whose signature was good are remembered, for as long as
     their key would be used again; their claims are checked each time.
     Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
@@ -81,6 +83,7 @@ class TokenBackend:
         json_encoder: type[JSONEncoder] | None = None,
         *,
         jwk_timeout: float = 2.0,
+        jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
         fallback_keys: Iterable[Any] = (),
         verified_cache_size: int = 0,
@@ -91,7 +94,11 @@ class TokenBackend:
         self.verifying_key = verifying_key
         self.audience = audience
         self.issuer = issuer
-        self.jwks_client = PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout) if jwk_url else None
+        self.jwks_client = (
+            PyJWKClient(jwk_url, algorithm=algorithm, timeout=jwk_timeout, allow_http=jwk_allow_http)
+            if jwk_url
+            else None
+        )
         self.leeway = leeway
         self.json_encoder = json_encoder
         self.ring = ring
@@ -106,7 +113,14 @@ class TokenBackend:
 
     @cached_property
     def prepared_signing_key(self) -> Any:
-        """The signing key, parsed once; ``None`` for a backend that only verifies."""
+        """The signing key, parsed once; ``None`` for a backend that only verifies.
+
+        Raises ``ImproperlyConfigured`` for a blank secret of HMAC: the empty secret is known to everybody.
+        """
+        if self.algorithm in HMAC_ALGORITHMS and is_blank(self.signing_key):
+            raise ImproperlyConfigured(
+                f"The signing key of {self.algorithm} is blank, so that anybody could sign: write a secret."
+            )
         return self._prepare_key(self.signing_key)
 
     @cached_property
@@ -117,7 +131,7 @@ class TokenBackend:
         return self._prepare_key(self.verifying_key)
 
     def _prepare_key(self, key: Any) -> Any:
-        return None if key is None else self._algorithm.prepare_key(key)
+        return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
@@ -158,8 +172,8 @@ class TokenBackend:
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
 
-        Raises ``TokenBackendError`` without a signing key, and what the JSON encoder raises for claims
-        that are no JSON, infinity and NaN among them.
+        Raises ``TokenBackendError`` without a signing key, ``ImproperlyConfigured`` with a blank secret,
+        and what the JSON encoder raises for claims that are no JSON, infinity and NaN among them.
         """
         issued = dict(payload)
         if self.audience is not None:
@@ -194,6 +208,7 @@ class TokenBackend:
         Raises ``TokenBackendExpiredToken`` once ``exp`` has passed by more than the leeway, and
         ``TokenBackendError`` for anything else wrong with it. With ``verify=False`` neither the
         signature nor any claim is looked at: use that only on a token that was verified before.
+        Raises ``ImproperlyConfigured`` where the secret is blank.
         """
         try:
             if not verify:
@@ -258,7 +273,8 @@ class TokenBackend:
 
     @cached_property
     def _fallbacks(self) -> tuple[Any, ...]:
-        return tuple(self._prepare_key(key) for key in self.fallback_keys)
+        prepared = (self._prepare_key(key) for key in self.fallback_keys)
+        return tuple(key for key in prepared if key is not None)
 
     def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:

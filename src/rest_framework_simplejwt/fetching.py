@@ -39,16 +39,17 @@ class Deadline:
         return seconds
 
 
-def fetch(url: str, *, timeout: float, now: Callable[[], float] = monotonic) -> bytes:
-    """The body behind ``url``, which is ``https``, or ``http`` on this machine.
+def fetch(url: str, *, timeout: float, allow_http: bool = False, now: Callable[[], float] = monotonic) -> bytes:
+    """The body behind ``url``, which is ``https``, or ``http`` on this machine or, with ``allow_http``, on any.
 
-    Gives up after ``timeout`` seconds in all, whatever the bytes drip; a name that resolves
-    slowly is noticed only when it has resolved. Raises ``FetchError``, and nothing else.
+    Redirects are followed within the origin of ``url`` alone. Gives up after ``timeout`` seconds in all,
+    whatever the bytes drip; a name that resolves slowly is noticed only when it has resolved.
+    Raises ``FetchError``, and nothing else.
     """
     deadline = Deadline(timeout, now)
     try:
         for _ in range(1 + MAX_REDIRECTS):
-            with closing(_get(url, deadline)) as response:
+            with closing(_get(url, deadline, allow_http=allow_http)) as response:
                 if response.status not in {301, 302, 303, 307, 308}:
                     return _body(response)
                 url = _target(url, response.headers.get("Location"))
@@ -57,13 +58,13 @@ def fetch(url: str, *, timeout: float, now: Callable[[], float] = monotonic) -> 
     raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
 
-def _get(url: str, deadline: Deadline) -> HTTPResponse:
+def _get(url: str, deadline: Deadline, *, allow_http: bool) -> HTTPResponse:
     """The answer's head, of whatever status."""
     # Nothing but these: no opener for file: or ftp:, and none that reads a redirect's body to its end.
     opener = OpenerDirector()
     opener.addheaders = list(HEADERS.items())
     opener.add_handler(_Bounded(deadline))
-    if not _is_loopback(checked(url)):
+    if not _is_loopback(checked(url, allow_http=allow_http)):
         opener.add_handler(ProxyHandler())
     response: HTTPResponse = opener.open(Request(url), timeout=deadline.left())  # noqa: S310  # checked says what may be opened
     return response
@@ -82,12 +83,20 @@ def _target(url: str, location: str | None) -> str:
     if location is None:
         raise FetchError("a redirect to nowhere")
     target = urljoin(url, location)
-    if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
-        raise FetchError("a redirect away from https")
+    # Who answers there would say whose tokens are good (an open redirect of the issuer's is enough).
+    if _origin(target) != _origin(url):
+        raise FetchError("a redirect to another origin")
     return target
 
 
-def checked(url: str) -> SplitResult:
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """As RFC 6454 section 4 has it: scheme, host and port."""
+    parts = urlsplit(url)
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname, default if parts.port is None else parts.port
+
+
+def checked(url: str, *, allow_http: bool = False) -> SplitResult:
     """The parts of ``url``. Raises ``FetchError`` for what must not be asked."""
     # Two parsers read the URL, this one and urllib's: what they could read differently is refused.
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
@@ -95,8 +104,9 @@ def checked(url: str) -> SplitResult:
     parts = urlsplit(url)
     if "@" in parts.netloc:
         raise FetchError("the URL has a user or a password in it")
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts))):
-        raise FetchError("the URL is neither https, nor http on this machine")
+    may_be_http = allow_http or _is_loopback(parts)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and may_be_http)):
+        raise FetchError("the URL is neither https, nor http" + ("" if allow_http else " on this machine"))
     return parts
 
 

@@ -1,4 +1,8 @@
-"""The JWS Compact Serialization (RFC 7515 section 7.1) to the letter: one token has one spelling."""
+"""The JWS Compact Serialization (RFC 7515 section 7.1) to the letter: one header, payload and signature, one text.
+
+ECDSA ends it there: for each signature (r, s) anybody can compute (r, n - s), which is as good, and other libraries
+issue either. What a token is called by is its ``jti``, never its text.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +92,7 @@ def base64url_decode(segment: bytes) -> bytes:
         data = a2b_base64(padded)
     except ValueError as error:
         raise Malformed("a segment is base64url") from error
-    # Python's decoder skips what it does not know; a second spelling would get round any list of tokens.
+    # Python's decoder skips what it does not know; a second spelling would get round any list of texts.
     if b2a_base64(data, newline=False) != padded:
         raise Malformed("a segment is base64url without padding, spare bits or other characters")
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
@@ -116,6 +117,8 @@ class _Flight:
 class KeySetClient:
     """The keys at ``url`` that are good for ``algorithm``, remembered. One for all threads.
 
+    ``url`` is ``https``, or ``http`` on this machine or, with ``allow_http``, on any.
+
     A request waits ``timeout`` seconds at the most, and only where there is nothing to go by:
     no set yet, no news for a whole ``LIFETIME``, or a ``kid`` that is not in the set.
     """
@@ -126,11 +129,12 @@ class KeySetClient:
         *,
         algorithm: str,
         timeout: float = 2.0,
+        allow_http: bool = False,
         now: Callable[[], float] = monotonic,
         fetch: Callable[..., bytes] = fetch,
     ) -> None:
-        self._url, self._algorithm, self._timeout = url, algorithm, timeout
-        self._now, self._fetch = now, fetch
+        self._algorithm, self._timeout = algorithm, timeout
+        self._now, self._fetch = now, partial(fetch, url, timeout=timeout, allow_http=allow_http)
         self._lock = Lock()
         self._held: _Held | None = None
         self._flight: _Flight | None = None
@@ -215,7 +219,7 @@ class KeySetClient:
     def _fly(self, flight: _Flight) -> None:
         landing: tuple[VerifyingKey, ...] | Exception
         try:
-            landing = read_key_set(self._fetch(self._url, timeout=self._timeout), self._algorithm)
+            landing = read_key_set(self._fetch(), self._algorithm)
         except Exception as error:  # noqa: BLE001  # a flight that never lands would be waited for
             landing = error
         try:

@@ -22,7 +22,7 @@ from jwt import PyJWTError
 from jwt.algorithms import Algorithm
 
 from . import jws
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 
 # The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
 _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -109,6 +109,10 @@ class Secret(Key):
     """For HMAC. It has no public part, and so no way into a published set."""
 
     secret: bytes = field(default=b"", repr=False)
+
+    def __post_init__(self) -> None:
+        if is_blank(self.secret):
+            raise BadKey("it is a blank secret")
 
     @property
     def can_sign(self) -> bool:
@@ -232,8 +236,8 @@ def _material(spec: Mapping[str, Any]) -> Any:
         raise BadKey(f"it needs one of {', '.join(_SOURCES)}")
     material = _SOURCES[given[0]](spec[given[0]])
     # An empty file would be an HMAC secret that everybody knows.
-    if not material:
-        raise BadKey(f"its {given[0]} is empty")
+    if not material or is_blank(material):
+        raise BadKey(f"its {given[0]} is empty or blank")
     return material
 
 

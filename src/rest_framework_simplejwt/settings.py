@@ -133,6 +133,9 @@ class APISettings(DRFAPISettings):
     JSON_ENCODER = Setting[type[JSONEncoder] | None](None, "Encoder for claims of the project's own.", imported=True)
     JWK_URL = Setting[str | None](None, "Where the issuer publishes its keys, RFC 7517.")
     JWK_TIMEOUT = Setting[float](2, "Seconds that a request waits for those keys at the most.")
+    JWK_ALLOW_HTTP = Setting[bool](
+        False, "Whether keys are also fetched over http from other machines, as on a private network."
+    )
     ACCESS_TOKEN_PROFILE = Setting[str | None](None, '"rfc9068": access tokens of that standard; None: plain ones.')
     ACCESS_TOKEN_PROFILE_REQUIRED = Setting[bool](
         True, "Whether plain tokens are then refused; False until those from before have expired."

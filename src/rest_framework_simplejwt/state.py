@@ -33,7 +33,14 @@ _POSITIONAL = (
     "LEEWAY",
     "JSON_ENCODER",
 )
-_NAMED = ("JWK_TIMEOUT", "SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR", "VERIFIED_TOKEN_CACHE_SIZE")
+_NAMED = (
+    "JWK_TIMEOUT",
+    "JWK_ALLOW_HTTP",
+    "SIGNING_KEYS",
+    "VERIFYING_KEYS",
+    "SIGNING_KEYS_DIR",
+    "VERIFIED_TOKEN_CACHE_SIZE",
+)
 
 token_backend: TokenBackend
 
@@ -84,10 +91,10 @@ def _built() -> TokenBackend:
     return TokenBackend(
         *[getattr(api_settings, setting) for setting in _POSITIONAL],
         jwk_timeout=api_settings.JWK_TIMEOUT,
+        jwk_allow_http=api_settings.JWK_ALLOW_HTTP,
         verified_cache_size=api_settings.VERIFIED_TOKEN_CACHE_SIZE,
         ring=key_ring(),
-        # An empty one would be a secret that everybody knows.
-        fallback_keys=filter(None, settings.SECRET_KEY_FALLBACKS) if signs_with_secret_key else (),
+        fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
     )
 
 

@@ -74,7 +74,15 @@ def _of_ours() -> set[str | None]:
     }
 
 
-_SETTINGS = ("TRUSTED_ISSUERS", "ISSUER", "LEEWAY", "JWK_TIMEOUT", "SIGNING_KEY", "VERIFIED_TOKEN_CACHE_SIZE")
+_SETTINGS = (
+    "TRUSTED_ISSUERS",
+    "ISSUER",
+    "LEEWAY",
+    "JWK_TIMEOUT",
+    "JWK_ALLOW_HTTP",
+    "SIGNING_KEY",
+    "VERIFIED_TOKEN_CACHE_SIZE",
+)
 _current: tuple[tuple[object, ...], dict[str, TrustedIssuer]] | None = None
 
 
@@ -206,7 +214,11 @@ def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
     }
     if url:
         _check_url(url, algorithms)
-        common |= {"jwk_url": url, "jwk_timeout": api_settings.JWK_TIMEOUT}
+        common |= {
+            "jwk_url": url,
+            "jwk_timeout": api_settings.JWK_TIMEOUT,
+            "jwk_allow_http": api_settings.JWK_ALLOW_HTTP,
+        }
         return {algorithm: TokenBackend(algorithm, **common) for algorithm in algorithms}
     keys = _keys(specs, algorithms)
     return {algorithm: TokenBackend(algorithm, **common, ring=_ring(keys, algorithm)) for algorithm in algorithms}
@@ -216,7 +228,7 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("an HMAC algorithm has no keys that a jwk_url could publish")
     try:
-        fetching.checked(url)
+        fetching.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
     except (fetching.FetchError, ValueError, AttributeError) as error:
         raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
 

@@ -74,6 +74,11 @@ def test_tokens_under_a_public_key_should_say_whom_they_are_for(ids):
     assert "W011" not in ids(ALGORITHM="HS256", SIGNING_KEY="x" * 64, ISSUER=None)
 
 
+def test_keys_should_not_come_over_http(ids):
+    assert "W046" in ids(JWK_ALLOW_HTTP=True)
+    assert "W046" not in ids(JWK_ALLOW_HTTP=False)
+
+
 def test_stateless_authentication_does_not_notice_a_changed_password(ids, settings):
     settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [CLASSES.format("JWTTokenUserAuthentication")]}
     assert "W014" in ids(CHECK_REVOKE_TOKEN=True)

@@ -45,6 +45,7 @@ EVERY_MISTAKE = {
     "TOKEN_FAMILY_BLACKLIST_ON_REUSE": True,
     "CACHE_BLACKLISTED_FAMILIES": True,
     "CHECK_REVOKE_TOKEN": True,
+    "JWK_ALLOW_HTTP": True,
     "ACCESS_TOKEN_PROFILE": "rfc9068",
     "TRUSTED_ISSUERS": [{"issuer": name, "claims": {"sub": "user_id"}} for name in "ab"],
 }

@@ -167,3 +167,15 @@ def long_access() -> Iterator[Finding]:
         # One without end is W036.
         if is_long and not shapes.overflows(lifetime):
             yield Finding(f"SIMPLE_JWT[{name!r}] is longer than a day: a stolen token is valid until then.", name=name)
+
+
+@check(
+    "simplejwt.W046",
+    hint="Write https:// URLs in JWK_URL and TRUSTED_ISSUERS, and leave JWK_ALLOW_HTTP out; or keep it where nobody "
+    "else can answer on the network between this service and the issuer.",
+    deploy=True,
+)
+def keys_over_http() -> Iterator[Finding]:
+    """``JWK_ALLOW_HTTP`` is on: whoever can answer for the issuer on the network decides which tokens are valid."""
+    if written("JWK_ALLOW_HTTP"):
+        yield Finding("SIMPLE_JWT['JWK_ALLOW_HTTP'] is on: the keys that verify tokens may come over http.")

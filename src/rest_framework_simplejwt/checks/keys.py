@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 
-from .. import fetching, state
+from .. import algorithms, fetching, state
 from ..algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
@@ -59,11 +59,15 @@ def signs_with_secret_key() -> bool:
 
 def _has_signing_key() -> bool:
     """Whether there is one; SECRET_KEY, the default, is no private key."""
-    return written("SIGNING_KEY") not in (None, "", b"") and not (is_asymmetric() and signs_with_secret_key())
+    return _is_key(written("SIGNING_KEY")) and not (is_asymmetric() and signs_with_secret_key())
 
 
 def _has_verifying_key() -> bool:
-    return written("VERIFYING_KEY") not in (None, "", b"")
+    return _is_key(written("VERIFYING_KEY"))
+
+
+def _is_key(value: Any) -> bool:
+    return value is not None and not algorithms.is_blank(value)
 
 
 def _backend() -> TokenBackend | None:
@@ -122,9 +126,9 @@ def missing_cryptography() -> Iterator[Finding]:
 
 @check("simplejwt.E009", hint=f"Leave SIGNING_KEY out, or write a secret. {NEW_SECRET}")
 def empty_secret() -> Iterator[Finding]:
-    """The secret of an HMAC algorithm is empty or ``None``: nothing is signed, or anybody signs."""
+    """The secret of an HMAC algorithm is blank or ``None``: tokens can be neither issued nor verified."""
     if uses_hmac() and not _has_signing_key():
-        yield Finding("SIMPLE_JWT['SIGNING_KEY'] is empty.")
+        yield Finding("SIMPLE_JWT['SIGNING_KEY'] is empty or blank.")
 
 
 @check(
@@ -176,7 +180,7 @@ def mismatched_keys() -> Iterator[Finding]:
 
 def _is_refused(url: str) -> str | None:
     try:
-        fetching.checked(url)
+        fetching.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
     except (fetching.FetchError, ValueError) as error:
         return str(error)
     return None
@@ -184,7 +188,8 @@ def _is_refused(url: str) -> str | None:
 
 @check(
     "simplejwt.W030",
-    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json.",
+    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json; "
+    "or SIMPLE_JWT['JWK_ALLOW_HTTP'] = True for an http:// URL on a private network.",
 )
 def insecure_jwk_url() -> Iterator[Finding]:
     """``JWK_URL`` is not fetched, for it is neither ``https`` nor on this machine, say: tokens are answered 503."""
