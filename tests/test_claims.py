@@ -97,9 +97,10 @@ def check_times(now=1000, leeway=0, **claims_):
     "sound",
     [
         {},
-        {"iat": 1000, "nbf": 1000, "exp": 1001},
+        {"iat": 1060, "nbf": 1000, "exp": 1001},
+        {"iat": 1060, "exp": 1001},
         {"iat": 0, "nbf": 0.5, "exp": 1000.5},
-        {"iat": 1010, "nbf": 1010, "exp": 991, "leeway": 10},
+        {"iat": 1070, "nbf": 1010, "exp": 991, "leeway": 10},
         {"exp": claims.MAX_NUMERIC_DATE},
     ],
 )
@@ -113,8 +114,9 @@ def test_a_token_ends_when_it_says(exp):
         check_times(exp=exp)
 
 
-@pytest.mark.parametrize("claim", ["iat", "nbf"])
-@pytest.mark.parametrize("value", [1001, 1000.5, -1])
+@pytest.mark.parametrize(
+    ("claim", "value"), [("iat", 1061), ("iat", 1060.5), ("iat", -1), ("nbf", 1001), ("nbf", 1000.5), ("nbf", -1)]
+)
 def test_a_token_from_the_future_or_before_the_epoch_is_unsound(claim, value):
     for others in ({}, {"iat": 1000, "exp": 2000}, {"iat": 1000, "nbf": 1000, "exp": 2000}):
         with pytest.raises(claims.Unsound):
