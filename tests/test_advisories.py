@@ -3,16 +3,20 @@
 import base64
 import hmac
 import json
+from datetime import timedelta
+from io import StringIO
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError
 
 from rest_framework_simplejwt import sessions, tokens, users
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.keys import pem_pair
@@ -208,3 +212,19 @@ def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
     simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
     with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
         whoami(signed_by_anybody(token, b""))
+
+
+@pytest.mark.needs("token_blacklist")
+@pytest.mark.parametrize(("leeway", "ahead"), [(None, 30), (3600, 3630)], ids=["of a faster clock", "with a leeway"])
+def test_a_flush_revives_no_revoked_token(user, leeway, ahead):
+    """Another machine, or a token class with a leeway of its own, may accept what has expired by the flush's clock."""
+    own = {} if leeway is None else {"_token_backend": TokenBackend("HS256", "k" * 32, leeway=leeway)}
+    kind = type("Kind", (RefreshToken,), own)
+    token = kind.for_user(user)
+    token.blacklist()
+    later = tokens.aware_utcnow() + kind.lifetime + timedelta(seconds=ahead)
+    command = "rest_framework_simplejwt.token_blacklist.management.commands.flushexpiredtokens"
+    with mock.patch(f"{command}.aware_utcnow", lambda: later):
+        call_command("flushexpiredtokens", stdout=StringIO())
+    with pytest.raises(RefreshTokenBlacklistedError):
+        kind(str(token))

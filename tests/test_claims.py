@@ -89,6 +89,12 @@ def test_the_last_copy_of_a_sliding_token_ends_a_lifetime_after_its_last_refresh
     assert datetime_to_epoch(found) == end
 
 
+def test_what_is_prolonged_ends_at_the_last_moment_that_there_is():
+    end = NOW.replace(year=9999)
+    assert claims.prolonged(end, timedelta(hours=1)) == end + timedelta(hours=1)
+    assert claims.prolonged(end, timedelta(days=400)) == datetime.max.replace(tzinfo=timezone.utc)
+
+
 def check_times(now=1000, leeway=0, **claims_):
     claims.check_times(claims.lifespan(claims_), now=now, leeway=leeway)
 

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 
 from rest_framework_simplejwt import rotation, signals, tokens, views
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -53,6 +54,14 @@ def test_the_predecessor_buys_the_same_successor_again(parent, clock):
     assert not first.replayed
     assert second.refresh == first.refresh
     assert RefreshToken(second.refresh).payload == first.token.payload
+
+
+def test_with_a_leeway_of_its_class_it_expires_no_later(user, clock):
+    backend = TokenBackend("HS256", "k" * 32, leeway=3600)
+    patient = type("Patient", (RefreshToken,), {"_token_backend": backend})
+    text = str(patient.for_user(user))
+    first, second = (rotation.refresh(rotation.present(patient, text)) for _ in range(2))
+    assert second.refresh == first.refresh
 
 
 def test_and_a_fresh_access_token(parent, clock):

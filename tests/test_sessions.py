@@ -7,7 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 
 from rest_framework_simplejwt import rotation, sessions, signals
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.sessions import Revoked
@@ -114,6 +114,16 @@ def test_what_the_leeway_still_accepts_ends_too(user, clock, simple_jwt):
     assert lives(token)
     sessions.revoke_all(user)
     assert not lives(token)
+
+
+def test_what_a_machine_with_a_slower_clock_still_accepts_ends_too(user, clock):
+    clock(seconds=30 - RefreshToken.lifetime.total_seconds())
+    token = RefreshToken.for_user(user)
+    clock(seconds=RefreshToken.lifetime.total_seconds() + 10)
+    assert sessions.revoke_all(user).tokens == 1
+    clock(seconds=-40)
+    with pytest.raises(RefreshTokenBlacklistedError):
+        RefreshToken(str(token))
 
 
 def test_without_a_jti_the_families_end(user, simple_jwt):

@@ -152,6 +152,14 @@ def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
 
 
+def prolonged(end: datetime, by: timedelta) -> datetime:
+    """``end + by``, or the last moment that a ``datetime`` can hold."""
+    try:
+        return end + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=end.tzinfo)
+
+
 def end_of_copies(claims: Claims, refresh_claim: str, *, lifetime: timedelta) -> datetime:
     """When the last copy of a sliding token expires, which may be made until the time in ``refresh_claim``.
 

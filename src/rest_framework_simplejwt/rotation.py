@@ -271,7 +271,7 @@ def _within_grace(spent: R) -> R | None:
     successor.payload = claims.copied(spent.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
-        "exp": datetime_to_epoch(record.expires_at),
+        "exp": datetime_to_epoch(record.expires_at - spent._extra_leeway()),
     }
     try:
         successor.verify()
