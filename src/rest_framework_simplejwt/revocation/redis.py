@@ -191,7 +191,7 @@ class RedisStore(Untransacted):
         return Successor(
             issued_at=datetime_from_epoch(tombstone.successor_issued_at),
             expires_at=datetime_from_epoch(tombstone.successor_expires_at),
-            age=timedelta(microseconds=int(server_time) - tombstone.revoked_at),
+            age=timedelta(microseconds=max(int(server_time) - tombstone.revoked_at, 0)),
             is_revoked=self.is_revoked(successor_key),
         )
 
