@@ -4,15 +4,18 @@ import base64
 import hmac
 import json
 from datetime import timedelta
+from io import StringIO
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError
 
 from rest_framework_simplejwt import rotation, sessions, tokens, users
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.settings import api_settings
@@ -310,3 +313,19 @@ def test_the_other_signature_of_ecdsa_makes_no_other_token(user, whoami, simple_
         refresh(twin(parent, "ES256"))
     assert is_refused(RefreshToken, child.refresh)
     assert is_refused(AccessToken, child.access)
+
+
+@pytest.mark.needs("token_blacklist")
+@pytest.mark.parametrize(("leeway", "ahead"), [(None, 30), (3600, 3630)], ids=["of a faster clock", "with a leeway"])
+def test_a_flush_revives_no_revoked_token(user, leeway, ahead):
+    """Another machine, or a token class with a leeway of its own, may accept what has expired by the flush's clock."""
+    own = {} if leeway is None else {"_token_backend": TokenBackend("HS256", "k" * 32, leeway=leeway)}
+    kind = type("Kind", (RefreshToken,), own)
+    token = kind.for_user(user)
+    token.blacklist()
+    later = tokens.aware_utcnow() + kind.lifetime + timedelta(seconds=ahead)
+    command = "rest_framework_simplejwt.token_blacklist.management.commands.flushexpiredtokens"
+    with mock.patch(f"{command}.aware_utcnow", lambda: later):
+        call_command("flushexpiredtokens", stdout=StringIO())
+    with pytest.raises(RefreshTokenBlacklistedError):
+        kind(str(token))

@@ -24,6 +24,7 @@ json_values = st.recursive(
 )
 moments = st.one_of(
     st.integers(NOW - 10_000, NOW + 10_000),
+    st.integers(NOW - 100, NOW + 100),
     st.sampled_from([0, -1, 2**63, 10**400, 253_402_300_799, 253_402_300_800, str(NOW + 9000), float(NOW + 9000)]),
     json_values,
 )
@@ -105,6 +106,14 @@ def test_each_difference_occurs(rule, token):
     assert targets.accepted_elsewhere(token)
     assert targets.decoded(targets.BACKEND, token) is None
     assert stricter(token) == {list(RULES)[rule]}
+
+
+def test_in_one_thing_ours_is_more_lenient():
+    token = sound(iat=int(time.time()) + 30)
+    assert targets.decode(token)
+    with pytest.raises(jwt.ImmatureSignatureError):
+        targets.strict_pyjwt_decode(token)
+    assert not targets.decode(sound(iat=int(time.time()) + 90))
 
 
 def test_no_listed_difference_is_without_an_example():

@@ -9,17 +9,20 @@ from unittest import mock
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections, models, router
 from django.db.models import signals
 from django.test.utils import CaptureQueriesContext
 
+from rest_framework_simplejwt import sessions
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation import bulk, flush, transactions
 from rest_framework_simplejwt.revocation.null import NullStore
-from rest_framework_simplejwt.serializers import TokenRefreshSlidingSerializer
-from rest_framework_simplejwt.tokens import RefreshToken, SlidingToken
-from rest_framework_simplejwt.utils import aware_utcnow
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSlidingSerializer
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+from rest_framework_simplejwt.utils import aware_utcnow, datetime_to_epoch
 from tests.another_vendor import another_vendor
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +69,7 @@ class Kind:
     def fill(self, count, *, expires_at=None, name="x"):
         """``count`` rows that have expired, every other one revoked."""
         tables, now = self.tables, aware_utcnow()
-        times = {"created_at": now - DAY, "expires_at": expires_at or now - HOUR}
+        times = {"created_at": now - DAY, "expires_at": expires_at or now - 3 * HOUR}
         ids = [f"{name}{number}" for number in range(count)]
         self.issued.bulk_create([tables.issued_model(**{tables.id_field: key}, **times) for key in ids])
         rows = self.issued.filter(**{f"{tables.id_field}__in": ids[::2]})
@@ -117,6 +120,40 @@ def blacklist_token(token):
 
 def blacklist_row(token):
     TOKENS.revoked.get_or_create(token=TOKENS.issued.get(jti=token["jti"]))
+
+
+def revoke_all(token):
+    sessions.revoke_all(TOKENS.issued.get(jti=token["jti"]).user)
+
+
+def by_set_exp(token):
+    token.set_exp(lifetime=30 * DAY)
+
+
+def in_its_payload(token):
+    token["exp"] += 29 * 86400
+
+
+def by_hand(user, credentials, lengthen):
+    token = RefreshToken.for_user(user)
+    lengthen(token)
+    return token
+
+
+def by_serializer(user, credentials, lengthen):
+    class Lengthening(TokenObtainPairSerializer):
+        @classmethod
+        def get_token(cls, user):
+            return by_hand(user, None, lengthen)
+
+    serializer = Lengthening(data=credentials)
+    assert serializer.is_valid()
+    return RefreshToken(serializer.validated_data["refresh"], verify=False)
+
+
+def longest_move():
+    """By how much longer records stay where times have no zone."""
+    return timedelta(hours=0 if settings.USE_TZ else 2)
 
 
 def constraints_deferred(kind):
@@ -389,23 +426,50 @@ class TestTokensStayRefused:
 
         return make
 
-    @pytest.mark.parametrize("leeway", [60, 60.0, timedelta(minutes=1)])
+    @pytest.mark.parametrize("leeway", [3600, 3600.0, HOUR])
     def test_within_the_leeway(self, expired_token, simple_jwt, leeway):
         simple_jwt(LEEWAY=leeway)
-        token = expired_token(timedelta(seconds=30))
+        token = expired_token(timedelta(minutes=59))
         text = str(token)
         RefreshToken(text).blacklist()
-        assert TOKENS.run() == "Expired tokens deleted: 0.\n"
+        assert flush_in(longest_move()) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             RefreshToken(text)
 
-    def test_and_are_forgotten_after_it(self, expired_token, simple_jwt):
-        simple_jwt(LEEWAY=60)
-        token = expired_token(timedelta(seconds=90))
+    def test_on_a_machine_whose_clock_is_behind(self, expired_token):
+        token = expired_token(timedelta(seconds=-5))
+        text = str(token)
         token.blacklist()
-        assert TOKENS.run() == "Expired tokens deleted: 1.\n"
+        assert flush_in(timedelta(minutes=9) + longest_move()) == "Expired tokens deleted: 0.\n"
+        with pytest.raises(RefreshTokenBlacklistedError):
+            RefreshToken(text)
+
+    def test_and_are_forgotten_when_no_machine_accepts_them(self, expired_token, simple_jwt):
+        simple_jwt(LEEWAY=60)
+        token = expired_token(timedelta(minutes=11, seconds=5))
+        token.blacklist()
+        assert flush_in(longest_move()) == "Expired tokens deleted: 1.\n"
         with pytest.raises(ExpiredTokenError):
             RefreshToken(str(token))
+
+    def patient(self, leeway):
+        """A class with that leeway of its own, in seconds."""
+        backend = TokenBackend("HS256", "k" * 32, leeway=leeway)
+        return type("Patient", (RefreshToken,), {"_token_backend": backend})
+
+    @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row, revoke_all])
+    def test_within_a_leeway_of_their_class(self, user, simple_jwt, revoke):
+        simple_jwt(LEEWAY=timedelta(minutes=10))
+        token = self.patient(3600).for_user(user)
+        revoke(token)
+        lifetime = type(token).lifetime
+        assert flush_in(lifetime + timedelta(minutes=69) + longest_move()) == "Expired tokens deleted: 0.\n"
+        assert flush_in(lifetime + timedelta(minutes=71) + longest_move()) == "Expired tokens deleted: 1.\n"
+
+    def test_a_shorter_leeway_of_their_class_changes_nothing(self, user, simple_jwt):
+        simple_jwt(LEEWAY=60)
+        token = self.patient(0).for_user(user)
+        assert datetime_to_epoch(TOKENS.issued.get().expires_at) == token["exp"]
 
     @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row])
     def test_a_sliding_token_that_was_refreshed(self, user, clock, revoke):
@@ -433,18 +497,45 @@ class TestTokensStayRefused:
 
     def test_a_token_that_was_lengthened_after_it_was_recorded(self, user):
         token = RefreshToken.for_user(user)
-        token.set_exp(lifetime=30 * DAY)
+        token.payload["exp"] += 29 * 86400
         RefreshToken(str(token)).blacklist()
         assert flush_in(2 * DAY) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             RefreshToken(str(token))
         assert flush_in(31 * DAY) == "Expired tokens deleted: 1.\n"
 
+    @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row, revoke_all])
+    @pytest.mark.parametrize(
+        ("log_in", "lengthen"), [(by_hand, by_set_exp), (by_serializer, by_set_exp), (by_serializer, in_its_payload)]
+    )
+    def test_a_token_that_is_lengthened_at_login(self, user, credentials, log_in, lengthen, revoke):
+        token = log_in(user, credentials, lengthen)
+        revoke(token)
+        assert flush_in(2 * DAY) == "Expired tokens deleted: 0.\n"
+        assert flush_in(31 * DAY) == "Expired tokens deleted: 1.\n"
+
+    def test_revoke_all_finds_a_token_that_was_lengthened(self, user, credentials):
+        token = by_hand(user, credentials, by_set_exp)
+        now = aware_utcnow() + 2 * DAY
+        with mock.patch("rest_framework_simplejwt.tokens.aware_utcnow", lambda: now):
+            assert sessions.revoke_all(user).tokens == 1
+        self.assert_refused(token)
+
+    def test_a_token_that_is_shortened_or_renamed_writes_nothing(self, user, assert_statements):
+        token = RefreshToken.for_user(user)
+        with assert_statements(0):
+            token.set_exp(lifetime=HOUR)
+            token.set_jti()
+            token.set_exp(lifetime=30 * DAY)
+
+    def test_a_token_that_a_project_takes_its_expiry_from_is_still_issued(self, user, credentials):
+        assert by_serializer(user, credentials, lambda token: token.payload.pop("exp"))
+
     def remembered(self, user):
         """Tokens of 30 days that are recorded as of one."""
         tokens = [RefreshToken.for_user(user) for _ in range(4)]
         for token in tokens:
-            token.set_exp(lifetime=30 * DAY)
+            token.payload["exp"] += 29 * 86400
         return tokens
 
     def assert_refused(self, token):
@@ -485,16 +576,44 @@ class TestTokensStayRefused:
 
 @pytest.mark.needs("token_family")
 class TestFamiliesStayRefused:
-    @pytest.mark.parametrize(("leeway", "deleted"), [(60, 0), (timedelta(minutes=1), 0), (10, 1)])
+    @pytest.mark.parametrize(("leeway", "deleted"), [(3600, 0), (HOUR, 0), (10, 1)])
     def test_within_the_leeway(self, user, simple_jwt, leeway, deleted):
         simple_jwt(LEEWAY=leeway, TOKEN_FAMILY_LIFETIME=DAY)
         token = RefreshToken.for_user(user)
-        token.set_exp("family_exp", from_time=aware_utcnow(), lifetime=timedelta(seconds=-30))
-        FAMILIES.issued.update(expires_at=aware_utcnow() - timedelta(seconds=30))
+        ended = timedelta(minutes=59)
+        token.set_exp("family_exp", from_time=aware_utcnow(), lifetime=-ended)
+        FAMILIES.issued.update(expires_at=aware_utcnow() - ended)
         token.blacklist_family()
-        assert FAMILIES.run() == f"Expired families deleted: {deleted}.\n"
+        assert flush_in(longest_move(), FAMILIES) == f"Expired families deleted: {deleted}.\n"
         with pytest.raises(TokenError, match="expired" if deleted else "blacklisted"):
             RefreshToken(str(token))
+
+    @pytest.mark.parametrize("own", ["refresh", "access"])
+    def test_within_the_leeway_of_a_class_of_the_family(self, user, simple_jwt, own):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
+        backend = {"_token_backend": TokenBackend("HS256", "k" * 32, leeway=3600)}
+        access = type("Access", (AccessToken,), backend if own == "access" else {})
+        refresh = type(
+            "Refresh", (RefreshToken,), {"access_token_class": access, **(backend if own == "refresh" else {})}
+        )
+        refresh.for_user(user).blacklist_family()
+        assert flush_in(DAY + timedelta(minutes=69) + longest_move(), FAMILIES) == "Expired families deleted: 0.\n"
+        assert flush_in(DAY + timedelta(minutes=71) + longest_move(), FAMILIES) == "Expired families deleted: 1.\n"
+
+    @pytest.mark.parametrize("end", [DAY * 30, None], ids=["longer", "for ever"])
+    def test_those_that_are_lengthened_at_login(self, user, simple_jwt, credentials, end):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
+
+        def lengthen(token):
+            if end is None:
+                del token["family_exp"]
+            else:
+                token.set_exp("family_exp", lifetime=end)
+
+        by_serializer(user, credentials, lengthen)
+        FAMILIES.revoked.create(family=FAMILIES.issued.get())
+        assert flush_in(2 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
+        assert flush_in(31 * DAY, FAMILIES) == f"Expired families deleted: {0 if end is None else 1}.\n"
 
     def test_those_without_an_expiry(self, user, simple_jwt):
         simple_jwt(TOKEN_FAMILY_LIFETIME=None)

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.test import APIRequestFactory
 
 from rest_framework_simplejwt import rotation, signals, tokens, views
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
@@ -55,6 +56,14 @@ def test_the_predecessor_buys_the_same_successor_again(parent, clock):
     assert RefreshToken(second.refresh).payload == first.token.payload
 
 
+def test_with_a_leeway_of_its_class_it_expires_no_later(user, clock):
+    backend = TokenBackend("HS256", "k" * 32, leeway=3600)
+    patient = type("Patient", (RefreshToken,), {"_token_backend": backend})
+    text = str(patient.for_user(user))
+    first, second = (rotation.refresh(rotation.present(patient, text)) for _ in range(2))
+    assert second.refresh == first.refresh
+
+
 def test_and_a_fresh_access_token(parent, clock):
     first = AccessToken(refresh(parent).access)
     clock(seconds=9)
@@ -81,6 +90,31 @@ def test_the_period_ends(parent, clock):
     clock(seconds=12)
     assert is_refused(parent)
     assert is_refused(child, "Token family is blacklisted")
+
+
+def test_a_machine_whose_clock_is_ahead_within_the_leeway_ends_no_family(parent, clock, simple_jwt):
+    simple_jwt(LEEWAY=20)
+    child = refresh(parent).refresh
+    clock(seconds=29)
+    assert refresh(parent).refresh == child
+    clock(seconds=2)
+    assert is_refused(parent)
+    assert is_refused(child, "Token family is blacklisted")
+
+
+def test_a_machine_whose_clock_is_behind_ends_none_either(parent, clock):
+    child = refresh(parent).refresh
+    clock(minutes=-10)
+    assert refresh(parent).refresh == child
+
+
+def test_the_id_of_a_successor_is_the_same_on_every_machine_and_in_every_version(user, settings, simple_jwt):
+    """Half of HMAC-SHA-256 under ``SECRET_KEY``: 128 bits, which nobody without the key can tell."""
+    settings.SECRET_KEY = "the key of this example"
+    simple_jwt(SIGNING_KEY="another key of this example, which changes nothing")
+    token = RefreshToken.for_user(user)
+    token["jti"] = "00000000000000000000000000000000"
+    assert refresh(str(token)).token["jti"] == "64e8b8c795d2490effba5ed1596b7ba5"
 
 
 def test_asking_again_does_not_extend_it(parent, clock):
@@ -195,11 +229,12 @@ def test_a_new_secret_key_within_the_period_is_no_reuse(parent, settings, simple
 
 
 def test_receivers_learn_whether_it_was_a_replay(parent, received):
+    requests = [object(), object()]
     with received(signals.token_refreshed) as calls:
-        first = refresh(parent)
-        refresh(parent)
+        pairs = [rotation.refresh(rotation.present(RefreshToken, parent, request)) for request in requests]
     assert [call["replayed"] for call in calls] == [False, True]
-    assert {call["token"]["jti"] for call in calls} == {first.token["jti"]}
+    assert [call["request"] for call in calls] == requests
+    assert {call["token"]["jti"] for call in calls} == {pairs[0].token["jti"]}
 
 
 class CookieRefreshSerializer(TokenRefreshSerializer):

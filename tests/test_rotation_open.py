@@ -117,6 +117,15 @@ def test_a_token_that_was_spent_before_is_refused_and_sounds_the_alarm(post, ref
     assert in_body(post("refresh", refresh=successor)) == FAMILY_REVOKED
 
 
+@pytest.mark.parametrize("find_out", [rotation.refresh, rotation.settle])
+def test_the_alarm_names_what_was_presented_and_how(refresh, received, find_out):
+    rotation.refresh(rotation.present(RefreshToken, str(refresh), at_once=True))
+    request = object()
+    with received(signals.refresh_token_reused) as calls, pytest.raises(RefreshTokenBlacklistedError):
+        find_out(rotation.present(RefreshToken, str(refresh), request, at_once=True))
+    assert [(call["jti"], call["request"]) for call in calls] == [(refresh["jti"], request)]
+
+
 def test_within_a_revoked_family_nothing_is_spent(post, refresh, recorded):
     refresh.blacklist_family()
     before = recorded()

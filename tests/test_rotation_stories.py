@@ -21,8 +21,6 @@ def server(live_server, clock, simple_jwt):
         TOKEN_FAMILY_ENABLED=True,
         TOKEN_FAMILY_CHECK_ON_ACCESS=True,
         TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
-        # The signature's own check of iat reads the real clock.
-        LEEWAY=timedelta(minutes=5),
     )
     return live_server.url
 

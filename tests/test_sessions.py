@@ -6,8 +6,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 
-from rest_framework_simplejwt import rotation, sessions, signals
-from rest_framework_simplejwt.exceptions import RevocationUnavailable, TokenError
+from rest_framework_simplejwt import revocation, rotation, sessions, signals, tokens
+from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, RevocationUnavailable, TokenError
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.sessions import Revoked
@@ -88,6 +88,40 @@ def test_one_family_may_be_excepted(user, simple_jwt):
     assert not lives(sliding)
 
 
+@pytest.mark.needs("token_blacklist", "token_family")
+class TestRowsFromBeforeTheColumnOfFamilies:
+    """Before migration 0015, and those that 5.5.1 writes: the family stands in the text of the token alone."""
+
+    @pytest.fixture
+    def rows(self):
+        return revocation.token_store()._issued
+
+    @pytest.mark.parametrize("batch", [1, 500])
+    def test_the_family_that_is_excepted_is_found_in_the_text(self, user, other, rows, batch, monkeypatch):
+        monkeypatch.setattr("rest_framework_simplejwt.token_blacklist.store.COLLECTED", batch)
+        sliding, elsewhere, here = (kind.for_user(user) for kind in (SlidingToken, RefreshToken, RefreshToken))
+        here = rotation.rotate(here).token
+        rows.update(family_id=None)
+        rows.filter(jti=sliding["jti"]).update(token="of a backend with a format of its own")
+        assert sessions.revoke_all(user, except_family=here["family_id"]) == Revoked(tokens=2, families=1)
+        assert lives(here)
+        assert not lives(elsewhere)
+        assert not lives(sliding)
+        assert rows.get(jti=here["jti"]).family_id == here["family_id"]
+
+    def test_what_has_no_text_either_ends(self, user, rows):
+        here = RefreshToken.for_user(user)
+        rows.update(family_id=None, token="")
+        assert sessions.revoke_all(user, except_family=here["family_id"]).tokens == 1
+
+    def test_everybodys_are_looked_at_when_no_owner_is_named(self, user, other, rows):
+        here, others = RefreshToken.for_user(user), RefreshToken.for_user(other)
+        rows.update(family_id=None)
+        moment = tokens.aware_utcnow()
+        assert revocation.token_store().revoke_all(None, now=moment, except_family=here["family_id"]) == 1
+        assert (lives(here), lives(others)) == (True, False)
+
+
 def test_while_families_are_off_the_tokens_end(user, simple_jwt):
     simple_jwt(TOKEN_FAMILY_ENABLED=False)
     token = RefreshToken.for_user(user)
@@ -114,6 +148,16 @@ def test_what_the_leeway_still_accepts_ends_too(user, clock, simple_jwt):
     assert lives(token)
     sessions.revoke_all(user)
     assert not lives(token)
+
+
+def test_what_a_machine_with_a_slower_clock_still_accepts_ends_too(user, clock):
+    clock(seconds=30 - RefreshToken.lifetime.total_seconds())
+    token = RefreshToken.for_user(user)
+    clock(seconds=RefreshToken.lifetime.total_seconds() + 10)
+    assert sessions.revoke_all(user).tokens == 1
+    clock(seconds=-40)
+    with pytest.raises(RefreshTokenBlacklistedError):
+        RefreshToken(str(token))
 
 
 def test_without_a_jti_the_families_end(user, simple_jwt):

@@ -542,6 +542,13 @@ class TestBlacklist:
         assert (first, second) == (True, False)
         assert row == again
 
+    def test_a_sliding_token_is_kept_revoked_until_the_last_copy_of_its_class_expires(self, user):
+        backend = TokenBackend("HS256", "k" * 32, leeway=60)
+        patient = type("Patient", (SlidingToken,), {"lifetime": timedelta(hours=2), "_token_backend": backend})
+        token = patient.for_user(user)
+        row, _ = token.blacklist()
+        assert datetime_to_epoch(row.token.expires_at) == token["refresh_exp"] + 2 * 3600 + 60
+
     def test_a_token_older_than_the_app_can_be_revoked(self, user, user_id):
         token = RefreshToken()
         token[api_settings.USER_ID_CLAIM] = user_id

@@ -19,6 +19,8 @@ Claims = Mapping[str, Any]
 MAX_ID_LENGTH = 255
 # The last second that a `datetime` can hold, that of the year 9999.
 MAX_NUMERIC_DATE = 253_402_300_799
+# Seconds by which `iat` may lie ahead, beyond the leeway: the machine that issued the token has a faster clock.
+IAT_TOLERANCE = 60
 
 _IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 
@@ -39,19 +41,19 @@ class Expired(Unsound):
 def lifespan(claims: Claims) -> tuple[float, float]:
     """From when on ``iat`` and ``nbf`` allow a token, and when ``exp`` ends it, in seconds since the epoch.
 
-    Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). Raises ``Unsound`` for what is no NumericDate,
-    and for a beginning before the epoch.
+    Each may be missing (RFC 7519 sections 4.1.4 to 4.1.6). ``iat`` may lie ``IAT_TOLERANCE`` ahead, ``nbf`` not at
+    all. Raises ``Unsound`` for what is no NumericDate, and for a beginning before the epoch.
     """
     iat, exp = claims.get("iat"), claims.get("exp")
     if type(iat) is type(exp) is int and iat >= 0 and exp <= MAX_NUMERIC_DATE and "nbf" not in claims:
-        return iat, exp  # as nearly all have it
+        return iat - IAT_TOLERANCE, exp  # as nearly all have it
     start = 0.0
-    for claim in ("iat", "nbf"):
+    for claim, tolerance in (("iat", IAT_TOLERANCE), ("nbf", 0)):
         if claim in claims:
             beginning = numeric_date(claims, claim)
             if beginning < 0:
                 raise Unsound(f"{claim!r} lies before the epoch")
-            start = max(start, beginning)
+            start = max(start, beginning - tolerance)
     return start, numeric_date(claims, "exp") if "exp" in claims else inf
 
 
@@ -148,6 +150,14 @@ def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta
     """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``; equal is expired."""
     if seconds_since_epoch(moment(claims, claim)) <= seconds_since_epoch(now) - leeway.total_seconds():
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
+
+
+def prolonged(end: datetime, by: timedelta) -> datetime:
+    """``end + by``, or the last moment that a ``datetime`` can hold."""
+    try:
+        return end + by
+    except OverflowError:
+        return datetime.max.replace(tzinfo=end.tzinfo)
 
 
 def end_of_copies(claims: Claims, refresh_claim: str, *, lifetime: timedelta) -> datetime:

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, revocation, signals
+from . import claims, revocation, signals, state
 from .exceptions import RefreshTokenBlacklistedError
-from .revocation import Successor, tokens_remembered
+from .revocation import Successor, local_times, tokens_remembered
 from .settings import api_settings
 from .tokens import RefreshToken, Token, family_enabled, tokens_recorded
 from .utils import datetime_to_epoch, logger
@@ -267,16 +267,20 @@ def _within_grace(spent: R) -> R | None:
     """The successor of ``spent``, verified as if it had been presented itself; ``None`` outside the grace period."""
     grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD
     found = _find_successor(spent) if grace and api_settings.ROTATE_REFRESH_TOKENS else None
-    # The period counts from the refresh: asking again does not extend it.
-    if found is None or found[1].is_revoked or found[1].age > grace:
+    if found is None:
         return None
     successor_id, record = found
+    lifetime = spent.lifetime + spent._extra_leeway()
+    record = local_times.restored(record, lifetime=lifetime, now=spent.current_time)
+    # The period counts from the refresh: asking again does not extend it. The leeway is for a machine that is ahead.
+    if record.is_revoked or record.age > grace + state.token_backend.get_leeway():
+        return None
     successor = copy(spent)
     successor.token = None
     successor.payload = claims.copied(spent.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
-        "exp": datetime_to_epoch(record.expires_at),
+        "exp": datetime_to_epoch(record.expires_at - spent._extra_leeway()),
     }
     try:
         successor.verify()

@@ -124,7 +124,11 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
             token_store().after_commit(lambda: signals.send(signals.token_issued, type(token), **facts))
             if api_settings.UPDATE_LAST_LOGIN:
                 api_settings.ON_LOGIN_SUCCESS(self.user, request)
-            return answer(token)
+            answered = answer(token)
+            if isinstance(token, Token):
+                # Whichever way `get_token` has set its expiry.
+                token._prolong_record()
+            return answered
 
         try:
             return token_store().transact(issue)

@@ -14,7 +14,7 @@ from .settings import api_settings
 
 @dataclass(frozen=True)
 class Revoked:
-    """How many were revoked that were alive until then."""
+    """How many were revoked that were alive, or had expired too recently for every machine to refuse them."""
 
     tokens: int
     families: int
@@ -40,8 +40,8 @@ def revoke_everything() -> Revoked:
 
 
 def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
-    # What expired within the leeway is accepted still.
-    now = tokens.aware_utcnow() - state.token_backend.get_leeway()
+    # What has just expired by this clock may still be accepted, within the leeway or by a machine with a slower clock.
+    now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a refresh that runs meanwhile finds its family ended.
     if tokens.family_enabled():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
@@ -57,6 +58,8 @@ __getattr__ = also_has(
 
 _INVALID = _("Token is invalid")
 _EXPIRED = _("Token is expired")
+
+_NONE = timedelta(0)
 
 
 def tokens_recorded() -> bool:
@@ -189,6 +192,10 @@ class Token:
         lifetime = self.lifetime if lifetime is None else lifetime
         assert lifetime is not None, "a token without a lifetime is never instantiated"
         self.payload[claim] = datetime_to_epoch((from_time or self.current_time) + lifetime)
+        self._prolong_record()
+
+    def _prolong_record(self) -> None:
+        """Keep the record of this token until its expiry, if that is later now; kinds without a record do nothing."""
 
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
         """Set ``claim`` to ``at_time``, by default when this token was made or read."""
@@ -233,6 +240,11 @@ class Token:
     def get_token_backend(self) -> TokenBackend:
         return self.token_backend
 
+    def _extra_leeway(self) -> timedelta:
+        """By how much longer after its expiry this kind is accepted than ``LEEWAY`` says: a record lasts as long."""
+        backend, usual = self.get_token_backend(), state.token_backend
+        return _NONE if backend is usual else max(backend.get_leeway() - usual.get_leeway(), _NONE)
+
 
 T = TypeVar("T", bound=Token)
 
@@ -252,6 +264,8 @@ class BlacklistMixin(_Mixin[T]):
 
     # While it is being spent: what a refresh turns it into.
     _successor: Issued | None = None
+    # The id that it was recorded under, and until when.
+    _recorded: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
         if not tokens_remembered():
@@ -299,20 +313,31 @@ class BlacklistMixin(_Mixin[T]):
         """Record this token as issued, unless it is recorded. The second item says whether this call did."""
         if not tokens_recorded():
             return super().outstand()
-        return revocation.token_store().remember(self._issued())
+        return self._record(self._issued())
 
     @classmethod
     def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
         token = super().for_user(user)
         if tokens_recorded():
-            revocation.token_store().remember(token._issued(user))
+            token._record(token._issued(user))
         return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+
+    def _record(self, issued: Issued) -> tuple[Any, bool]:
+        self._recorded = issued.id, issued.expires_at
+        return revocation.token_store().remember(issued)
+
+    def _prolong_record(self) -> None:
+        super()._prolong_record()
+        if self._recorded is not None and tokens_recorded():
+            issued = _prolonged(self._recorded, self._issued)
+            if issued is not None:
+                self._record(issued)
 
     def _issued(self, user: Any = None) -> Issued:
         return Issued(
             id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
             issued_at=self.current_time,
-            expires_at=claims.moment(self.payload, "exp"),
+            expires_at=claims.prolonged(claims.moment(self.payload, "exp"), self._extra_leeway()),
             owner_pk=lambda: _owner_pk(self, user),
             text=lambda: str(self),
             family_id=_family_id(self) if family_enabled() else None,
@@ -332,6 +357,8 @@ class FamilyMixin(_Mixin[T]):
 
     # The reason that receivers of the signal are given.
     _family_revoked_for = "revoked"
+    # The id that its family was recorded under, and until when.
+    _recorded_family: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
         if family_enabled():
@@ -395,14 +422,29 @@ class FamilyMixin(_Mixin[T]):
             family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
             if api_settings.TOKEN_FAMILY_LIFETIME is not None:
                 token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
-            revocation.family_store().remember(token._issued_family(family_id, user))
+            token._record_family(token._issued_family(family_id, user))
         return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
 
+    def _record_family(self, issued: Issued) -> None:
+        self._recorded_family = issued.id, issued.expires_at
+        revocation.family_store().remember(issued)
+
+    def _prolong_record(self) -> None:
+        super()._prolong_record()
+        if self._recorded_family is not None and family_enabled():
+            issued = _prolonged(self._recorded_family, partial(self._issued_family, self._recorded_family[0]))
+            if issued is not None:
+                self._record_family(issued)
+
+    def _extra_leeway_of_family(self) -> timedelta:
+        return self._extra_leeway()
+
     def _issued_family(self, family_id: str, user: Any = None) -> Issued:
+        end = self.get_family_expiration_date()
         return Issued(
             id=family_id,
             issued_at=self.current_time,
-            expires_at=self.get_family_expiration_date(),
+            expires_at=None if end is None else claims.prolonged(end, self._extra_leeway_of_family()),
             owner_pk=lambda: _owner_pk(self, user),
             is_new=self.token is None,
         )
@@ -437,8 +479,8 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
 
     def _to_revoke(self) -> Issued:
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
-        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=api_settings.SLIDING_TOKEN_LIFETIME)
-        return replace(super()._to_revoke(), expires_at=end)
+        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=self.lifetime)
+        return replace(super()._to_revoke(), expires_at=claims.prolonged(end, self._extra_leeway()))
 
 
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
@@ -460,6 +502,11 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         # Whoever verifies it again, or a copy, asks.
         del token._is_asked
         return token
+
+    def _extra_leeway_of_family(self) -> timedelta:
+        # Access tokens have the family's claims too, and may have a leeway of their own.
+        access = self.access_token_class.__new__(self.access_token_class)
+        return max(self._extra_leeway(), access._extra_leeway())
 
     def _ask(self) -> None:
         super()._ask()
@@ -499,6 +546,17 @@ def check_not_revoked(token: Token) -> None:
     if family_enabled() and _family_id(token) is not None:
         FamilyMixin.check_family_expiration(token)
         FamilyMixin.check_family_blacklist(token)
+
+
+def _prolonged(recorded: tuple[str, datetime | None], issue: Callable[[], Issued]) -> Issued | None:
+    """What to record again, because it was recorded to end earlier than it does now; ``None`` if it was not."""
+    try:
+        issued = issue()
+    except TokenError:
+        return None  # without an id or an expiry it is accepted nowhere
+    key, end = recorded
+    is_later = end is not None and (issued.expires_at is None or issued.expires_at > end)
+    return replace(issued, is_new=False) if is_later and issued.id == key else None
 
 
 def _family_id(token: Token) -> str | None:

@@ -89,6 +89,12 @@ class TestRedisStore(RedisContract):
         assert len(keys) == 3
         assert all(Store.client.ttl(key) > 0 for key in keys)
 
+    def test_a_successor_that_a_server_with_a_faster_clock_has_recorded_is_new(self, store):
+        self.consume(store)
+        revoked_at, _, facts = Store.client.get(store._key("x")).partition(b" ")
+        Store.client.set(store._key("x"), b"%d %s" % (int(revoked_at) + 9_000_000, facts))
+        assert store.successor("x", "y", now=now()).age == timedelta(0)
+
     def test_an_index_lasts_as_long_as_its_longest_entry(self, store, alice):
         index = store._index_of(alice)
         for hours in (1, 3, 2):

@@ -69,6 +69,10 @@ class TestSQLStore(SQLContract):
         found = store.successor("x", "y", now=now() + timedelta(seconds=9))
         assert timedelta(seconds=9) <= found.age < timedelta(minutes=1)
 
+    def test_a_successor_that_a_faster_clock_has_issued_is_new(self, store):
+        self.consume(store, issued_at=now() + timedelta(seconds=9))
+        assert store.successor("x", "y", now=now()).age == timedelta(0)
+
     @pytest.mark.parametrize("count", [1, 7])
     def test_to_revoke_many_takes_as_many_statements_as_one(self, store, count, alice, assert_statements):
         for number in range(count):

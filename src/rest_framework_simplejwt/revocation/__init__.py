@@ -10,7 +10,7 @@ from .._optional import app_installed
 from ..cache import blacklist_cache
 from ..settings import api_settings
 from .access import on_access
-from .base import Issued, RevocationStore, Successor
+from .base import Issued, RevocationStore, Successor, earliest_live_expiry
 from .cached import CachedStore
 from .null import NullStore
 
@@ -19,6 +19,7 @@ __all__ = [
     "RevocationStore",
     "Successor",
     "blacklist_installed",
+    "earliest_live_expiry",
     "families_remembered",
     "family_installed",
     "family_store",

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
+from .local_times import LONGEST_MOVE
+
 T = TypeVar("T")
+
+# A record outlives its token by the leeway and by this many seconds: clocks differ.
+SLACK = 600
+
+
+def earliest_live_expiry(now: datetime, *, leeway: timedelta) -> datetime:
+    """Whatever expired at this moment or before is rejected by every machine, however their clocks differ."""
+    return now - leeway - timedelta(seconds=SLACK) - (LONGEST_MOVE if now.tzinfo is None else timedelta(0))
 
 
 @dataclass(frozen=True)

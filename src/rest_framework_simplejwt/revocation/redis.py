@@ -26,15 +26,13 @@ from ..outage import Outage
 from ..settings import api_settings
 from ..utils import datetime_from_epoch, datetime_to_epoch
 from .access import fails_open
-from .base import Issued, Successor
+from .base import SLACK, Issued, Successor
 from .null import Untransacted
 
 T = TypeVar("T")
 
 # Seconds to connect, and to wait for an answer; each twice at the most.
 TIMEOUT = 0.05
-# A key outlives its token by the leeway and by this many seconds: clocks differ.
-SLACK = 600
 BATCH = 1000
 
 _outage = Outage(
@@ -193,7 +191,7 @@ class RedisStore(Untransacted):
         return Successor(
             issued_at=datetime_from_epoch(tombstone.successor_issued_at),
             expires_at=datetime_from_epoch(tombstone.successor_expires_at),
-            age=timedelta(microseconds=int(server_time) - tombstone.revoked_at),
+            age=timedelta(microseconds=max(int(server_time) - tombstone.revoked_at, 0)),
             is_revoked=self.is_revoked(successor_key),
         )
 

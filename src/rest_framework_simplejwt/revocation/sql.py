@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -173,7 +173,8 @@ class SQLStore:
         if row is None:
             return None
         issued_at, expires_at, is_revoked = row
-        return Successor(issued_at, expires_at, now - issued_at, is_revoked)
+        # By the clocks of two machines: nothing is younger than new.
+        return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
     def _is_live(self) -> Any:
         return ~Exists(self._revoked.filter(**{self.link_field: OuterRef("pk")}))

@@ -1,0 +1,134 @@
+"""Without time zones (``USE_TZ = False``) grace and the flush are right across a change of local time."""
+
+from datetime import datetime, timedelta, timezone
+from io import StringIO
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+from django.core.management import call_command
+
+from rest_framework_simplejwt import backends, rotation, sessions, tokens
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.revocation import local_times
+from rest_framework_simplejwt.revocation.sql import SQLStore
+from rest_framework_simplejwt.tokens import RefreshToken
+
+pytestmark = [pytest.mark.django_db, pytest.mark.needs("naive_time")]
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+# In Berlin: the clock went from 2:00 to 3:00, and seven months later from 3:00 back to 2:00.
+SPRING = datetime(2026, 3, 29, 2, 30)
+AUTUMN = datetime(2026, 10, 25, 2, 30)
+MOMENTS = [SPRING + minutes * timedelta(minutes=1) for minutes in (-31, -30, 0, 30, 60, 90)] + [AUTUMN, AUTUMN + HOUR]
+
+
+@pytest.fixture(autouse=True)
+def _rotating(simple_jwt):
+    simple_jwt(
+        ROTATE_REFRESH_TOKENS=True,
+        BLACKLIST_AFTER_ROTATION=True,
+        REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=10),
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["as this database does", "as PostgreSQL does"], autouse=True)
+def _moving(request, monkeypatch):
+    """On any database, what PostgreSQL does with the times that are written."""
+    if not request.param:
+        return
+    values = SQLStore._values
+
+    def moved(store, issued):
+        found = values(store, issued)
+        moment = {name: local_times.as_stored(found[name]) for name in ("created_at", "expires_at")}
+        return {**found, **moment}
+
+    monkeypatch.setattr(SQLStore, "_values", moved)
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set every clock: `at(moment)`."""
+    monkeypatch.setattr(backends, "time", SimpleNamespace())
+
+    def at(moment):
+        monkeypatch.setattr(tokens, "aware_utcnow", lambda: moment)
+        backends.time.time = lambda: moment.replace(tzinfo=timezone.utc).timestamp()
+
+    return at
+
+
+def refresh(text, kind=RefreshToken):
+    return rotation.refresh(rotation.present(kind, text))
+
+
+def second(moment):
+    return moment.replace(tzinfo=timezone.utc).timestamp()
+
+
+@pytest.mark.parametrize("lifetime", [DAY, HOUR / 2], ids=str)
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+class TestGrace:
+    """The refresh is at that moment, or the successor expires then."""
+
+    @pytest.fixture(params=[True, False], ids=["issued", "expires"])
+    def refreshed(self, request, user, at, simple_jwt, lifetime, moment):
+        simple_jwt(REFRESH_TOKEN_LIFETIME=lifetime)
+        now = moment if request.param else moment - lifetime
+        at(now - timedelta(seconds=60))
+        text = str(RefreshToken.for_user(user))
+        at(now)
+        return text, refresh(text), now
+
+    def test_the_same_successor_is_handed_out_within_the_period(self, refreshed, at):
+        text, first, now = refreshed
+        at(now + timedelta(seconds=9))
+        again = refresh(text)
+        assert again.replayed
+        assert again.token.payload == first.token.payload
+        assert RefreshToken(again.refresh)
+
+    @pytest.mark.parametrize("after", [timedelta(seconds=11), HOUR + timedelta(seconds=5)], ids=str)
+    def test_and_none_after_it(self, refreshed, at, after):
+        text, _, now = refreshed
+        at(now + after)
+        with pytest.raises(TokenError):
+            refresh(text)
+
+
+class Bounded(RefreshToken):
+    """With an expiry of the project's own."""
+
+    def set_exp(self, claim="exp", from_time=None, lifetime=None):
+        super().set_exp(claim, from_time, lifetime)
+        self.payload[claim] = min(self.payload[claim], int(second(SPRING + 5 * HOUR)))
+
+
+@pytest.mark.parametrize("moment", [SPRING, SPRING + HOUR], ids=str)
+def test_an_expiry_of_the_projects_own_does_not_stretch_the_period(user, at, moment):
+    at(moment)
+    text = str(Bounded.for_user(user))
+    first = refresh(text, Bounded)
+    at(moment + timedelta(seconds=9))
+    assert refresh(text, Bounded).refresh == first.refresh
+    at(moment + timedelta(seconds=11))
+    with pytest.raises(TokenError):
+        refresh(text, Bounded)
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize("number", [-1, 1, 2])
+def test_neither_the_flush_nor_revoke_all_loses_a_token_that_is_accepted(user, at, simple_jwt, moment, number):
+    simple_jwt(REFRESH_TOKEN_LIFETIME=DAY, TOKEN_FAMILY_ENABLED=False)
+    now = moment + number * HOUR / 2
+    at(moment - DAY + timedelta(minutes=1))
+    token = RefreshToken.for_user(user)
+    command = "rest_framework_simplejwt.token_blacklist.management.commands.flushexpiredtokens"
+    with mock.patch(f"{command}.aware_utcnow", lambda: now):
+        call_command("flushexpiredtokens", stdout=StringIO())
+    at(now)
+    sessions.revoke_all(user)
+    with pytest.raises(TokenError, match="blacklisted" if now <= moment else "blacklisted|expired"):
+        RefreshToken(str(token))
