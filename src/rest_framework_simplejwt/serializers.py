@@ -99,7 +99,8 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
-        self.user = authenticate(request, **credentials)
+        with users.from_primary():
+            self.user = authenticate(request, **credentials)
         if not api_settings.USER_AUTHENTICATION_RULE(self.user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])
