@@ -31,7 +31,8 @@ def failing(error, cause=None, times=1):
 
 
 def run(work):
-    return revocation.token_store().transact(work)
+    store = revocation.token_store()
+    return transactions.run(store.alias, work, writes=store.revoked_model)
 
 
 CONFLICTS = [

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
-from . import refusals, rotation, signals, users
+from . import database_outage, refusals, rotation, signals, users
 from ._also import also_has
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
@@ -101,6 +101,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
         with users.from_primary():
             self.user = authenticate(request, **credentials)
+        database_outage.answered()
         if not api_settings.USER_AUTHENTICATION_RULE(self.user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, Error, connections, router
 from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
-from . import compiled
-from .db_errors import first_line, misses_table
+from . import compiled, database_outage
+from .db_errors import first_line, is_unfit, misses_table
 from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
@@ -104,15 +104,22 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     """The user whose ``field_name`` is what the ``claim`` says, or ``None``.
 
     The claim is read with the model's own field. What that field can't hold, and what merely
-    resembles an id (``true``, ``1.0``, ``"01"``), is nobody's.
+    resembles an id (``true``, ``1.0``, ``"01"``), is nobody's. Raises ``ServiceUnavailable``.
     """
     # Projects filter `objects` to say who can log in, so it wins over the default manager.
     manager = getattr(user_model, "objects", user_model._default_manager)
     try:
         value = _coerce(_field(user_model, field_name), claim)
-        return compiled.first(manager, field_name, value) if value is not None else None
+        user = compiled.first(manager, field_name, value) if value is not None else None
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
+    except Error as error:
+        if is_unfit(error):
+            return None
+        database_outage.raise_if_outage(error)
+        raise
+    database_outage.answered()
+    return user
 
 
 def is_identity(claim: object) -> bool:

@@ -191,6 +191,7 @@ class SQLStore:
         revoked = self._revoked.using(rest.db).filter(**bounds)
         return delete_rows(rest.filter(pk__lte=top), revoked, self.link_field)
 
+    @explained
     def transact(self, work: Callable[[], T]) -> T:
         return transactions.run(self.alias, work, writes=self.revoked_model)
 

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from ..db_errors import is_conflict
+from ..exceptions import ServiceUnavailable
 from ..utils import logger
 
 T = TypeVar("T")
@@ -132,7 +133,7 @@ def _attempt(alias: str, work: Callable[[], T], unless: Callable[[], bool]) -> t
         with connection.cursor() as cursor:
             cursor.execute(_LOCK_TIMEOUT[connection.vendor])
         return None if unless() else (work(),)
-    except DatabaseError as error:
+    except (DatabaseError, ServiceUnavailable) as error:
         logger.warning("A write of its own was not possible; it shares the caller's transaction", exc_info=error)
         return None
     finally:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Model
 
+from .. import database_outage
 from ..db_errors import first_line, misses_column, misses_table
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
@@ -16,27 +17,31 @@ from ..utils import logger
 F = TypeVar("F", bound=Callable[..., Any])
 
 # By app label, the error that was logged.
-_logged: dict[str, DatabaseError] = {}
+_logged: dict[str, Error] = {}
 
 
 def explained(method: F) -> F:
     """Decorate a method of a store: it raises ``RevocationUnavailable`` where a statement misses a table or column.
 
     Only of a model in the ``models`` of that store, or of a store among the arguments: a project's
-    own signal receiver may miss others. Sends no statement itself, as the transaction may be broken.
+    own signal receiver may miss others. It raises the same during an outage of the database.
+    Sends no statement itself, as the transaction may be broken.
     """
 
     @wraps(method)
     def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(self, *args, **kwargs)
-        except DatabaseError as error:
+            answer = method(self, *args, **kwargs)
+        except Error as error:
             stores = (self, *args, *kwargs.values())
             label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
             if label is None:
+                database_outage.raise_if_outage(error, RevocationUnavailable)
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
+        database_outage.answered()
+        return answer
 
     return cast("F", explaining)
 
@@ -46,7 +51,7 @@ def forget() -> None:
     _logged.clear()
 
 
-def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
+def _label(error: Error, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
     if not (misses_table(error) or misses_column(error)):
         return None
@@ -59,7 +64,7 @@ def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
     return None
 
 
-def _log(label: str, error: DatabaseError) -> None:
+def _log(label: str, error: Error) -> None:
     if _logged.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",

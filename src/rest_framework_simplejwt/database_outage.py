@@ -1,0 +1,30 @@
+"""A database that is unavailable: 503 for the requests that need it, and one line in the log with its cause."""
+
+from __future__ import annotations
+
+from django.db import connections
+
+from .db_errors import is_conflict, is_outage
+from .exceptions import ServiceUnavailable
+from .outage import Outage
+
+_outage = Outage("The database", "requests that need it are answered 503")
+
+
+def raise_if_outage(error: Exception, kind: type[ServiceUnavailable] = ServiceUnavailable) -> None:
+    """Log ``error`` and raise a ``kind`` in its place if it is an outage of the database.
+
+    A conflict with another transaction is none inside a transaction: whoever began that can retry it.
+    """
+    if is_outage(error) and not (is_conflict(error) and _in_transaction()):
+        _outage.failed(error)
+        raise kind() from error
+
+
+def answered() -> None:
+    """Note that the database has answered: the next outage is logged again."""
+    _outage.over()
+
+
+def _in_transaction() -> bool:
+    return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))
