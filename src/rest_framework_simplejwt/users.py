@@ -122,6 +122,22 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     return user
 
 
+def can_hold(field_name: str, text: str) -> bool:
+    """Whether a field of the user model, or the one that a relation leads to, has such a value; true without one."""
+    field: Any = _field(get_user_model(), field_name)
+    if field is None:
+        return True
+    while field.is_relation:
+        field = field.target_field
+    try:
+        value = field.to_python(text)
+        if isinstance(value, int):
+            field.run_validators(value)  # its range
+    except (TypeError, ValueError, ArithmeticError, ValidationError):
+        return False
+    return True
+
+
 def is_identity(claim: object) -> bool:
     """Whether a claim can name a user at all: a string that says something, or an integer."""
     return claim != "" if type(claim) is str else isinstance(claim, (str, int)) and not isinstance(claim, bool)
