@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _answered():
+    database_outage.answered()
     yield
     database_outage.answered()
 
