@@ -30,8 +30,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _answered():
     database_outage.answered()
-    yield
-    database_outage.answered()
+    database_outage.answered(writes=True)
 
 
 @pytest.fixture
@@ -123,6 +122,19 @@ def test_a_login_whose_time_can_not_be_recorded_leaves_no_token(user, post, cred
     with failing(AWAY, "UPDATE"):
         assert is_unavailable(post(endpoint, **credentials))
     assert not revocation.token_store()._issued.exists()
+
+
+@pytest.mark.needs("token_blacklist", "no redis")
+def test_a_database_that_only_reads_is_logged_once(asked, failing, lines):
+    error = OperationalError("attempt to write a readonly database")
+    with failing(error, "INSERT"):
+        answers = [asked() for _ in range(2)]
+    assert {answer["request"].status_code for answer in answers} == {200}
+    assert all(is_unavailable(answer["login"]) for answer in answers)
+    away = ("ERROR", "The database does not answer; log-ins, refreshes and log-outs are answered 503", error)
+    assert lines() == [away]
+    asked()
+    assert [line[0] for line in lines()] == ["ERROR", "INFO"]
 
 
 def test_an_error_that_is_the_projects_own_mistake_stays_one(user, client, post, credentials, failing):

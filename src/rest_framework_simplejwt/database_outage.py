@@ -9,21 +9,25 @@ from .exceptions import ServiceUnavailable
 from .outage import Outage
 
 _outage = Outage("The database", "requests that need it are answered 503")
+# Apart: a read-only database, or a full one, still answers those who read.
+_outage_of_writes = Outage("The database", "log-ins, refreshes and log-outs are answered 503")
 
 
-def raise_if_outage(error: Exception, kind: type[ServiceUnavailable] = ServiceUnavailable) -> None:
+def raise_if_outage(
+    error: Exception, kind: type[ServiceUnavailable] = ServiceUnavailable, *, writes: bool = False
+) -> None:
     """Log ``error`` and raise a ``kind`` in its place if it is an outage of the database.
 
     A conflict with another transaction is none inside a transaction: whoever began that can retry it.
     """
     if is_outage(error) and not (is_conflict(error) and _in_transaction()):
-        _outage.failed(error)
+        (_outage_of_writes if writes else _outage).failed(error)
         raise kind() from error
 
 
-def answered() -> None:
-    """Note that the database has answered: the next outage is logged again."""
-    _outage.over()
+def answered(*, writes: bool = False) -> None:
+    """Note that the database has answered, or written: the next outage is logged again."""
+    (_outage_of_writes if writes else _outage).over()
 
 
 def _in_transaction() -> bool:

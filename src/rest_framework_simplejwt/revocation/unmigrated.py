@@ -16,6 +16,10 @@ from ..utils import logger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# The methods that only read, and with the one that may find that there is nothing to write.
+_READS = {"is_revoked", "successor", "_is_recorded"}
+_MAY_READ = {*_READS, "remember"}
+
 # By app label, the error that was logged.
 _logged: dict[str, Error] = {}
 
@@ -28,6 +32,8 @@ def explained(method: F) -> F:
     Sends no statement itself, as the transaction may be broken.
     """
 
+    name = method.__name__
+
     @wraps(method)
     def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -36,11 +42,11 @@ def explained(method: F) -> F:
             stores = (self, *args, *kwargs.values())
             label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
             if label is None:
-                database_outage.raise_if_outage(error, RevocationUnavailable)
+                database_outage.raise_if_outage(error, RevocationUnavailable, writes=name not in _READS)
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
-        database_outage.answered()
+        database_outage.answered(writes=name not in _MAY_READ)
         return answer
 
     return cast("F", explaining)
