@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import OperationalError, connections, router
 from rest_framework.test import APIClient
 
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
@@ -82,6 +83,14 @@ def redis_is_away(world):
     return token
 
 
+def database_is_away(world):
+    def fail(*statement):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connections[router.db_for_write(get_user_model())].execute_wrapper(fail):
+        return world.post("", username="alice", password=PASSWORD)
+
+
 def no_family(world):
     world.change(TOKEN_FAMILY_ENABLED=False)
     token = str(RefreshToken.for_user(world.user))
@@ -156,6 +165,7 @@ REFUSALS = [
         "No active account found with the given credentials",
         lambda w: w.post("", username="alice", password="wrong"),
     ),
+    Refusal("a login while the database is away", 503, "service_unavailable", UNAVAILABLE, database_is_away),
     Refusal(
         "a body that is no JSON",
         400,

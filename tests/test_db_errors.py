@@ -1,7 +1,15 @@
 import sqlite3
 
 import pytest
-from django.db import DatabaseError, IntegrityError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 
 from rest_framework_simplejwt import db_errors
 
@@ -48,3 +56,42 @@ def test_each_database_says_in_its_own_way_what_is_missing(cause, misses):
     error.__cause__ = cause
     assert db_errors.misses_table(error) is (misses == "table")
     assert db_errors.misses_column(error) is (misses == "column")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "is_outage"),
+    [
+        (OperationalError, driver_error("connection refused", sqlstate=None), True),
+        (OperationalError, driver_error("too many connections", sqlstate="53300"), True),
+        (OperationalError, driver_error("canceling statement due to statement timeout", sqlstate="57014"), True),
+        (OperationalError, driver_error("canceling statement due to lock timeout", sqlstate="55P03"), True),
+        (OperationalError, driver_error("deadlock detected", sqlstate="40P01"), True),
+        (InternalError, driver_error("cannot execute INSERT in a read-only transaction", sqlstate="25006"), True),
+        (InternalError, driver_error("current transaction is aborted", sqlstate="25P02"), False),
+        (OperationalError, driver_error(2006, "Server has gone away"), True),
+        (OperationalError, driver_error(1205, "Lock wait timeout exceeded"), True),
+        (OperationalError, driver_error(1290, "The server is running with the --read-only option"), True),
+        (OperationalError, driver_error(1054, "Unknown column"), False),
+        (OperationalError, driver_error(1267, "Illegal mix of collations"), False),
+        (InterfaceError, driver_error(0, ""), True),
+        (OperationalError, sqlite3.OperationalError("database is locked"), True),
+        (OperationalError, sqlite3.OperationalError("attempt to write a readonly database"), True),
+        (OperationalError, sqlite3.OperationalError("no such table: t"), False),
+        (OperationalError, sqlite3.OperationalError('near "NO": syntax error'), False),
+        (InterfaceError, sqlite3.InterfaceError("Error binding parameter 0 - probably unsupported type."), False),
+        (ProgrammingError, driver_error("syntax error", sqlstate="42601"), False),
+        (DataError, driver_error("integer out of range", sqlstate="22003"), False),
+        (OSError, None, False),
+    ],
+)
+def test_what_may_succeed_later_is_told_from_a_mistake(kind, cause, is_outage):
+    error = kind(*getattr(cause, "args", ()))
+    error.__cause__ = cause
+    assert db_errors.is_outage(error) is is_outage
+
+
+@pytest.mark.parametrize("code", [1267, 3988])
+def test_text_of_another_character_set_is_unfit(code):
+    error = OperationalError()
+    error.__cause__ = driver_error(code, "")
+    assert db_errors.is_unfit(error)

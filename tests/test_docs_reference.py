@@ -20,9 +20,6 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 SOURCE = ROOT / "src" / "rest_framework_simplejwt"
 
-# Bases, which are never raised themselves.
-ABSTRACT = {"service_unavailable"}
-
 
 def documented_codes():
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", (REFERENCE / "errors.md").read_text(), re.MULTILINE)
@@ -39,7 +36,7 @@ def codes_in_source():
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AuthenticationFailed":
                 given = [*node.args[1:], *(keyword.value for keyword in node.keywords if keyword.arg == "code")]
                 found |= {argument.value for argument in given}
-    return found - ABSTRACT
+    return found
 
 
 def default_of(name):

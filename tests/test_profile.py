@@ -1,3 +1,4 @@
+import base64
 import json
 
 import jwt
@@ -110,6 +111,41 @@ def test_what_the_standard_requires_must_be_there(profiled, user, claim, value):
 
 def test_one_that_was_only_read_is_not_looked_at(profiled, plain):
     assert json.dumps(AccessToken(plain["access"], verify=False).payload)
+
+
+class OfBefore:
+    """A backend as 5.5.1 describes it, and as a project may have written it."""
+
+    def encode(self, payload):
+        return f"{base64.b16encode(json.dumps(payload).encode()).decode()}.of.a.kind.of.its.own"
+
+    def decode(self, token, verify=True):
+        return json.loads(base64.b16decode(token.partition(".")[0]))
+
+
+class PassesAllOn(OfBefore):
+    def encode(self, payload, **kwargs):
+        return super().encode(payload)
+
+
+def test_tokens_of_a_backend_that_writes_no_type_are_as_without_a_profile(profiled, user):
+    class Mine(AccessToken):
+        _token_backend = OfBefore()
+
+    token = Mine(str(Mine.for_user(user)))
+    assert token["token_type"] == "access"
+    assert "client_id" not in token
+
+
+def test_a_token_whose_header_can_not_be_read_is_plain(profiled, user, simple_jwt):
+    class Mine(AccessToken):
+        _token_backend = PassesAllOn()
+
+    text = str(Mine.for_user(user))
+    with pytest.raises(TokenError, match="Token has wrong type"):
+        Mine(text)
+    simple_jwt(ACCESS_TOKEN_PROFILE_REQUIRED=False)
+    assert Mine(text)
 
 
 @pytest.mark.parametrize(("claims", "completed"), [({}, set()), ({"uid": 5}, {"uid", "sub"})])

@@ -1,13 +1,13 @@
 from unittest import mock
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.db import IntegrityError
+from django.contrib.auth import get_user_model, user_login_failed
+from django.db import DataError, IntegrityError, OperationalError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.serializers import CharField
 
 from rest_framework_simplejwt import serializers
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, TokenError
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, LoginFailed, TokenError
 from rest_framework_simplejwt.serializers import (
     PasswordField,
     TokenObtainPairSerializer,
@@ -98,6 +98,64 @@ class TestObtain:
         with mock.patch.object(serializers, "authenticate", return_value=user) as authenticate:
             validated(TokenObtainPairSerializer, credentials, request="the request")
         authenticate.assert_called_once_with("the request", **credentials)
+
+
+class TestNamesOfAnotherKind:
+    """The user name is a number, a UUID or a relation: it is the primary key of this project's users."""
+
+    @pytest.fixture
+    def login(self, user, credentials, monkeypatch):
+        name = type(user)._meta.pk.name
+        monkeypatch.setattr(type(user), "USERNAME_FIELD", name)
+        return lambda text: validated(TokenObtainPairSerializer, {name: text, "password": credentials["password"]})
+
+    def test_the_right_one_logs_in(self, login, user):
+        assert login(str(user.pk)).user == user
+
+    @pytest.mark.parametrize(
+        "text", ["alice", "1.5", "1e5", "-1", "0x1", "\u2603", "a" * 32, str(2**31), str(2**63), "9" * 4096, "a" * 4096]
+    )
+    def test_another_is_nobodys(self, login, text, credentials):
+        told = []
+
+        def receive(sender, credentials, request, **kwargs):
+            told.append(credentials)
+
+        user_login_failed.connect(receive)
+        try:
+            with pytest.raises(LoginFailed):
+                login(text)
+        finally:
+            user_login_failed.disconnect(receive)
+        (name,) = {*told[0]} - {"password"}
+        assert told == [{name: text, "password": "********************"}]
+
+    @pytest.mark.parametrize("error", [ValueError("wrong"), OverflowError("wrong")])
+    def test_an_error_of_the_projects_own_is_not_hidden(self, login, user, error):
+        class OfAnotherName(TokenObtainPairSerializer):
+            username_field = "card"
+
+        with mock.patch.object(serializers, "authenticate", side_effect=error):
+            with pytest.raises(type(error)):
+                login(str(user.pk))
+            with pytest.raises(type(error)):
+                validated(OfAnotherName, {"card": "no number", "password": "x"})
+
+    @pytest.mark.parametrize(("error", "code"), [(DataError, None), (OperationalError, 1267)])
+    def test_what_the_database_says_no_column_holds_is_nobodys(self, login, error, code):
+        refused = error()
+        refused.__cause__ = Exception(code)
+        with mock.patch.object(serializers, "authenticate", side_effect=refused), pytest.raises(LoginFailed):
+            login("1")
+
+
+def test_a_user_name_is_bounded(credentials, user):
+    name = get_user_model().USERNAME_FIELD
+    serializer = TokenObtainPairSerializer(data={**credentials, name: "x" * 4097})
+    assert not serializer.is_valid()
+    assert serializer.errors[name][0].code == "max_length"
+    with pytest.raises(LoginFailed):
+        validated(TokenObtainPairSerializer, {**credentials, name: "x" * 4096})
 
 
 class TestLoginHooks:

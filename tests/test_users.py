@@ -3,7 +3,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import DatabaseError, DataError, connections, models, router, transaction
 
 from rest_framework_simplejwt import users
 from rest_framework_simplejwt.exceptions import TokenError
@@ -47,6 +47,18 @@ def test_a_boolean_is_not_user_one(db):
     get_user_model().objects.create_user("one", pk=1)
     assert find(True) is None
     assert find("1").pk == 1
+
+
+@pytest.mark.needs("django's user")
+def test_a_boolean_is_no_text(db):
+    get_user_model().objects.create_user("True")
+    assert find(True, "username") is None
+    assert find("True", "username").username == "True"
+
+
+def test_what_the_database_says_no_column_holds_finds_nobody(user_id, monkeypatch):
+    monkeypatch.setattr(users.compiled, "first", mock.Mock(side_effect=DataError("out of range")))
+    assert find(user_id) is None
 
 
 @pytest.mark.needs("django's user")

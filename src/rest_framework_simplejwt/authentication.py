@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import Error
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
-from . import refusals, transport, trust, users
+from . import database_outage, refusals, transport, trust, users
 from ._also import also_has
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .foreign import ForeignToken
@@ -135,7 +136,11 @@ class JWTAuthentication(BaseAuthentication):
 
     def _user_named_by(self, validated_token: Token) -> Any:
         if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
-            return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
+            try:
+                return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
+            except Error as error:
+                database_outage.raise_if_outage(error)
+                raise
         if api_settings.USER_ID_CLAIM not in validated_token:
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])

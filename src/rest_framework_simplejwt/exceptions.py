@@ -11,7 +11,7 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 │   └── LoginFailed                  401 no_active_account
 ├── TokenHasNoFamily                 400 token_has_no_family
 ├── TokenFamilyNotConfigured         501 token_family_not_configured
-└── ServiceUnavailable               503
+└── ServiceUnavailable               503 service_unavailable
     ├── KeysUnavailable              503 keys_unavailable
     └── RevocationUnavailable        503 revocation_unavailable
 """
@@ -100,7 +100,10 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
 
 
 class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
-    """503: the token may be good, and that can't be found out now. Says when to ask again (RFC 9110 section 10.2.3)."""
+    """503: a token or a password may be good, and that can't be found out now, as while the database is unavailable.
+
+    Says when to ask again (RFC 9110 section 10.2.3).
+    """
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("Tokens can't be checked at the moment, try again")
@@ -116,7 +119,7 @@ class KeysUnavailable(ServiceUnavailable):
 
 
 class RevocationUnavailable(ServiceUnavailable):
-    """503: whether a token was revoked can't be asked."""
+    """503: the store of revocations can't be asked: Redis, the database, or tables that are not migrated."""
 
     default_code = "revocation_unavailable"
 

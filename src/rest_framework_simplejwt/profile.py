@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 from django.utils.translation import gettext_lazy as _
 
 from . import jws
@@ -14,6 +15,11 @@ RFC_9068 = "rfc9068"
 
 # In the header, by the kind of token; the others remain plain "JWT". There is no registered one for refresh tokens.
 _TYPES = {"access": "at+jwt", "refresh": "rt+jwt"}
+
+
+def is_carried_by(backend: Any) -> bool:
+    """Whether a token backend, which may be a project's own, can write a type: its ``encode`` takes ``typ``."""
+    return func_supports_parameter(backend.encode, "typ") or func_accepts_kwargs(backend.encode)
 
 
 def header_type(token_type: str | None) -> str:
@@ -40,7 +46,7 @@ def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None,
     For an access token the claims of section 2.2 must be there too; its issuer, audience and
     times are the codec's to check. What is not ``required`` may be a plain JWT, from before.
     """
-    typ = jws.read_header(jws.take_apart(token).header, keys_published=True).typ.lower().removeprefix("application/")
+    typ = _type_of(token)
     expected = header_type(token_type).lower()
     if expected == "jwt" or (typ == "jwt" and not required):
         return
@@ -49,3 +55,12 @@ def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None,
     names = ("iss", "sub", "client_id", "jti") if token_type == "access" else ()
     if not all(isinstance(claims.get(name), str) for name in names) or "iat" not in claims:
         raise TokenError(_("Token is invalid"))
+
+
+def _type_of(token: str | bytes) -> str:
+    """The ``typ`` of a token; ``"jwt"`` for one that a backend of the project's own accepts, and is no JWS."""
+    try:
+        header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+    except jws.Malformed:
+        return "jwt"
+    return header.typ.lower().removeprefix("application/")

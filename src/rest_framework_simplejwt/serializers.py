@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.apps import apps
-from django.contrib.auth import authenticate, get_user_model
-from django.db import IntegrityError
+from django.contrib.auth import authenticate, get_user_model, user_login_failed
+from django.core.exceptions import ValidationError as UnfitValue
+from django.db import Error, IntegrityError
 from django.http import HttpRequest
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
@@ -17,9 +18,10 @@ from rest_framework import serializers
 from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
-from . import refusals, rotation, signals, users
+from . import database_outage, refusals, rotation, signals, users
 from ._also import also_has
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
+from .db_errors import is_unfit
 from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
 from .models import AuthUser as AuthUser
 from .models import TokenUser as TokenUser
@@ -99,11 +101,28 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
-        self.user = authenticate(request, **credentials)
+        self.user = self._authenticate(request, credentials)
         if not api_settings.USER_AUTHENTICATION_RULE(self.user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])
         return {}
+
+    def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
+        """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
+        try:
+            with users.from_primary():
+                user = authenticate(request, **credentials)
+        except Error as error:
+            if not is_unfit(error):
+                raise
+        except (ValueError, ArithmeticError, UnfitValue):
+            if users.can_hold(self.username_field, credentials[self.username_field]):
+                raise
+        else:
+            database_outage.answered()
+            return user
+        user_login_failed.send("django.contrib.auth", credentials=_masked(credentials), request=request)
+        return None
 
     @classmethod
     def get_token(cls, user: Any) -> Any:

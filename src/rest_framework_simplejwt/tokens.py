@@ -123,15 +123,16 @@ class Token:
         # Whatever else a request's JSON may hold where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(_INVALID)
+        backend = self.get_token_backend()
         try:
-            payload = self.get_token_backend().decode(token, verify=verify)
+            payload = backend.decode(token, verify=verify)
             if verify and api_settings.TRUSTED_ISSUERS:
                 trust.check_ours(payload)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(_EXPIRED) from error
         except TokenBackendError as error:
             raise TokenError(_INVALID) from error
-        if verify and api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068:
+        if verify and _has_profile(backend):
             profile.check(token, payload, self.token_type, required=api_settings.ACCESS_TOKEN_PROFILE_REQUIRED)
         return payload
 
@@ -145,7 +146,7 @@ class Token:
         return text
 
     def _sign(self, backend: TokenBackend) -> str:
-        if api_settings.ACCESS_TOKEN_PROFILE != profile.RFC_9068:
+        if not _has_profile(backend):
             return backend.encode(self.payload)
         completed = profile.complete(
             self.payload,
@@ -244,6 +245,11 @@ class Token:
         """By how much longer after its expiry this kind is accepted than ``LEEWAY`` says: a record lasts as long."""
         backend, usual = self.get_token_backend(), state.token_backend
         return _NONE if backend is usual else max(backend.get_leeway() - usual.get_leeway(), _NONE)
+
+
+def _has_profile(backend: TokenBackend) -> bool:
+    """Whether the tokens of that backend are typed; one that can't write a type makes and reads them as without."""
+    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.is_carried_by(backend)
 
 
 T = TypeVar("T", bound=Token)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, ValidationError
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, Error, connections, router
 from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
 
-from . import compiled
-from .db_errors import first_line, misses_table
+from . import compiled, database_outage
+from .db_errors import first_line, is_unfit, misses_table
 from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
@@ -28,12 +30,51 @@ class NotKept(LookupError):
     """The project keeps no users: it has no user model, or neither a database nor a table for it."""
 
 
+_reads_primary = ContextVar("rest_framework_simplejwt.reads_primary", default=False)
+
+
+class _PrimaryRouter:
+    """A database router that sends reads of users to the database that they are written to, inside ``from_primary``."""
+
+    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+        if not _reads_primary.get() or model._meta.concrete_model is not get_user_model()._meta.concrete_model:
+            return None
+        # Not router.db_for_write, which has a default: where no router names a database to write to,
+        # Django writes an instance to the one that it was read from.
+        named = (each.db_for_write(model, **hints) for each in router.routers if hasattr(each, "db_for_write"))
+        return next(filter(None, named), None)
+
+
+_primary_router = _PrimaryRouter()
+
+
+@contextmanager
+def from_primary() -> Iterator[None]:
+    """Read users from the database that they are written to, also where the project's routers read from a replica.
+
+    A replica may not know yet that a user was created, deactivated or deleted, or has another password. The
+    router goes first in Django's list of them, since an authentication backend makes its own queries.
+    """
+    if router.routers and router.routers[0] is not _primary_router:
+        router.routers.insert(0, _primary_router)
+    token = _reads_primary.set(True)
+    try:
+        yield
+    finally:
+        _reads_primary.reset(token)
+
+
 def named_by(claim: object, *, field: str) -> Any | None:
-    """The user whose ``field`` is what the ``claim`` says, or ``None``. Raises ``NotKept``."""
+    """The user whose ``field`` is what the ``claim`` says, or ``None``, read ``from_primary``. Raises ``NotKept``."""
     try:
         user_model = get_user_model()
     except ImproperlyConfigured as error:
         raise NotKept("AUTH_USER_MODEL is not installed") from error
+    with from_primary():
+        return _named_by(claim, user_model, field)
+
+
+def _named_by(claim: object, user_model: type[Model], field: str) -> Any | None:
     if connections[router.db_for_read(user_model)].settings_dict["ENGINE"] == "django.db.backends.dummy":
         raise NotKept("DATABASES has no database for users")
     try:
@@ -63,15 +104,38 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     """The user whose ``field_name`` is what the ``claim`` says, or ``None``.
 
     The claim is read with the model's own field. What that field can't hold, and what merely
-    resembles an id (``true``, ``1.0``, ``"01"``), is nobody's.
+    resembles an id (``true``, ``1.0``, ``"01"``), is nobody's. Raises ``ServiceUnavailable``.
     """
     # Projects filter `objects` to say who can log in, so it wins over the default manager.
     manager = getattr(user_model, "objects", user_model._default_manager)
     try:
         value = _coerce(_field(user_model, field_name), claim)
-        return compiled.first(manager, field_name, value) if value is not None else None
+        user = compiled.first(manager, field_name, value) if value is not None else None
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
+    except Error as error:
+        if is_unfit(error):
+            return None
+        database_outage.raise_if_outage(error)
+        raise
+    database_outage.answered()
+    return user
+
+
+def can_hold(field_name: str, text: str) -> bool:
+    """Whether a field of the user model, or the one that a relation leads to, has such a value; true without one."""
+    field: Any = _field(get_user_model(), field_name)
+    if field is None:
+        return True
+    while field.is_relation:
+        field = field.target_field
+    try:
+        value = field.to_python(text)
+        if isinstance(value, int):
+            field.run_validators(value)  # its range
+    except (TypeError, ValueError, ArithmeticError, ValidationError):
+        return False
+    return True
 
 
 def is_identity(claim: object) -> bool:
@@ -102,7 +166,10 @@ def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
 
 def is_gone(user: Any) -> bool:
     """Whether the user has been deleted since they were looked up."""
-    return user is not None and not type(user)._base_manager.using(user._state.db).filter(pk=user.pk).exists()
+    if user is None:
+        return False
+    alias = router.db_for_write(type(user), instance=user)
+    return not type(user)._base_manager.using(alias).filter(pk=user.pk).exists()
 
 
 def is_active(user: Any) -> bool:

@@ -23,9 +23,9 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import ScopedRateThrottle
 
-from . import refusals, state
+from . import database_outage, refusals, state
 from ._also import also_has
-from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, TokenError
+from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, ServiceUnavailable, TokenError
 from .keys import document
 from .settings import api_settings
 
@@ -84,6 +84,10 @@ class TokenViewBase(generics.GenericAPIView[Any]):
 
         DRF marks the transaction around a refusal for rollback, a caller's own included.
         """
+        try:
+            database_outage.raise_if_outage(exc)
+        except ServiceUnavailable as unavailable:
+            exc = unavailable
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
             refusals.mark(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]

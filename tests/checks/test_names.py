@@ -4,9 +4,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from rest_framework_simplejwt import views
+from rest_framework_simplejwt import state, views
 from rest_framework_simplejwt.checks import names
 from rest_framework_simplejwt.settings import DEFAULTS
+from rest_framework_simplejwt.tokens import AccessToken
 
 from .urls import urls
 
@@ -221,6 +222,16 @@ class TestUserField:
         assert told("W035", USER_ID_FIELD="no_such_field") == []
 
 
+class BackendOfBefore:
+    """As 5.5.1 describes one."""
+
+    def encode(self, payload): ...
+
+
+class OfItsOwnBackend(AccessToken):
+    _token_backend = BackendOfBefore()
+
+
 class TestProfile:
     WHOLE = {"ACCESS_TOKEN_PROFILE": "rfc9068", "ISSUER": "us", "AUDIENCE": "api", "CLIENT_ID": "app"}
 
@@ -235,3 +246,14 @@ class TestProfile:
     def test_what_it_requires_and_lacks_is_an_error(self, simple_jwt, messages, hole):
         simple_jwt(**self.WHOLE | hole)
         assert "simplejwt.E025" in {message.id for message in messages()}
+
+    def test_a_backend_that_can_not_write_a_type_is_named(self, simple_jwt, messages):
+        simple_jwt(**self.WHOLE, AUTH_TOKEN_CLASSES=[f"{__name__}.OfItsOwnBackend", "no.such.Token", ["x"]])
+        (found,) = (message for message in messages() if message.id == "simplejwt.W052")
+        assert f"{__name__}.OfItsOwnBackend" in found.msg
+        assert "encode() of BackendOfBefore" in found.hint
+
+    def test_one_that_can_is_left_alone(self, simple_jwt, messages, monkeypatch):
+        monkeypatch.setattr(OfItsOwnBackend, "_token_backend", state.token_backend)
+        simple_jwt(**self.WHOLE, AUTH_TOKEN_CLASSES=[f"{__name__}.OfItsOwnBackend"])
+        assert "simplejwt.W052" not in {message.id for message in messages()}

@@ -13,8 +13,9 @@ from .. import profile
 from ..revocation import family_installed
 from ..settings import DEFAULTS
 from .keys import SIGNING_VIEWS
-from .project import authenticators, descends, is_blank, is_customized, mounts, unknown, written
+from .project import authenticators, descends, imported, is_blank, is_customized, mounts, unknown, written
 from .registry import Finding, check
+from .revocation import refresh_token_classes
 from .shapes import complaint
 
 # The share of letters in common from which on a name is a typo of ours. At 0.8, GUEST_TOKEN_LIFETIME would be.
@@ -91,6 +92,25 @@ def incomplete_profile() -> Iterator[Finding]:
         missing.append("JTI_CLAIM = 'jti'")
     if missing:
         yield Finding(f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] needs {', '.join(missing)}.")
+
+
+@check(
+    "simplejwt.W052",
+    hint="Let encode() of {backend} take typ and write it into the header, or leave ACCESS_TOKEN_PROFILE out.",
+)
+def backends_without_types() -> Iterator[Finding]:
+    """``ACCESS_TOKEN_PROFILE`` is on, and a token class has a backend whose ``encode`` takes no ``typ``."""
+    if written("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
+        return
+    accepted = written("AUTH_TOKEN_CLASSES")
+    paths = accepted if isinstance(accepted, (list, tuple)) else ()
+    classes = (each for each in (*map(imported, paths), *refresh_token_classes()) if isinstance(each, type))
+    for token_class in dict.fromkeys(classes):
+        backend = getattr(token_class, "_token_backend", None)
+        if hasattr(backend, "encode") and not profile.is_carried_by(backend):
+            name = f"{token_class.__module__}.{token_class.__qualname__}"
+            text = f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] has no effect on {name}: its backend can't write a type."
+            yield Finding(text, backend=type(backend).__name__)
 
 
 @check("simplejwt.W033", hint="Write {instead}.")

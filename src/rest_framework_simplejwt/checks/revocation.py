@@ -83,7 +83,7 @@ def ids_without_grace() -> Iterator[Finding]:
     """A refresh token class overrides ``set_jti``, by which ``REFRESH_TOKEN_GRACE_PERIOD`` finds its successor."""
     if not (grants_grace() and consumes_tokens() and remembers_tokens()):
         return
-    for token_class in dict.fromkeys(filter(_overrides_set_jti, _refresh_token_classes())):
+    for token_class in dict.fromkeys(filter(_overrides_set_jti, refresh_token_classes())):
         path = f"{token_class.__module__}.{token_class.__qualname__}"
         yield Finding(
             f"SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] has no effect on {path}, which overrides set_jti: "
@@ -92,7 +92,7 @@ def ids_without_grace() -> Iterator[Finding]:
         )
 
 
-def _refresh_token_classes() -> Iterator[Any]:
+def refresh_token_classes() -> Iterator[Any]:
     """Those of the serializer in the settings, and of the serializers of the views that URLs lead to."""
     serializers = [imported(written("TOKEN_REFRESH_SERIALIZER"))] if is_customized("TOKEN_REFRESH_SERIALIZER") else []
     for view in views():

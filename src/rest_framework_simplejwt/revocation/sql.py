@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from .. import compiled
-from ..db_errors import is_duplicate
+from ..db_errors import LostInsert, is_duplicate
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 from . import direct, transactions
@@ -203,6 +203,7 @@ class SQLStore:
         revoked = self._revoked.using(rest.db).filter(**bounds)
         return delete_rows(rest.filter(pk__lte=top), revoked, self.link_field)
 
+    @explained
     def transact(self, work: Callable[[], T]) -> T:
         return transactions.run(self.alias, work, writes=self.revoked_model)
 
@@ -226,7 +227,7 @@ def _get_or_create(rows: QuerySet[Any], key: dict[str, Any], defaults: dict[str,
     except IntegrityError as error:
         if is_duplicate(error):
             # This transaction began before the other row was committed, and so can't see it.
-            raise transactions.LostInsert(*error.args) from error
+            raise LostInsert(*error.args) from error
         raise
 
 

@@ -10,11 +10,13 @@ from contextlib import contextmanager, nullcontext
 from threading import Thread
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
+from django.db import DatabaseError, Error, IntegrityError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from .. import database_outage
 from ..db_errors import is_conflict
+from ..exceptions import RevocationUnavailable
 from ..utils import logger
 
 T = TypeVar("T")
@@ -36,10 +38,6 @@ _LOCK_TIMEOUT = {
 }
 
 
-class LostInsert(IntegrityError):
-    """Another transaction inserted the same row, and this one can't see it: it must begin again."""
-
-
 def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
     """Do the ``work`` in one transaction, and again after a deadlock, a serialization failure or a ``LostInsert``.
 
@@ -54,9 +52,6 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
         try:
             with _as_writer(connection, writes):
                 return work()
-        except LostInsert:
-            if not attempts:
-                raise
         except OperationalError as error:
             if not attempts or not is_conflict(error):
                 raise
@@ -122,7 +117,7 @@ def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], 
     if connection.vendor in _LOCK_TIMEOUT and not _in_memory(connection):
         try:
             done = _run_in_thread(connection, work, unless)
-        except DatabaseError as error:
+        except (Error, RevocationUnavailable) as error:
             logger.warning("A write of its own was not possible; it shares the caller's transaction", exc_info=error)
         else:
             if done is not None:
@@ -174,7 +169,7 @@ def _work_alone(
 ) -> tuple[T] | None:
     connections[callers.alias] = connection = _unpooled(callers)
     try:
-        with _short_lock_timeout(connection):
+        with database_outage.expected(), _short_lock_timeout(connection):
             return (work(),) if begins() and not unless() else None
     finally:
         connections.close_all()

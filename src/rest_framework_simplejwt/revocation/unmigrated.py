@@ -6,37 +6,48 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from django.db import DatabaseError
+from django.db import Error
 from django.db.models import Model
 
+from .. import database_outage
 from ..db_errors import first_line, misses_column, misses_table
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# The methods that only read, and with the one that may find that there is nothing to write.
+_READS = {"is_revoked", "successor", "_is_recorded"}
+_MAY_READ = {*_READS, "remember"}
+
 # By app label, the error that was logged.
-_logged: dict[str, DatabaseError] = {}
+_logged: dict[str, Error] = {}
 
 
 def explained(method: F) -> F:
     """Decorate a method of a store: it raises ``RevocationUnavailable`` where a statement misses a table or column.
 
     Only of a model in the ``models`` of that store, or of a store among the arguments: a project's
-    own signal receiver may miss others. Sends no statement itself, as the transaction may be broken.
+    own signal receiver may miss others. It raises the same during an outage of the database.
+    Sends no statement itself, as the transaction may be broken.
     """
+
+    name = method.__name__
 
     @wraps(method)
     def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(self, *args, **kwargs)
-        except DatabaseError as error:
+            answer = method(self, *args, **kwargs)
+        except Error as error:
             stores = (self, *args, *kwargs.values())
             label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
             if label is None:
+                database_outage.raise_if_outage(error, RevocationUnavailable, writes=name not in _READS)
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
+        database_outage.answered(writes=name not in _MAY_READ)
+        return answer
 
     return cast("F", explaining)
 
@@ -46,7 +57,7 @@ def forget() -> None:
     _logged.clear()
 
 
-def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
+def _label(error: Error, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
     if not (misses_table(error) or misses_column(error)):
         return None
@@ -59,7 +70,7 @@ def _label(error: DatabaseError, models: Iterable[type[Model]]) -> str | None:
     return None
 
 
-def _log(label: str, error: DatabaseError) -> None:
+def _log(label: str, error: Error) -> None:
     if _logged.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",
