@@ -11,11 +11,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 
-from rest_framework_simplejwt import sessions, tokens, users
+from rest_framework_simplejwt import sessions, state, tokens, users
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.keys import pem_pair
+from tests.signing_keys import pem, put
 
 pytestmark = pytest.mark.django_db
 
@@ -208,3 +209,17 @@ def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
     simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
     with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
         whoami(signed_by_anybody(token, b""))
+
+
+def test_a_key_is_gone_with_its_files_whatever_else_is_wrong_in_its_directory(user, whoami, simple_jwt, tmp_path):
+    for kid in "ab":
+        put(tmp_path, kid)
+    also_in_the_settings = {"kid": "c", "algorithm": "ES256", "key": pem("c")}
+    simple_jwt(SIGNING_KEYS_DIR=tmp_path, VERIFYING_KEYS=[also_in_the_settings])
+    token = str(AccessToken.for_user(user))
+    assert whoami(token).status_code == 200
+    (tmp_path / "a.json").unlink()
+    put(tmp_path, "c")
+    (tmp_path / "d.pem").symlink_to("d.pem")
+    state.token_backend.ring.__self__._looked -= 4
+    assert whoami(token).status_code == 401

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from rest_framework_simplejwt import jws, key_directory, key_files, state
+from rest_framework_simplejwt import forks, jws, key_directory, key_files, state
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.key_directory import KeyDirectory
@@ -283,6 +283,11 @@ class TestAfterAFork:
 
             with directory._lock:
                 assert in_a_child(in_the_child)
+
+    def test_the_lock_is_new(self, directory):
+        with directory._lock:
+            forks.begin_anew()
+            assert not directory._lock.locked()
 
 
 class TestUnknownKid:
