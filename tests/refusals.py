@@ -73,6 +73,15 @@ def keys_are_away(world):
     return f"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{token.split('.', 1)[1]}"
 
 
+def no_key_signs(world):
+    """Returns a refresh token that one signed."""
+    key = {"kid": "a", "algorithm": "HS256", "key": "a secret of an HMAC that is long enough"}
+    world.change(SIGNING_KEYS=[key])
+    token = str(RefreshToken.for_user(world.user))
+    world.change(SIGNING_KEYS=[{**key, "not_before": 32_503_680_000}])
+    return token
+
+
 def redis_is_away(world):
     token = str(RefreshToken.for_user(world.user))
     world.change(
@@ -166,6 +175,20 @@ REFUSALS = [
         lambda w: w.post("", username="alice", password="wrong"),
     ),
     Refusal("a login while the database is away", 503, "service_unavailable", UNAVAILABLE, database_is_away),
+    Refusal(
+        "a login while no key signs",
+        503,
+        "keys_unavailable",
+        UNAVAILABLE,
+        lambda w: (no_key_signs(w), w.post("", username="alice", password=PASSWORD))[1],
+    ),
+    Refusal(
+        "a refresh while no key signs",
+        503,
+        "keys_unavailable",
+        UNAVAILABLE,
+        lambda w: w.post("refresh/", refresh=no_key_signs(w)),
+    ),
     Refusal(
         "a body that is no JSON",
         400,

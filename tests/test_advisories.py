@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError
 
-from rest_framework_simplejwt import rotation, sessions, tokens, users
+from rest_framework_simplejwt import rotation, sessions, state, tokens, users
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation import sql
@@ -23,6 +23,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingTo
 from tests.issuer import issuer, jwk, key_set, signed
 from tests.keys import pem_pair, private_key
 from tests.signatures import twin
+from tests.signing_keys import pem, put
 
 pytestmark = pytest.mark.django_db
 
@@ -331,3 +332,17 @@ def test_a_flush_revives_no_revoked_token(user, leeway, ahead):
         call_command("flushexpiredtokens", stdout=StringIO())
     with pytest.raises(RefreshTokenBlacklistedError):
         kind(str(token))
+
+
+def test_a_key_is_gone_with_its_files_whatever_else_is_wrong_in_its_directory(user, whoami, simple_jwt, tmp_path):
+    for kid in "ab":
+        put(tmp_path, kid)
+    also_in_the_settings = {"kid": "c", "algorithm": "ES256", "key": pem("c")}
+    simple_jwt(SIGNING_KEYS_DIR=tmp_path, VERIFYING_KEYS=[also_in_the_settings])
+    token = str(AccessToken.for_user(user))
+    assert whoami(token).status_code == 200
+    (tmp_path / "a.json").unlink()
+    put(tmp_path, "c")
+    (tmp_path / "d.pem").symlink_to("d.pem")
+    state.token_backend.ring.__self__._looked -= 4
+    assert whoami(token).status_code == 401

@@ -643,7 +643,7 @@ class TestRememberedToken:
         token = remember(backend, foo=1)
         assert jwt.get_unverified_header(token)["kid"] == "a"
         tmp_path.joinpath(name).unlink()
-        now.seconds += LOOK_EVERY
+        now.seconds += 2 * LOOK_EVERY
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 

@@ -29,6 +29,9 @@ import django; django.setup()
 from rest_framework_simplejwt.tokens import AccessToken
 print(AccessToken())
 """
+# The settings module of another machine, while new settings are rolled out.
+BEFORE = "settings_before"
+LATER = "datetime(2999, 1, 1, tzinfo=timezone.utc)"
 # Prints which of the tokens on stdin are accepted.
 ACCEPT = """
 import sys, django; django.setup()
@@ -59,24 +62,35 @@ class Project:
         (folder / "settings.py").write_text(SETTINGS)
 
     def add_settings(self, text):
-        with (self.folder / "settings.py").open("a") as settings:
-            settings.write(text)
+        """What was there before is that of a machine which the roll-out has not reached yet."""
+        settings = self.folder / "settings.py"
+        (self.folder / f"{BEFORE}.py").write_text(settings.read_text())
+        settings.write_text(settings.read_text() + text)
 
-    def run(self, *command, text=""):
+    def run(self, *command, text="", settings="settings"):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        env = {**os.environ, "PATH": path, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(self.folder)}
+        env = {**os.environ, "PATH": path, "DJANGO_SETTINGS_MODULE": settings}
+        env["PYTHONPATH"] = os.pathsep.join([str(self.folder), env.get("PYTHONPATH", "")])
         done = subprocess.run(
             command, cwd=self.folder, env=env, input=text, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout
 
-    def issue(self):
-        return self.run("python", "-c", ISSUE).strip()
+    def wait(self):
+        """Until each `not_before` in the settings."""
+        for file in self.folder.glob("settings*.py"):
+            file.write_text(file.read_text().replace(LATER, "datetime(2001, 1, 1, tzinfo=timezone.utc)"))
 
-    def accepted(self, tokens):
+    def issue(self, settings="settings"):
+        return self.run("python", "-c", ISSUE, settings=settings).strip()
+
+    def accepted(self, tokens, settings="settings"):
         """The positions of those that are."""
-        return [int(number) for number in self.run("python", "-c", ACCEPT, text="\n".join(tokens)).split()]
+        return [
+            int(number)
+            for number in self.run("python", "-c", ACCEPT, text="\n".join(tokens), settings=settings).split()
+        ]
 
     def signing_kid(self):
         """That of the first key of the directory, which is the one that signs as long as the next one waits."""
@@ -90,8 +104,10 @@ def test_rotating_keys_logs_nobody_out_but_those_of_a_leaked_key(tmp_path):
     for heading, language, block in blocks("rotate-keys.md"):
         leaked = leaked or heading == "A key has leaked"
         if language == "python" and block.startswith("# settings.py"):
-            project.add_settings(block)
-            tokens.append(project.issue())
+            project.wait()
+            project.add_settings(re.sub(r"datetime\(\d[^)]*\)", LATER, block))
+            tokens += [project.issue(BEFORE), project.issue()]
+            assert project.accepted(tokens, BEFORE) == list(range(len(tokens))), (heading, block)
         for line in block.splitlines() if language == "console" else ():
             command = line.removeprefix("$ ")
             assert command != line, "each line is a command"
@@ -100,7 +116,7 @@ def test_rotating_keys_logs_nobody_out_but_those_of_a_leaked_key(tmp_path):
             project.run("bash", "-c", command)
         assert leaked or project.accepted(tokens) == list(range(len(tokens))), (heading, block)
     assert leaked
-    assert project.accepted(tokens) == [0, 1, 2], "only the last one was signed with the key that was deleted"
+    assert project.accepted(tokens) == [0, 1, 2], "the others were signed with the key that was deleted"
     assert project.accepted([project.issue()]) == [0]
 
 

@@ -1,6 +1,9 @@
+import errno
 import logging
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from unittest import mock
@@ -8,12 +11,13 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from rest_framework_simplejwt import jws, key_directory, key_files, state
+from rest_framework_simplejwt import forks, jws, key_directory, key_files, state
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.key_directory import KeyDirectory
 from rest_framework_simplejwt.keys import BadKey, read_key
 from rest_framework_simplejwt.tokens import AccessToken
+from tests.forking import in_a_child
 from tests.signing_keys import DAY, NOW, pem, put
 
 pytestmark = pytest.mark.needs("bare")
@@ -40,8 +44,25 @@ def directory(tmp_path, ticking):
     return KeyDirectory(tmp_path, now=ticking)
 
 
+def wait_until(condition):
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def threads_that_look():
+    return [thread for thread in threading.enumerate() if thread.name == "simplejwt-key-directory"]
+
+
 def header(text):
     return jws.json_object(text.partition(".")[0].encode())
+
+
+def look(directory, ticking):
+    """The ring once the next look, which it waits for, is over."""
+    ticking.now += 4
+    return directory.ring()
 
 
 def kids(ring):
@@ -71,11 +92,34 @@ class TestRing:
         assert ring.verifying("b", MOMENT) == (other,)
         assert ring.current(MOMENT).kid == "a"
 
-    def test_a_kid_that_both_have_is_an_error(self, tmp_path):
-        put(tmp_path, "a")
+    def test_of_a_kid_that_both_have_the_directory_has_the_key(self, tmp_path, directory, ticking):
+        """As while a roll-out brings the directory, one machine after the other."""
         other = read_key({"kid": "a", "algorithm": "ES256", "key": pem("b")}, signs=False)
+        directory = KeyDirectory(tmp_path, verifying=[other], now=ticking)
+        (found,) = directory.ring().verifying("a", MOMENT)
+        assert found.can_sign
+        assert kids(directory.ring()) == ["a"]
+        (tmp_path / "a.pem").unlink()
+        assert look(directory, ticking).verifying("a", MOMENT) == (other,), "the settings still have it"
+
+    def test_a_kid_that_comes_to_be_in_both_is_no_fault(self, tmp_path, ticking):
+        put(tmp_path, "a")
+        other = read_key({"kid": "b", "algorithm": "ES256", "key": pem("b")}, signs=False)
+        directory = KeyDirectory(tmp_path, verifying=[other], now=ticking)
+        put(tmp_path, "b")
+        (tmp_path / "a.pem").unlink()
+        assert [key.can_sign for key in look(directory, ticking).published(MOMENT)] == [True]
+        assert directory.faults == []
+
+    def test_two_that_only_verify_with_one_kid_are_an_error(self, tmp_path):
+        put(tmp_path, "a")
+        others = [read_key({"kid": "a", "algorithm": "ES256", "key": pem(kid)}, signs=False) for kid in "bc"]
         with pytest.raises(BadKey, match="two keys have the kid 'a'"):
-            KeyDirectory(tmp_path, verifying=[other])
+            KeyDirectory(tmp_path, verifying=others)
+
+    def test_a_key_may_have_two_names(self, tmp_path, directory, ticking):
+        put(tmp_path, "b", material=pem("a"))
+        assert kids(look(directory, ticking)) == ["a", "b"]
 
     def test_without_any_key_there_is_none(self, tmp_path):
         with pytest.raises(BadKey, match="there is no key in it"):
@@ -108,83 +152,142 @@ class TestChange:
         assert kids(directory.ring()) == ["a"]
         assert looks() == 0
         ticking.now += 0.1
-        assert kids(directory.ring()) == ["a", "b"]
         directory.ring()
+        wait_until(lambda: kids(directory.ring()) == ["a", "b"])
         assert looks() == 1
 
     @pytest.mark.parametrize("name", ["a.pem", "a.json"])
     def test_either_file_takes_its_key_away(self, tmp_path, directory, ticking, name):
         put(tmp_path, "b")
         (tmp_path / name).unlink()
-        ticking.now += 2
-        assert kids(directory.ring()) == ["b"]
+        assert kids(look(directory, ticking)) == ["b"]
 
     def test_of_a_role_counts(self, tmp_path, directory, ticking):
         put(tmp_path, "a", retire_after=NOW - DAY)
-        ticking.now += 2
-        assert kids(directory.ring()) == []
+        assert kids(look(directory, ticking)) == []
 
     def test_a_file_is_read_once_while_it_stays(self, tmp_path, directory, ticking):
         put(tmp_path, "b")
-        ticking.now += 2
         with mock.patch.object(key_files, "read", wraps=key_files.read) as read:
-            ring = directory.ring()
-            ticking.now += 2
-            assert directory.ring() is ring
+            ring = look(directory, ticking)
+            assert look(directory, ticking) is ring
         read.assert_called_once_with(tmp_path, "b")
 
 
-class TestThreads:
-    @pytest.fixture
-    def slow(self, directory):
-        """Within `with slow() as finish:` one thread looks, and finds nothing, until `finish()`."""
+@pytest.fixture
+def hanging(directory):
+    """Within `with hanging() as answer:` the disk is silent, until `answer()`; `hanging.begun` once it is asked."""
+
+    class Disk:
+        begun, free = threading.Event(), threading.Event()
+
+        def stamps(self, folder):
+            self.begun.set()
+            assert self.free.wait(10)
+            return real(folder)
 
         @contextmanager
-        def looking():
-            begun, go_on, found = threading.Event(), threading.Event(), []
+        def __call__(self):
+            with mock.patch.object(key_files, "stamps", self.stamps):
+                yield self.free.set
+            self.free.set()
+            wait_until(lambda: directory._under_way is None)
 
-            def slowly(folder):
-                begun.set()
-                assert go_on.wait(10)
-                return {}
+    real, disk = key_files.stamps, Disk()
+    with mock.patch.object(key_directory, "PATIENCE", 0.1):
+        yield disk
 
-            def finish():
-                go_on.set()
-                thread.join(10)
-                return found
 
-            with mock.patch.object(key_files, "stamps", slowly):
-                thread = threading.Thread(target=lambda: found.append(kids(directory.ring())))
-                thread.start()
-                assert begun.wait(10)
-                yield finish
-                finish()
-
-        return looking
-
-    def test_nobody_waits_for_who_looks(self, directory, ticking, slow):
-        ticking.now += 2
-        with slow() as finish:
-            begun = time.monotonic()
+class TestHangingDisk:
+    def test_nobody_waits_for_a_look_that_is_in_time(self, tmp_path, directory, ticking, hanging):
+        put(tmp_path, "b")
+        ticking.now += 3.9
+        with hanging() as answer, mock.patch.object(key_directory, "PATIENCE", 60):
             assert kids(directory.ring()) == ["a"]
-            assert time.monotonic() - begun < 0.5
-            assert finish() == [[]]
+            assert hanging.begun.wait(10)
+            assert kids(directory.ring()) == ["a"]
+            answer()
+            wait_until(lambda: kids(directory.ring()) == ["a", "b"])
 
-    def test_after_a_long_rest_they_do(self, directory, ticking, slow):
+    def test_after_a_long_rest_all_wait(self, tmp_path, directory, ticking, hanging):
         """What was read hours ago may have a key that has leaked since."""
+        (tmp_path / "a.pem").unlink()
         ticking.now += 3600
-        with slow() as finish:
-            timer = threading.Timer(0.2, finish)
-            timer.start()
-            assert kids(directory.ring()) == []
-            timer.join()
+        with (
+            hanging() as answer,
+            mock.patch.object(key_directory, "PATIENCE", 60),
+            ThreadPoolExecutor(3) as pool,
+        ):
+            found = [pool.submit(lambda: kids(directory.ring())) for _ in range(3)]
+            assert hanging.begun.wait(10)
+            answer()
+            assert [each.result(10) for each in found] == [[], [], []]
 
-    def test_but_not_for_ever(self, directory, ticking, slow):
-        """A disk may hang."""
+    def test_one_waits_in_vain_and_nobody_after_it(self, directory, ticking, hanging, caplog):
         ticking.now += 3600
-        with slow(), mock.patch.object(key_directory, "PATIENCE", 0.1):
+        with hanging() as answer:
             assert kids(directory.ring()) == ["a"]
-            assert directory.ring().verifying("b", MOMENT) == ()
+            with mock.patch.object(key_directory, "PATIENCE", 60):
+                for _ in range(3):
+                    ticking.now += 10
+                    assert kids(directory.ring()) == ["a"]
+                    assert directory.ring().verifying("forged", MOMENT) == ()
+            assert [thread.daemon for thread in threads_that_look()] == [True], "one, and the process may end"
+            assert [record.levelname for record in caplog.records] == ["ERROR"]
+            answer()
+
+    def test_who_waits_beside_one_that_gives_up_waits_no_longer(self, directory, ticking, hanging):
+        ticking.now += 3600
+        with hanging(), ThreadPoolExecutor(1) as pool:
+            with mock.patch.object(key_directory, "PATIENCE", 60):
+                long = pool.submit(directory.ring)
+                assert hanging.begun.wait(10)
+            directory.ring()
+            assert long.result(10)
+
+    def test_it_is_followed_again_once_it_answers(self, tmp_path, directory, ticking, hanging, caplog):
+        caplog.set_level(logging.INFO, "rest_framework_simplejwt")
+        ticking.now += 3600
+        with hanging() as answer:
+            directory.ring()
+            put(tmp_path, "b")
+            answer()
+            wait_until(lambda: kids(directory.ring()) == ["a", "b"])
+        assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+    def test_a_process_that_can_start_no_thread_looks_without_one(self, tmp_path, directory, ticking):
+        (tmp_path / "a.pem").unlink()
+        for kid in "bc":
+            put(tmp_path, kid)
+            ticking.now += 2
+            with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
+                assert kids(directory.ring())[-1] == kid
+        assert kids(look(directory, ticking)) == ["b", "c"], "and with one as soon as it can"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+class TestAfterAFork:
+    def test_a_look_and_a_lock_that_stayed_in_the_parent_hold_nobody(self, tmp_path, directory, ticking, hanging):
+        (tmp_path / "a.pem").unlink()
+        ticking.now += 2
+        real = key_files.stamps
+        with hanging():
+            directory.ring()
+            assert hanging.begun.wait(10)
+
+            def in_the_child():
+                key_files.stamps = real
+                ticking.now += 2
+                with mock.patch.object(key_directory, "PATIENCE", 60):
+                    return kids(directory.ring()) == []
+
+            with directory._lock:
+                assert in_a_child(in_the_child)
+
+    def test_the_lock_is_new(self, directory):
+        with directory._lock:
+            forks.begin_anew()
+            assert not directory._lock.locked()
 
 
 class TestUnknownKid:
@@ -212,6 +315,30 @@ class TestUnknownKid:
         assert looks() == 0
 
 
+def circle(path):
+    path.unlink(missing_ok=True)
+    path.symlink_to(path.name)
+
+
+def pipe(path):
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def folder(path):
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+def huge(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+def half(path):
+    path.write_bytes(b"-----BEGIN")
+
+
 class TestFault:
     @pytest.fixture(autouse=True)
     def _every_level(self, caplog):
@@ -219,49 +346,100 @@ class TestFault:
         caplog.handler.setLevel(logging.INFO)
 
     def see(self, directory, ticking):
-        ticking.now += 2
-        return kids(directory.ring())
+        return kids(look(directory, ticking))
 
-    @pytest.mark.parametrize("half", ["a.json", "a.pem"])
-    def test_a_key_stays_as_it_was(self, tmp_path, directory, ticking, caplog, half):
-        whole = (tmp_path / half).read_bytes()
-        (tmp_path / half).write_bytes(whole[:20])
+    @pytest.mark.parametrize("suffix", [".pem", ".json"])
+    @pytest.mark.parametrize("spoil", [circle, pipe, folder, huge, half])
+    def test_of_one_file_is_skipped_and_logged_once(self, tmp_path, directory, ticking, caplog, spoil, suffix):
+        put(tmp_path, "b")
+        spoil(tmp_path / f"b{suffix}")
         for _ in range(3):
             assert self.see(directory, ticking) == ["a"]
+        (record,) = caplog.records
+        assert record.levelname == "ERROR"
+        assert f"b{suffix}" in record.getMessage()
+        put(tmp_path, "c")
+        (tmp_path / "a.pem").unlink()
+        assert self.see(directory, ticking) == ["c"], "the others are followed"
+
+    @pytest.mark.parametrize("suffix", [".pem", ".json"])
+    @pytest.mark.parametrize("spoil", [circle, pipe, folder, huge, half])
+    def test_of_a_key_that_was_read_leaves_it_as_it_was_until_a_file_is_gone(
+        self, tmp_path, directory, ticking, caplog, spoil, suffix
+    ):
+        """A run of the command as root, say, must log nobody out; a key is withdrawn by `rm`."""
+        put(tmp_path, "b")
+        spoil(tmp_path / f"a{suffix}")
+        assert self.see(directory, ticking) == ["a", "b"]
         assert [record.levelname for record in caplog.records] == ["ERROR"]
-        (tmp_path / half).write_bytes(whole)
-        for _ in range(3):
-            assert self.see(directory, ticking) == ["a"]
-        assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+        (tmp_path / ("a.json" if suffix == ".pem" else "a.pem")).unlink()
+        assert self.see(directory, ticking) == ["b"]
+
+    @pytest.mark.parametrize("suffix", [".pem", ".json"])
+    @pytest.mark.parametrize("spoil", [circle, pipe, folder])
+    def test_of_a_file_that_is_alone_is_logged_too(self, tmp_path, directory, ticking, caplog, spoil, suffix):
+        spoil(tmp_path / f"b{suffix}")
+        assert self.see(directory, ticking) == ["a"]
+        assert f"b{suffix}: " in caplog.text
+
+    def test_of_a_name_that_is_no_text_can_be_logged(self, tmp_path, directory, ticking, caplog):
+        name = os.fsdecode(b"b\xff")
+        put(tmp_path, name)
+        assert self.see(directory, ticking) == ["a"]
+        assert r"b\xff.pem" in caplog.text
+        assert caplog.text.encode()
+
+    def test_each_is_logged_when_it_begins_and_when_it_is_over(self, tmp_path, directory, ticking, caplog):
+        for kid in "bc":
+            put(tmp_path, kid, material=b"junk")
+            self.see(directory, ticking)
+        put(tmp_path, "b")
+        self.see(directory, ticking)
+        (tmp_path / "c.pem").unlink()
+        self.see(directory, ticking)
+        assert [(record.levelname, record.getMessage()[:17]) for record in caplog.records] == [
+            ("ERROR", "The signing key b"),
+            ("ERROR", "The signing key c"),
+            ("INFO", "The signing key b"),
+            ("INFO", "The signing key c"),
+        ]
         assert directory.faults == []
 
-    def test_a_directory_that_can_not_be_read_changes_nothing(self, directory, ticking, caplog):
-        for error in (PermissionError, FileNotFoundError):
-            with mock.patch.object(key_files, "stamps", side_effect=error):
+    def test_a_file_that_is_deleted_while_it_is_read_is_no_fault(self, tmp_path, directory, ticking, caplog):
+        put(tmp_path, "b")
+        stamps = key_files.stamps(tmp_path)
+        for file in [*tmp_path.glob("b.*"), tmp_path / "a.pem"]:
+            file.unlink()
+        put(tmp_path, "a", accepts_no_kid=True)
+        with mock.patch.object(key_files, "stamps", return_value=stamps):
+            assert self.see(directory, ticking) == ["a"]
+        assert caplog.records == []
+
+    @pytest.mark.parametrize("error", [PermissionError, FileNotFoundError, OSError(errno.ESTALE, "Stale file handle")])
+    def test_a_directory_that_can_not_be_listed_changes_nothing(self, directory, ticking, caplog, error):
+        with mock.patch.object(key_files, "stamps", side_effect=error):
+            for _ in range(2):
                 assert self.see(directory, ticking) == ["a"]
+        assert len(directory.faults) == 1
         assert [record.levelname for record in caplog.records] == ["ERROR"]
         self.see(directory, ticking)
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
-    def test_of_one_key_does_not_keep_another_that_was_taken_away(self, tmp_path, directory, ticking):
-        """A leaked key is gone with its files, whatever else is wrong."""
-        put(tmp_path, "b")
-        assert self.see(directory, ticking) == ["a", "b"]
-        (tmp_path / "b.json").write_text("{")
-        (tmp_path / "a.pem").unlink()
-        assert self.see(directory, ticking) == ["b"]
-
     def test_the_last_key_may_be_taken_away_too(self, tmp_path, directory, ticking, caplog):
         (tmp_path / "a.pem").unlink()
-        assert self.see(directory, ticking) == []
-        assert "there is no key in it" in caplog.text
+        for _ in range(2):
+            assert self.see(directory, ticking) == []
         put(tmp_path, "b")
         assert self.see(directory, ticking) == ["b"]
+        assert [record.getMessage().partition(str(tmp_path))[2] for record in caplog.records] == [
+            " has no key in it; none of its keys signs or verifies",
+            " has keys again",
+        ]
 
     def test_what_was_forbidden_is_read_once_it_is_allowed(self, tmp_path, directory, ticking):
         """chmod changes neither the size nor the time of a file."""
         put(tmp_path, "b")
-        with mock.patch("pathlib.Path.read_bytes", side_effect=PermissionError):
+        with mock.patch.object(key_files, "open", side_effect=PermissionError, create=True):
             assert self.see(directory, ticking) == ["a"]
         assert self.see(directory, ticking) == ["a", "b"]
 
@@ -310,7 +488,7 @@ class TestTokens:
         use()
         text = str(AccessToken())
         (tmp_path / "a.pem").unlink()
-        state.token_backend.ring.__self__._looked -= 2
+        state.token_backend.ring.__self__._looked -= 4
         with pytest.raises(TokenError):
             AccessToken(text)
 

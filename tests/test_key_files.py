@@ -1,6 +1,8 @@
 import json
+import os
 import stat
 from datetime import timedelta, timezone
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -112,6 +114,15 @@ class TestKey:
         put(tmp_path, "a", material=wrong.get("material"), **metadata)
         if "kid" in wrong:
             (tmp_path / "a.json").write_text('{"kid": "b", "algorithm": "ES256"}')
+        with pytest.raises(BadKey, match=r"^a\.pem and a\.json: "):
+            key_files.read(tmp_path, "a")
+
+    @pytest.mark.parametrize("name", ["a.pem", "a.json"])
+    @pytest.mark.parametrize("spoil", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+    def test_that_is_no_file_is_refused_at_once(self, tmp_path, name, spoil):
+        put(tmp_path, "a")
+        (tmp_path / name).unlink()
+        spoil(tmp_path / name)
         with pytest.raises(BadKey, match=r"^a\.pem and a\.json: "):
             key_files.read(tmp_path, "a")
 

@@ -3,13 +3,12 @@
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import jwt
 import pytest
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rest_framework_simplejwt import forks, key_sets
 from rest_framework_simplejwt.key_sets import KeySetClient, KeySetUnavailable, UnknownKey, read_key_set
 from rest_framework_simplejwt.tokens import AccessToken
+from tests.forking import in_a_child
 from tests.issuer import issuer, jwk, key_set, signed
 from tests.keys import new_private_key, private_key
 
@@ -413,16 +413,18 @@ class TestAnOutage:
         ]
         assert not [part for part in token.split(".") if part in caplog.text]
 
-    def test_a_process_that_can_start_no_thread_says_so(self, ask, source, monkeypatch, caplog):
-        def start(thread):
-            raise RuntimeError("can't start new thread")
-
-        monkeypatch.setattr(threading.Thread, "start", start)
-        for _ in range(2):
-            with pytest.raises(KeySetUnavailable):
-                ask()
+    def test_a_process_that_can_start_no_thread_says_so_and_tries_again_a_second_later(
+        self, ask, source, clock, caplog
+    ):
+        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")) as start:
+            for _ in range(2):
+                with pytest.raises(KeySetUnavailable):
+                    ask()
+        assert start.call_count == 1
         assert "can't start new thread" in caplog.text
         assert source.fetches == 0
+        clock.forward(1)
+        assert ask().key_id == "first"
 
 
 class TestAnUnknownKid:
@@ -526,27 +528,6 @@ class TestManyAtOnce:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 class TestAfterAFork:
-    def in_a_child(self, act):
-        """Whether `act` comes to an end, and to a true one, in a forked child."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of threads.
-            pid = os.fork()
-        if pid == 0:
-            try:
-                os._exit(0 if act() else 1)
-            except BaseException:  # noqa: BLE001  # the child must not go on with the tests
-                os._exit(2)
-        deadline = time.monotonic() + GENEROUS
-        while True:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status) == 0
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-                return False
-            time.sleep(0.01)
-
     def test_a_fetch_and_a_lock_that_stayed_in_the_parent_hold_nobody(self, issuer_keys, ask, source):
         source.free.clear()
 
@@ -559,14 +540,14 @@ class TestAfterAFork:
             waiting = pool.submit(ask)
             wait_until(lambda: source.fetches)
             with issuer_keys._lock:
-                assert self.in_a_child(in_the_child)
+                assert in_a_child(in_the_child)
             source.free.set()
             assert waiting.result()
 
     def test_the_keys_that_the_parent_had_are_there(self, ask, source):
         ask()
         source.answer = DOWN
-        assert self.in_a_child(lambda: ask().key_id == "first" and source.fetches == 1)
+        assert in_a_child(lambda: ask().key_id == "first" and source.fetches == 1)
 
     def test_the_locks_are_new(self, issuer_keys):
         before = issuer_keys._lock

@@ -1,10 +1,16 @@
+import logging
 from datetime import timedelta
 
 import pytest
 from django.db import connections, transaction
+from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 
 from rest_framework_simplejwt import serializers, tokens, views
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import NoSigningKey
+from rest_framework_simplejwt.keys import KeyRing, read_key
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenViewBase
@@ -310,6 +316,72 @@ class TestSerializerClass:
 
         with pytest.raises(ImportError, match=f"Could not import serializer '{path}'"):
             self.of(Mine())
+
+
+class TestNoKeySigns:
+    """A ring none of whose keys signs now: all have retired, say, or none has begun."""
+
+    KEY = {"kid": "a", "algorithm": "HS256", "key": "a secret of an HMAC that is long enough"}
+
+    @pytest.fixture
+    def retire(self, simple_jwt):
+        simple_jwt(SIGNING_KEYS=[self.KEY])
+        return lambda: simple_jwt(SIGNING_KEYS=[], VERIFYING_KEYS=[self.KEY])
+
+    def assert_unavailable(self, response):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "1"
+        assert response.json()["code"] == "keys_unavailable"
+
+    @pytest.mark.parametrize("endpoint", ["obtain", "obtain sliding"])
+    def test_a_login_is_put_off(self, post, credentials, user, retire, endpoint):
+        retire()
+        self.assert_unavailable(post(endpoint, **credentials))
+        assert login_refused(post(endpoint, **{**credentials, "password": "wrong"}))
+
+    def test_so_is_the_refresh_of_a_sliding_token(self, post, user, retire):
+        token = str(SlidingToken.for_user(user))
+        retire()
+        self.assert_unavailable(post("refresh sliding", token=token))
+
+    @pytest.mark.parametrize("rotates", [False, True])
+    def test_so_is_a_refresh_which_spends_no_token(self, post, user, simple_jwt, retire, rotates):
+        simple_jwt(ROTATE_REFRESH_TOKENS=rotates, BLACKLIST_AFTER_ROTATION=rotates, STORE_OUTSTANDING_TOKENS="none")
+        token = str(RefreshToken.for_user(user))
+        retire()
+        for _ in range(2):
+            self.assert_unavailable(post("refresh", refresh=token))
+        simple_jwt(SIGNING_KEYS=[self.KEY], VERIFYING_KEYS=[])
+        assert post("refresh", refresh=token).status_code == 200
+
+    def test_so_is_what_a_view_of_the_projects_issues(self, retire):
+        class LogIn(APIView):
+            def get(self, request):
+                return Response({"access": str(AccessToken())})
+
+        retire()
+        response = LogIn.as_view(permission_classes=[])(APIRequestFactory().get("/"))
+        assert (response.status_code, response["Retry-After"]) == (503, "1")
+
+    def test_requests_go_on(self, user, whoami, retire):
+        token = str(AccessToken.for_user(user))
+        retire()
+        assert whoami(token).status_code == 200
+
+    def test_it_is_logged_when_it_begins_and_when_it_is_over(self, caplog):
+        caplog.set_level(logging.INFO, "rest_framework_simplejwt")
+        rings = [KeyRing()]
+        backend = TokenBackend("HS256", ring=lambda: rings[-1])
+        for _ in range(2):
+            with pytest.raises(NoSigningKey, match="no key to sign with"):
+                backend.encode({})
+        rings.append(KeyRing([read_key(self.KEY, signs=True)]))
+        for _ in range(2):
+            backend.encode({})
+        assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+            ("ERROR", "The ring of signing keys has no key that signs now; logins and refreshes are answered 503"),
+            ("INFO", "The ring of signing keys has a key that signs again"),
+        ]
 
 
 def test_views_take_anyone_and_challenge_with_the_first_type(simple_jwt):

@@ -6,23 +6,25 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from json import JSONEncoder
 from typing import Any
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
 from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
-from .exceptions import KeysUnavailable, TokenBackendError, TokenBackendExpiredToken
+from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .key_sets import KeySetClient as PyJWKClient
 from .key_sets import KeySetUnavailable
 from .keys import Key, KeyRing
 from .memo import Memo, Verified
+from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
@@ -104,6 +106,12 @@ class TokenBackend:
         self.ring = ring
         self.fallback_keys = tuple(fallback_keys)
         self._memo = Memo(verified_cache_size)
+        self._signing = Outage(
+            "The ring of signing keys",
+            "logins and refreshes are answered 503",
+            begins="has no key that signs now",
+            ends="has a key that signs again",
+        )
 
     def _validate_algorithm(self, algorithm: str) -> None:
         if algorithm not in ALLOWED_ALGORITHMS:
@@ -172,8 +180,9 @@ class TokenBackend:
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
 
-        Raises ``TokenBackendError`` without a signing key, ``ImproperlyConfigured`` with a blank secret,
-        and what the JSON encoder raises for claims that are no JSON, infinity and NaN among them.
+        Raises ``TokenBackendError`` without a signing key, which is a ``NoSigningKey`` if there is a ring;
+        ``ImproperlyConfigured`` with a blank secret; and what the JSON encoder raises for claims that are no
+        JSON, infinity and NaN among them.
         """
         issued = dict(payload)
         if self.audience is not None:
@@ -196,9 +205,13 @@ class TokenBackend:
         """The header's segment, and what signs."""
         if self.ring is not None:
             current = self.ring().current(time.time())
-            if current is not None:
-                return _header(current.algorithm, current.kid, typ), current.sign
-        elif (key := self.prepared_signing_key) is not None:
+            if current is None:
+                error = NoSigningKey()
+                self._signing.failed(error)
+                raise error
+            self._signing.over()
+            return _header(current.algorithm, current.kid, typ), current.sign
+        if (key := self.prepared_signing_key) is not None:
             return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 

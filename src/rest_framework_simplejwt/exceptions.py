@@ -4,7 +4,8 @@ TokenError                           the token can't be used; the text is fit fo
 ├── ExpiredTokenError
 └── RefreshTokenBlacklistedError
 TokenBackendError                    the codec refused it
-└── TokenBackendExpiredToken
+├── TokenBackendExpiredToken
+└── NoSigningKey                     a KeysUnavailable as well
 APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...}
 ├── AuthenticationFailed             401
 │   ├── InvalidToken                 401 token_not_valid
@@ -18,9 +19,9 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 
@@ -113,9 +114,16 @@ class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
 
 
 class KeysUnavailable(ServiceUnavailable):
-    """503: the issuer's keys (``JWK_URL``) can't be fetched, and none are remembered."""
+    """503: the issuer's keys (``JWK_URL``) can't be fetched, and none are remembered; or no key signs now."""
 
     default_code = "keys_unavailable"
+
+
+class NoSigningKey(TokenBackendError, KeysUnavailable):
+    """No key of the ring signs now. A ``TokenBackendError`` to a caller, and 503 when a view of DRF raises it."""
+
+    def __str__(self) -> str:
+        return "There is no key to sign with: this backend only verifies"
 
 
 class RevocationUnavailable(ServiceUnavailable):

@@ -6,28 +6,32 @@ Knows no Django.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 
-from . import key_files
+from . import forks, key_files
 from .keys import BadKey, Key, KeyRing
 from .outage import Outage
 
 # Seconds. A kid that is not there may be of a key that has just come; forged ones must not cost a look each.
 LOOK_EVERY = 2.0
 LOOK_FOR_A_KID_EVERY = 1.0
-# How long a request waits for another's look, if it must: a disk may hang.
+# How long requests wait for a look, if they must: a disk may hang.
 PATIENCE = 1.0
+
+_Known = tuple[key_files.Stamp, Key]
 
 
 class KeyDirectory:
-    """The keys of the files in ``path``, and those of ``verifying`` besides.
+    """The keys of the files in ``path``, and those of ``verifying`` besides. One for all threads.
 
-    Raises ``BadKey`` while no key of it can be read. Later, a key whose files can't be read stays as it
-    was, and so do all when the directory can't be; that is logged once. A key whose files are gone is
-    gone at the next look, whatever else is wrong. ``now`` is a clock that never goes back, in seconds.
+    Reads the directory before it returns, and raises ``BadKey`` if no key of it can be read. Later looks run
+    in a thread of their own, one at a time. A key is removed when one of its two files is gone. A key whose files
+    are there and can't be read is skipped, or stays as it was if it was read before; all keys stay as they were while
+    the directory can't be listed. Each fault is logged once. Where ``path`` and ``verifying`` have the same ``kid``,
+    the key in ``path`` is used. ``now`` is a clock that never goes back, in seconds.
     """
 
     def __init__(
@@ -35,79 +39,139 @@ class KeyDirectory:
     ) -> None:
         self.path = Path(path)
         self._verifying = tuple(verifying)
+        # Raises now what it would raise later, when a key that hides one of two equal kids is removed.
+        KeyRing(verifying=self._verifying)
         self._now = now
-        self._outage = Outage(f"The directory of signing keys {path}", "what was read of it before stays in use")
-        self._one_at_a_time = Lock()
-        self._known: dict[str, tuple[key_files.Stamp, Key]] = {}
+        self._lock = Lock()
+        # Set once nobody needs to wait for the look that is under way.
+        self._under_way: Event | None = None
+        self._known: dict[str, _Known] = {}
         self._ring: KeyRing = _Ring(self, (), ())
         # What could not be read at the last look.
         self.faults: list[Exception] = []
-        self._look()
+        self._unlisted = Outage(f"The directory of signing keys {path}", "what was read of it before stays in use")
+        self._empty = Outage(
+            f"The directory of signing keys {path}",
+            "none of its keys signs or verifies",
+            begins="has no key in it",
+            ends="has keys again",
+        )
+        self._bad: dict[str, Outage] = {}
+        # Not logged: what is raised says it.
+        try:
+            bad = self._look()
+        except (OSError, ValueError) as error:
+            raise BadKey(f"{self.path}: {error}") from error
         if not self._known:
-            # Not logged: what is raised says it.
             raise BadKey(f"{self.path}: {self.faults[0]}")
-        self._log()
+        self._log(bad)
+        forks.follow(self)
 
     def ring(self) -> KeyRing:
-        """The keys as they were four seconds ago, or later. Of threads that come when a look is due, one looks.
+        """The keys as they were four seconds ago, or later; only while the disk does not answer, older.
 
-        The others wait for it only in a process that has been idle for longer than that.
+        A look begins when the last one is two seconds old. A request waits for it only where none was made for four
+        seconds, as in an idle process, and ``PATIENCE`` at the most.
         """
         age = self._now() - self._looked
-        if age < LOOK_EVERY:
-            return self._ring
-        return self._looked_at(LOOK_EVERY, wait=PATIENCE if age >= 2 * LOOK_EVERY else 0)
-
-    def ring_looked_at_again(self) -> KeyRing:
-        """The keys as they were one second ago, or later."""
-        return self._looked_at(LOOK_FOR_A_KID_EVERY, wait=PATIENCE)
-
-    def _looked_at(self, max_age: float, *, wait: float) -> KeyRing:
-        if self._now() - self._looked >= max_age and self._one_at_a_time.acquire(timeout=wait):
-            try:
-                # Another thread may have been faster.
-                if self._now() - self._looked >= max_age:
-                    self._look()
-                    self._log()
-            finally:
-                self._one_at_a_time.release()
+        if age >= LOOK_EVERY:
+            self._look_again(LOOK_EVERY, waits=age >= 2 * LOOK_EVERY)
         return self._ring
 
-    def _look(self) -> None:
-        began = self._now()
-        self.faults = []
-        try:
-            known = self._read(key_files.stamps(self.path))
-            if known != self._known:
-                self._ring = _Ring(self, [key for _, key in known.values()], self._verifying)
-                self._known = known
-            if not known and not self.faults:
-                raise BadKey("there is no key in it")
-        except (OSError, BadKey) as error:
-            self.faults.append(error)
-        self._looked = began
+    def ring_looked_at_again(self) -> KeyRing:
+        """The keys as they were one second ago, or later. Waits for them as ``ring`` does."""
+        self._look_again(LOOK_FOR_A_KID_EVERY, waits=True)
+        return self._ring
 
-    def _log(self) -> None:
-        if self.faults:
-            self._outage.failed(self.faults[0])
-        else:
-            self._outage.over()
-
-    def _read(self, stamps: dict[str, key_files.Stamp]) -> dict[str, tuple[key_files.Stamp, Key]]:
-        found = {}
-        for kid, stamp in stamps.items():
-            before = self._known.get(kid)
-            if before is not None and before[0] == stamp:
-                found[kid] = before
-                continue
+    def _look_again(self, max_age: float, *, waits: bool) -> None:
+        with self._lock:
+            if self._now() - self._looked < max_age:
+                return
+            look = self._under_way
+            begins = look is None
+            if look is None:
+                look = self._under_way = Event()
+        if begins:
             try:
-                found[kid] = stamp, key_files.read(self.path, kid)[1]
+                Thread(target=self._run, args=(look,), name="simplejwt-key-directory", daemon=True).start()
+            except RuntimeError:
+                # No more threads, or the interpreter is about to end: a deleted key must be noticed all the same.
+                self._run(look)
+        if waits and not look.wait(PATIENCE):
+            # One has waited in vain: the others go on with the keys of before until the disk answers.
+            look.set()
+            self._unlisted.failed(TimeoutError(f"no answer within {PATIENCE} seconds"))
+
+    def _run(self, look: Event) -> None:
+        try:
+            bad = self._look()
+            self._unlisted.over()
+            self._log(bad)
+        except (OSError, ValueError) as error:
+            self.faults = [error]
+            self._unlisted.failed(error)
+        finally:
+            self._under_way = None
+            look.set()
+
+    def _look(self) -> dict[str, BadKey]:
+        """Why which key can't be read, by ``kid``. Raises ``OSError`` or ``ValueError`` if none can be listed."""
+        began = self._now()
+        try:
+            known, bad = self._read(key_files.stamps(self.path))
+            if known != self._known:
+                # A kid is one key: that of the directory, which can sign and may have an end.
+                others = [key for key in self._verifying if key.kid not in known]
+                # In this order: a process that is forked in between finds the difference once more.
+                self._ring = _Ring(self, [key for _, key in known.values()], others)
+                self._known = known
+            self.faults = [*bad.values()] if known or bad else [BadKey("there is no key in it")]
+        finally:
+            self._looked = began
+        return bad
+
+    def _read(self, stamps: Mapping[str, key_files.Stamp]) -> tuple[dict[str, _Known], dict[str, BadKey]]:
+        """What is known from now on, and why which key can't be read."""
+        known, bad = {}, {}
+        for kid, stamp in stamps.items():
+            # With one of its files, a key was taken away.
+            before = self._known.get(kid) if key_files.is_whole(stamp) else None
+            try:
+                known[kid] = before if before and before[0] == stamp else (stamp, self._read_key(kid, stamp))
             except BadKey as error:
-                self.faults.append(error)
-                if before is not None:
+                if isinstance(error.__cause__, FileNotFoundError):
+                    continue  # Deleted since.
+                bad[kid] = error
+                if before:
                     # With the stamp of then: it is read again at the next look.
-                    found[kid] = before
-        return found
+                    known[kid] = before
+        return known, bad
+
+    def _read_key(self, kid: str, stamp: key_files.Stamp) -> Key:
+        for file in stamp:
+            if isinstance(file, BadKey):
+                raise file
+        return key_files.read(self.path, kid)[1]
+
+    def _log(self, bad: Mapping[str, BadKey]) -> None:
+        if self._known:
+            self._empty.over()
+        else:
+            self._empty.failed(self.faults[0])
+        for kid in self._bad.keys() - bad:
+            self._bad.pop(kid).over()
+        for kid, error in bad.items():
+            if kid not in self._bad:
+                self._bad[kid] = Outage(
+                    f"The signing key {key_files.shown(kid)} in {self.path}",
+                    "it is skipped, or stays as it was if it was read before",
+                    begins=f"can't be read ({error})",
+                    ends="can be read again, or is gone",
+                )
+            self._bad[kid].failed(error)
+
+    def begin_anew(self) -> None:
+        self._lock, self._under_way = Lock(), None
 
 
 class _Ring(KeyRing):

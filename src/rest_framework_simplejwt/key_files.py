@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -19,8 +20,11 @@ from .keys import BadKey, Key, read_key
 _MOMENTS = ("created_at", "not_before", "retire_after")
 _SUFFIXES = (".pem", ".json")
 
-# For each of the two files, what changes when its content does.
-Stamp = tuple[tuple[int, int, int], ...]
+# More than the largest key has. In bytes.
+MAX_SIZE = 65_536
+
+# For each of a key's files, what changes when its content does, or why that can't be told.
+Stamp = tuple[tuple[int, int, int] | BadKey, ...]
 
 
 @dataclass(frozen=True)
@@ -63,32 +67,74 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def stamps(folder: Path) -> dict[str, Stamp]:
-    """The ``kid`` of each key that is there, in order. Other files do not matter. Raises ``OSError``."""
-    found: dict[str, tuple[int, int, int]] = {}
+    """The ``kid`` of each key that is there, in order; and of each bad file that is alone. Raises ``OSError``.
+
+    A file is bad if it is a directory or a pipe, say, or can't be asked what it is. Other files do not matter.
+    """
+    found: dict[str, tuple[int, int, int] | BadKey] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(_SUFFIXES) and not entry.name.startswith("."):
                 # It may have been deleted since.
                 with suppress(FileNotFoundError):
-                    stat = entry.stat()
-                    found[entry.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    kids = sorted(name.removesuffix(".pem") for name in found if name.endswith(".pem"))
-    return {kid: (found[f"{kid}.pem"], found[f"{kid}.json"]) for kid in kids if f"{kid}.json" in found}
+                    found[entry.name] = _stamp(entry)
+    kids = sorted({name.rpartition(".")[0] for name in found})
+    known = {kid: tuple(found[name] for suffix in _SUFFIXES if (name := kid + suffix) in found) for kid in kids}
+    return {kid: stamp for kid, stamp in known.items() if is_whole(stamp) or isinstance(stamp[0], BadKey)}
+
+
+def is_whole(stamp: Stamp) -> bool:
+    """Whether both files of the key are there."""
+    return len(stamp) == len(_SUFFIXES)
+
+
+def shown(name: str) -> str:
+    """The name of a file as a text, which it need not be."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | BadKey:
+    """Raises ``FileNotFoundError``."""
+    try:
+        found = entry.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a regular file")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        return BadKey(f"{shown(entry.name)}: {_reason(error)}")
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def read(folder: Path, kid: str) -> tuple[Metadata, Key]:
     """Raises ``BadKey`` that names the file which can't be read, and why."""
     try:
-        metadata = parse((folder / f"{kid}.json").read_bytes())
-        material = (folder / f"{kid}.pem").read_bytes()
+        # A kid that is no text can't be the kid of a token.
+        kid.encode()
+        metadata = parse(_content(folder / f"{kid}.json"))
+        material = _content(folder / f"{kid}.pem")
         if metadata.kid != kid:
             raise ValueError("the kid in it is not that of the file's name")
         spec = {name: value for name, value in vars(metadata).items() if name != "created_at"}
         return metadata, read_key({**spec, "key": material}, signs=True)
     # cryptography raises what it likes.
     except Exception as error:
-        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
-        raise BadKey(f"{kid}.pem and {kid}.json: {reason}") from error
+        raise BadKey(f"{shown(kid)}.pem and {shown(kid)}.json: {_reason(error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    """Neither waits for what a pipe may bring, nor reads what has no end. Raises ``OSError``, ``ValueError``."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise ValueError(f"a file of it has more than {MAX_SIZE} bytes")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
 def add(folder: Path, metadata: Metadata, pem: bytes) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from math import inf
 from pathlib import Path
 from pkgutil import resolve_name
@@ -99,7 +98,7 @@ class Key:
     def verify(self, message: bytes, signature: bytes) -> bool:
         raise NotImplementedError
 
-    @cached_property
+    @property
     def implementation(self) -> Algorithm:
         return algorithm_of(self.algorithm)
 

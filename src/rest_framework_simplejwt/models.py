@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models.manager import EmptyManager
+from django.utils.functional import cached_property
 
 from ._also import also_has
 from .settings import api_settings

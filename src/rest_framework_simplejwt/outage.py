@@ -8,19 +8,26 @@ logger = logging.getLogger(__package__)
 
 
 class Outage:
-    """One of ``what``, say a cache. ``consequence`` tells the operator what happens meanwhile."""
+    """One of ``what``, say a cache. ``consequence`` tells the operator what happens meanwhile.
 
-    def __init__(self, what: str, consequence: str) -> None:
+    ``begins`` and ``ends`` complete the sentence that starts with ``what``.
+    """
+
+    def __init__(
+        self, what: str, consequence: str, *, begins: str = "does not answer", ends: str = "answers again"
+    ) -> None:
         self._what = what
         self._consequence = consequence
+        self._begins = begins
+        self._ends = ends
         self._lasts = False
 
     def failed(self, error: Exception) -> None:
         if not self._lasts:
             self._lasts = True
-            logger.error("%s does not answer; %s", self._what, self._consequence, exc_info=error)
+            logger.error("%s %s; %s", self._what, self._begins, self._consequence, exc_info=error)
 
     def over(self) -> None:
         if self._lasts:
             self._lasts = False
-            logger.info("%s answers again", self._what)
+            logger.info("%s %s", self._what, self._ends)

@@ -1,10 +1,15 @@
 """The files that signing keys are in."""
 
+import os
+from datetime import datetime, timezone
+
 import pytest
 
-from tests.signing_keys import pem, put
+from rest_framework_simplejwt import views
+from tests.checks.urls import urls
+from tests.signing_keys import DAY, pem, put
 
-OURS = {"E022", "E023", "W015"}
+OURS = {"E022", "E023", "W015", "W044", "W045"}
 
 
 @pytest.fixture
@@ -48,6 +53,32 @@ class TestDirectory:
         assert told(SIGNING_KEYS_DIR=folder, VERIFYING_KEYS=[{"algorithm": "ES256"}]) == {"E022"}
         assert told(SIGNING_KEYS_DIR=folder, VERIFYING_KEYS=5) == {"E022"}
 
+    def test_a_key_that_only_verifies_too_is_told_of(self, told, messages, folder):
+        both, other = ({"kid": kid, "algorithm": "ES256", "key": pem("a")} for kid in "ab")
+        assert told(SIGNING_KEYS_DIR=folder, VERIFYING_KEYS=[other]) == set()
+        assert told(SIGNING_KEYS_DIR=folder, VERIFYING_KEYS=[other, both]) == {"W044"}
+        (message,) = [message for message in messages() if message.id == "simplejwt.W044"]
+        assert "'a'" in message.msg
+        assert "'a'" in message.hint
+
+
+class TestNoSigningKey:
+    @pytest.fixture(autouse=True)
+    def mounted(self, settings):
+        settings.ROOT_URLCONF = urls(views.token_obtain_pair)
+
+    def test_of_a_ring_with_views_that_need_one_is_told_of(self, told, settings):
+        key = {"algorithm": "ES256", "key": pem("a")}
+        assert told(SIGNING_KEYS=[key]) == set()
+        assert told(SIGNING_KEYS=[{**key, "retire_after": 1}]) == {"W045"}
+        assert told(SIGNING_KEYS=[], VERIFYING_KEYS=[key]) == {"W045"}
+        settings.ROOT_URLCONF = urls(views.token_verify)
+        assert told(SIGNING_KEYS=[], VERIFYING_KEYS=[key]) == set()
+
+    def test_of_a_directory_too(self, told, folder):
+        put(folder, "a", not_before=datetime.now(timezone.utc) + DAY)
+        assert told(SIGNING_KEYS_DIR=folder) == {"W045"}
+
 
 class TestPermissions:
     @pytest.mark.parametrize("mode", [0o640, 0o604])
@@ -62,12 +93,18 @@ class TestPermissions:
         assert told(SIGNING_KEYS=keys) == set()
         (folder / "a.pem").chmod(0o644)
         assert told(SIGNING_KEYS=keys) == {"W015"}
-        assert told(SIGNING_KEYS=[], VERIFYING_KEYS=keys) == set(), "it may be a public one"
+        assert "W015" not in told(SIGNING_KEYS=[], VERIFYING_KEYS=keys), "it may be a public one"
 
     @pytest.mark.parametrize("mode", [0o720, 0o702])
     def test_so_is_a_directory_that_others_may_write_to(self, told, folder, mode):
         folder.chmod(mode)
         assert told(SIGNING_KEYS_DIR=folder) == {"W015"}
+
+    def test_of_a_name_that_is_no_text_can_be_printed(self, told, messages, folder):
+        name = os.fsdecode(b"b\xff")
+        put(folder, name)
+        assert told(SIGNING_KEYS_DIR=folder) == {"E023"}
+        assert [message.msg.encode() for message in messages() if message.id == "simplejwt.E023"]
 
     def test_what_stands_beside_is_not_looked_at(self, told, folder):
         (folder / "README").touch(0o644)

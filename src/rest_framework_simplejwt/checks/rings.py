@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from .. import key_files, state
-from .project import written
+from .keys import SIGNING_VIEWS, has_ring
+from .project import mounts, written
 from .registry import Finding, check
 
 
@@ -49,6 +51,41 @@ def readable_key_files() -> Iterator[Finding]:
         yield Finding(f"Others than its owner may add signing keys to {folder}.", file=str(folder))
 
 
+@check(
+    "simplejwt.W044",
+    hint="Take {kid!r} out of VERIFYING_KEYS once each machine has the directory, and before you delete its files.",
+    deploy=True,
+)
+def key_in_two_places() -> Iterator[Finding]:
+    """A key of ``SIGNING_KEYS_DIR`` is in ``VERIFYING_KEYS`` too: without its files, it goes on verifying tokens."""
+    folder = _folder()
+    if folder is None:
+        return
+    try:
+        kids = key_files.stamps(folder)
+        _, verifying = state.written_keys()
+    except Exception:  # noqa: BLE001  # E022 and E023 report it
+        return
+    for kid in (key.kid for key in verifying if key.kid in kids):
+        yield Finding(f"The key {kid!r} is in SIMPLE_JWT['SIGNING_KEYS_DIR'] and in ['VERIFYING_KEYS'].", kid=kid)
+
+
+@check(
+    "simplejwt.W045",
+    hint="Write a key in SIGNING_KEYS that signs now, or run: manage.py rotatesigningkeys; or take these views away.",
+)
+def no_signing_key() -> Iterator[Finding]:
+    """No key of the ring signs now, and views that issue tokens are mounted: they answer 503."""
+    if not has_ring() or not mounts(*SIGNING_VIEWS):
+        return
+    try:
+        ring = state.key_ring()
+    except Exception:  # noqa: BLE001  # E022 and E023 report it
+        return
+    if ring is not None and ring().current(time.time()) is None:
+        yield Finding("No key of SIMPLE_JWT['SIGNING_KEYS'] or ['SIGNING_KEYS_DIR'] signs now.")
+
+
 def _key_files() -> Iterator[Path]:
     keys = written("SIGNING_KEYS")
     for spec in keys if isinstance(keys, (list, tuple)) else ():
@@ -57,7 +94,8 @@ def _key_files() -> Iterator[Path]:
     folder = _folder()
     if folder is not None:
         with suppress(OSError):
-            yield from [folder / f"{kid}.pem" for kid in key_files.stamps(folder)]
+            # One whose name is no text is no key.
+            yield from [folder / f"{key_files.shown(kid)}.pem" for kid in key_files.stamps(folder)]
 
 
 def _folder() -> Path | None:

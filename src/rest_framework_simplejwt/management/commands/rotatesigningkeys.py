@@ -88,11 +88,11 @@ def _longest_lifetime() -> timedelta:
 
 def _planned(folder: Path, algorithm: str, publish_for: timedelta) -> Plan:
     try:
-        kids = key_files.stamps(folder)
+        stamps = key_files.stamps(folder)
     except FileNotFoundError:
-        kids = {}
+        stamps = {}
     try:
-        known = [key_files.read(folder, kid)[0] for kid in kids]
+        known = [key_files.read(folder, kid)[0] for kid, stamp in stamps.items() if key_files.is_whole(stamp)]
     except BadKey as error:
         raise CommandError(f"Nothing is changed, for a key of {folder} can't be read. {error}.") from error
     now = datetime.now(timezone.utc)
