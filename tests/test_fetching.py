@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from unittest import mock
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler
 
@@ -144,6 +145,17 @@ class TestAddresses:
         assert [host for host, _ in tried] == ["127.0.0.2", "127.0.0.1"]
         assert tried[0][1] <= GENEROUS / 2 < tried[1][1], "half for the first, the rest for the last"
 
+    def test_the_handshake_has_the_time_that_connecting_has_left(self, monkeypatch):
+        now, connected = [0.0], mock.Mock()
+
+        def create_connection(address, timeout):
+            now[0] += 1.5
+            return connected
+
+        monkeypatch.setattr(fetching.socket, "create_connection", create_connection)
+        assert fetching._connect(Deadline(2, lambda: now[0]), ("127.0.0.1", 443)) is connected
+        connected.settimeout.assert_called_once_with(0.5)
+
     def test_a_name_without_an_address_is_no_answer(self, monkeypatch):
         monkeypatch.setattr(fetching.socket, "getaddrinfo", lambda *args, **kwargs: [])
         monkeypatch.setattr(fetching, "ProxyHandler", lambda: ProxyHandler({}))
@@ -243,6 +255,11 @@ class TestPlaces:
     def test_what_two_parsers_may_read_differently_is_no_url(self, url):
         with pytest.raises(FetchError, match="characters that belong into no URL"):
             fetching.checked(url, allow_http=True)
+
+    def test_by_default_http_is_for_this_machine_alone(self):
+        assert fetching.checked("http://localhost/").hostname == "localhost"
+        with pytest.raises(FetchError, match="nor http on this machine"):
+            fetching.checked("http://issuer.test/")
 
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.8.8", "[::1]"])
     def test_this_machine_may_be_asked_over_http(self, host, monkeypatch):
