@@ -7,7 +7,11 @@ from typing import Any
 from ..revocation.base import Issued
 from ..revocation.sql import SQLStore
 from ..settings import api_settings
+from ..utils import datetime_from_epoch
 from .models import BlacklistedToken, OutstandingToken
+
+# The last days of the year 9999, which a column can hold in every time zone.
+FAR = 253_402_128_000
 
 
 class TokenStore(SQLStore):
@@ -18,4 +22,6 @@ class TokenStore(SQLStore):
 
     def columns(self, issued: Issued) -> dict[str, Any]:
         text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
-        return {**super().columns(issued), "family_id": issued.family_id, "token": text}
+        # The column takes no NULL. A revocation that is flushed too early would be taken back.
+        expires_at = issued.expires_at or datetime_from_epoch(FAR)
+        return {**super().columns(issued), "expires_at": expires_at, "family_id": issued.family_id, "token": text}
