@@ -58,6 +58,7 @@ EXCLUDED = {
     "E022": "a ring of keys stands in for the other key settings",
     "E023": "a directory of keys stands in for the other key settings",
     "E026": "nothing else is told then",
+    "E027": "nothing is remembered",
     "W001": "nothing is remembered",
     "W004": "the algorithm has a key pair",
     "W005": "that is E018",
@@ -78,6 +79,7 @@ EXCLUDED = {
     "W038": "that is W006",
     "W040": "nothing is remembered",
     "W041": "the key is written",
+    "W042": "nothing is remembered",
 }
 
 # So that no check has nothing to look at.
