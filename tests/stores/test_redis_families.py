@@ -6,7 +6,7 @@ import pytest
 
 from rest_framework_simplejwt import rotation, sessions
 from rest_framework_simplejwt.claims import MAX_NUMERIC_DATE
-from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.exceptions import RevocationUnavailable, TokenError
 from rest_framework_simplejwt.revocation import redis as module
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from tests.projects.redis.store import Store
@@ -105,6 +105,38 @@ def test_where_tokens_are_not_recorded_it_stays(user, simple_jwt):
     token = RefreshToken.for_user(user)
     token.blacklist_family()
     assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+
+
+def test_one_whose_other_tokens_nobody_knows_stays(user):
+    """Redis may have been emptied: the token that is presented need not be the last."""
+    token = RefreshToken.for_user(user)
+    Store.empty()
+    token.blacklist_family()
+    assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+
+
+def test_an_access_token_of_the_last_moment_counts(user, simple_jwt):
+    """The leeway lets in a refresh token for so long, and then the access token that it was turned into."""
+    simple_jwt(LEEWAY=3600)
+    token = RefreshToken.for_user(user)
+    token.blacklist_family()
+    assert is_revoked_until(token, last_access(token) + 2 * 3600)
+
+
+def test_no_refresh_makes_it_last_longer_while_it_is_revoked_with_all_others(user, monkeypatch):
+    token = RefreshToken.for_user(user)
+    bury, refused = Store._bury, []
+
+    def overtaken(self, *args):
+        if self._kind == "family":
+            with pytest.raises(RevocationUnavailable):
+                token.outstand()
+            refused.append(self)
+        return bury(self, *args)
+
+    monkeypatch.setattr(Store, "_bury", overtaken)
+    sessions.revoke_all(user)
+    assert refused
 
 
 def test_one_that_nobody_has_heard_of_stays(user):
