@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 from unittest import mock
@@ -14,10 +15,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import OperationalError, ProgrammingError
 
-from rest_framework_simplejwt import rotation, sessions, state, tokens, users
+from rest_framework_simplejwt import revocation, rotation, sessions, state, tokens, users
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
+from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, RevocationUnavailable, TokenError
 from rest_framework_simplejwt.revocation import sql
+from rest_framework_simplejwt.revocation.sql import SQLStore
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.issuer import issuer, jwk, key_set, signed
@@ -346,3 +348,41 @@ def test_a_key_is_gone_with_its_files_whatever_else_is_wrong_in_its_directory(us
     (tmp_path / "d.pem").symlink_to("d.pem")
     state.token_backend.ring.__self__._looked -= 4
     assert whoami(token).status_code == 401
+
+
+class RememberMe(RefreshToken):
+    lifetime = timedelta(days=800)
+
+
+@pytest.mark.needs("revocation")
+def test_a_token_revoked_by_its_id_does_not_come_back_before_its_expiry():
+    """An operator has the id alone, of a token that lasts longer than the settings say."""
+    token = RememberMe()
+    sessions.revoke_token(token["jti"])
+    store = revocation.token_store()
+    if isinstance(store, SQLStore):
+        list(store.purge(tokens.aware_utcnow() + timedelta(days=700), batch_size=10))
+    else:
+        assert store.client.ttl(store._key(token["jti"])) == -1
+    with pytest.raises(TokenError, match="blacklisted"):
+        RememberMe(str(token))
+
+
+@pytest.mark.needs("redis")
+def test_nobody_outruns_a_log_out_everywhere_by_refreshing(user, simple_jwt, monkeypatch):
+    """Each time that the store looked again there was a new successor; a user with many was never logged out."""
+    simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
+    held = [str(RefreshToken.for_user(user))]
+    store = type(revocation.token_store())
+    bury = store._bury
+
+    def overtaken(self, *args):
+        assert len(held) < 20, "it does not end"
+        with suppress(RevocationUnavailable, TokenError):
+            held.append(rotation.refresh(rotation.present(RefreshToken, held[-1])).refresh)
+        return bury(self, *args)
+
+    monkeypatch.setattr(store, "_bury", overtaken)
+    sessions.revoke_all(user)
+    with pytest.raises(TokenError):
+        rotation.present(RefreshToken, held[-1])

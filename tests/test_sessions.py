@@ -1,3 +1,4 @@
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -13,6 +14,7 @@ from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.sessions import Revoked
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+from rest_framework_simplejwt.utils import aware_utcnow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("revocation", "families")]
 
@@ -239,6 +241,55 @@ def test_the_number_of_statements_does_not_grow(user, assert_statements):
     # To see where new rows begin, to revoke, and to see that nothing is left: for tokens and for families.
     with assert_statements(6):
         sessions.revoke_all(user)
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+class TestRevokedByItsId:
+    """An id does not tell when its token expires."""
+
+    FLUSHES = ("flushexpiredtokens", "flushexpiredfamilies")
+
+    @pytest.fixture
+    def flushed_later(self, monkeypatch):
+        """The flush of a day on which nothing of the usual lifetimes is left."""
+        from rest_framework_simplejwt.revocation.sql import SQLStore
+
+        later = aware_utcnow() + timedelta(days=366)
+        purge = SQLStore.purge
+        monkeypatch.setattr(SQLStore, "purge", lambda self, now, **kwargs: purge(self, later, **kwargs))
+
+        def flush():
+            for command in self.FLUSHES:
+                call_command(command, stdout=StringIO())
+
+        return flush
+
+    def test_a_token_that_lasts_longer_than_others_stays_revoked(self, flushed_later):
+        token = RefreshToken()
+        token.set_exp(lifetime=timedelta(days=800))
+        sessions.revoke_token(token["jti"])
+        flushed_later()
+        assert not lives(token)
+
+    def test_and_so_does_a_family(self, flushed_later):
+        token = RefreshToken()
+        token["family_id"] = "f"
+        token.set_exp(lifetime=timedelta(days=800))
+        sessions.revoke_family("f")
+        flushed_later()
+        assert not lives(token)
+
+    def test_one_on_record_is_kept_as_long_as_that(self, user):
+        from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+        from rest_framework_simplejwt.token_family.models import TokenFamily
+
+        token = RefreshToken.for_user(user)
+        rows = [OutstandingToken.objects.filter(jti=token["jti"]), TokenFamily.objects.all()]
+        before = [row.get().expires_at for row in rows]
+        assert sessions.revoke_token(token["jti"])
+        assert sessions.revoke_family(token["family_id"])
+        assert [row.get().expires_at for row in rows] == before
+        assert not lives(token)
 
 
 class TestCommand:

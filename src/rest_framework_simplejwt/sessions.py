@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from . import revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
-from .settings import api_settings
 
 
 @dataclass(frozen=True)
@@ -52,26 +50,36 @@ def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
 
 
 def revoke_token(jti: str) -> bool:
-    """Revoke the token of that id, whether or not it was ever recorded. False if it had been revoked before."""
-    longest = max(api_settings.REFRESH_TOKEN_LIFETIME, api_settings.SLIDING_TOKEN_REFRESH_LIFETIME)
+    """Revoke the token of that id, whether or not it was ever recorded. False if it had been revoked before.
+
+    An id does not tell when its token expires: unless that is on record, the revocation is kept for good.
+    """
     store = revocation.token_store()
-    _, first = store.revoke(_by_id(jti, lasting=longest))
+    _, first = store.revoke(_by_id(jti))
     if first:
         store.after_commit(lambda: signals.send(signals.token_revoked, tokens.Token, jti=jti, token=None))
     return first
 
 
 def revoke_family(family_id: str) -> bool:
-    """Revoke the family of that id, whether or not it was ever recorded. False if it had been revoked before."""
+    """Revoke the family of that id, whether or not it was ever recorded. False if it had been revoked before.
+
+    It is remembered as long as ``revoke_token`` does.
+    """
     store = revocation.family_store()
-    _, first = store.revoke(_by_id(family_id, lasting=api_settings.TOKEN_FAMILY_LIFETIME))
+    _, first = store.revoke(_by_id(family_id))
     if first:
         facts = {"family_id": family_id, "reason": "revoked"}
         store.after_commit(lambda: signals.send(signals.family_revoked, tokens.Token, **facts))
     return first
 
 
-def _by_id(key: str, *, lasting: timedelta | None) -> Issued:
-    now = tokens.aware_utcnow()
-    expires_at: datetime | None = None if lasting is None else now + lasting
-    return Issued(key, now, expires_at, owner_pk=lambda: None, text=lambda: "")
+def _by_id(key: str) -> Issued:
+    return Issued(
+        key,
+        issued_at=tokens.aware_utcnow(),
+        expires_at=None,
+        owner_pk=lambda: None,
+        text=lambda: "",
+        is_end_known=False,
+    )

@@ -348,6 +348,7 @@ class BlacklistMixin(_Mixin[T]):
             text=lambda: str(self),
             family_id=_family_id(self) if family_enabled() else None,
             is_new=self.token is None,
+            family_needed_until=_family_needed_until(self),
         )
 
     def _to_revoke(self) -> Issued:
@@ -453,6 +454,7 @@ class FamilyMixin(_Mixin[T]):
             expires_at=None if end is None else claims.prolonged(end, self._extra_leeway_of_family()),
             owner_pk=lambda: _owner_pk(self, user),
             is_new=self.token is None,
+            family_needed_until=_family_needed_until(self),
         )
 
 
@@ -570,6 +572,23 @@ def _family_id(token: Token) -> str | None:
     if value is not None and not claims.is_id(value):
         raise TokenError(_INVALID)
     return value
+
+
+def _family_needed_until(token: Token) -> datetime | None:
+    """When the last access token that ``token`` leads to expires, if its family has no end of its own.
+
+    ``None`` for a family with an end, and where tokens are not recorded: nobody knows its last token then.
+    """
+    if not family_enabled() or not tokens_recorded() or _family_id(token) is None:
+        return None
+    if api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM in token:
+        return None
+    lifetime: timedelta = getattr(token, "access_token_class", AccessToken).lifetime
+    leeway = token.get_token_backend().get_leeway()
+    try:
+        return claims.moment(token.payload, "exp") + lifetime + leeway
+    except (TokenError, OverflowError):
+        return None
 
 
 def _owner_pk(token: Token, user: Any) -> Any:

@@ -59,6 +59,7 @@ EXCLUDED = {
     "E022": "a ring of keys stands in for the other key settings",
     "E023": "a directory of keys stands in for the other key settings",
     "E026": "nothing else is told then",
+    "E027": "nothing is remembered",
     "W001": "nothing is remembered",
     "W004": "the algorithm has a key pair",
     "W005": "that is E018",
@@ -82,6 +83,7 @@ EXCLUDED = {
     "W052": "no token class has a backend of its own",
     "W044": "there is no directory of keys",
     "W045": "there is no ring of keys",
+    "W042": "nothing is remembered",
 }
 
 # So that no check has nothing to look at.

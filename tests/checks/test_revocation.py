@@ -272,6 +272,63 @@ class TestRedisStore:
         assert told(REVOCATION_STORE=f"{__name__}.Named") == {"E021"}
         assert told(REVOCATION_STORE=f"{__name__}.Own") == set()
 
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ("foo=bar", "'foo'"),
+            ("protocol=7", "protocol"),
+            ("encoding=latin-1", "latin-1"),
+            ("encoding=utf-16", "encoding"),
+            ("retry_on_error=TimeoutError", "retry_on_error"),
+            ("retry=3", "update_supported_errors"),
+            ("credential_provider=vault", "credential_provider"),
+        ],
+    )
+    def test_an_option_that_redis_py_does_not_take_in_a_url_is_told(self, ids, messages, options, named):
+        assert "E027" in ids(**REDIS, REVOCATION_REDIS_URL=f"redis://:opensesame@localhost/1?{options}")
+        (found,) = [message for message in messages() if message.id == "simplejwt.E027"]
+        assert named in found.msg
+        assert "opensesame" not in found.msg
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "redis://localhost/1?socket_timeout=2&health_check_interval=30&max_connections=9&decode_responses=True",
+            "redis://me:opensesame@localhost/1?protocol=3&client_name=us&encoding=UTF-8",
+            "rediss://localhost/1?ssl_cert_reqs=none&ssl_ca_certs=/etc/ssl/ca.pem&ssl_check_hostname=no",
+            "unix:///run/redis.sock?db=3",
+        ],
+    )
+    def test_whatever_it_takes_is_fine(self, ids, url):
+        assert "E027" not in ids(**REDIS, REVOCATION_REDIS_URL=url)
+
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            (None, None),
+            ({"db": 2, "password": "opensesame", "parser_class": "x.Y", "health_check_interval": 30}, None),
+            ({"CLIENT_CLASS": "x.DefaultClient", "PASSWORD": "opensesame", "SOCKET_TIMEOUT": 5}, None),
+            ({"CONNECTION_POOL_KWARGS": {"max_connections": 50, "socket_keepalive_options": {}}}, None),
+            ({"CONNECTION_POOL_KWARGS": {"timeout": 20}}, "'timeout'"),
+            ({"pool_class": "redis.BlockingConnectionPool", "timeout": 20}, "'timeout'"),
+            ({"CLIENT_CLASS": "x.SentinelClient", "SENTINELS": [("sentinel.example", 26379)]}, "SENTINELS"),
+            ({"REDIS_CLIENT_CLASS": "redis.cluster.RedisCluster"}, "REDIS_CLIENT_CLASS"),
+        ],
+    )
+    def test_so_is_an_option_of_the_cache(self, ids, messages, settings, options, named):
+        settings.CACHES = {**CACHES, "redis": {**CACHES["redis"], "OPTIONS": options}}
+        assert ("E027" in ids(**REDIS, SJWT_CACHE_NAME="redis")) is (named is not None)
+        assert all(named in message.msg for message in messages() if message.id == "simplejwt.E027")
+        assert "E027" not in ids(**REDIS, SJWT_CACHE_NAME="redis", REVOCATION_REDIS_URL="redis://localhost/1")
+
+    def test_families_that_nobody_can_see_the_end_of_are_told(self, ids):
+        endless = {"TOKEN_FAMILY_LIFETIME": None, "JTI_CLAIM": None, "TOKEN_FAMILY_ENABLED": True}
+        assert "W042" in ids(**REDIS, **endless)
+        assert "W042" in ids(**{**endless, "REVOCATION_STORE": f"{__name__}.Own"})
+        assert "W042" not in ids(**{**endless, "REVOCATION_STORE": "builtins.dict"})
+        for other in ({"TOKEN_FAMILY_ENABLED": False}, {"JTI_CLAIM": "jti"}, {"TOKEN_FAMILY_LIFETIME": timedelta(1)}):
+            assert "W042" not in ids(**REDIS, **{**endless, **other})
+
     def test_nothing_connects(self, told):
         with (
             mock.patch("socket.socket", side_effect=AssertionError),

@@ -1,7 +1,9 @@
 """RedisStore for racers that share two cores, under a prefix that the tests may empty."""
 
 import json
+import time
 from functools import lru_cache
+from uuid import uuid4
 
 import redis
 from django.conf import settings
@@ -28,6 +30,11 @@ class PatientRedisStore(RedisStore):
     def empty(self):
         for key in self.client.scan_iter(f"{self.prefix}:*"):
             self.client.delete(key)
+
+    def fill(self, owner_pk, count):
+        """Enter so many ids in the owner's index, as of earlier refreshes."""
+        end = int(time.time()) + 3600
+        self.client.zadd(self._index_of(owner_pk), {json.dumps([uuid4().hex, None]): end for _ in range(count)})
 
     def recorded(self, owner_pk):
         """The ids in the owner's index."""

@@ -56,6 +56,17 @@ def refresh_on_and_on(text, at_most):
     return answers
 
 
+def refresh_until_refused(text, at_most):
+    """As a thief does who takes a 503 as what it says: he asks again. The last answer."""
+    answer = refresh(text)
+    for _ in range(at_most):
+        if answer.status == 401:
+            break
+        text = answer.refresh or text
+        answer = refresh(text)
+    return answer
+
+
 def revoke(kind, key, lasting=timedelta(hours=1)):
     """Whether this racer was the first to revoke it."""
     rendezvous.meet()

@@ -2,8 +2,10 @@
 
 import pytest
 
+from rest_framework_simplejwt import revocation
+
 from . import tasks
-from .conftest import FEW, ROUNDS, turns
+from .conftest import FEW, ON_REDIS, ROUNDS, turns
 
 
 @pytest.fixture(params=[True, False], ids=["families", "no families"])
@@ -23,3 +25,13 @@ class TestRevokeAll:
             _, *chains = crew.race([(tasks.revoke_all, user.pk), *refreshing], past_the_check=past_the_check)
             bought = {answer.refresh for chain in chains for answer in chain if answer.status == 200}
             assert {tasks.refresh(text).status for text in {*texts, *bought}} == {401}
+
+    @pytest.mark.skipif(not ON_REDIS, reason="in SQL one statement revokes them all")
+    @pytest.mark.parametrize("families", [False], indirect=True)
+    def test_a_thief_who_refreshes_without_a_pause_is_caught(self, families, threads, new_token, user):
+        """While a page after the other is revoked of what he has left behind."""
+        for _ in range(3):
+            revocation.token_store().fill(user.pk, 3000)
+            thieves = [(tasks.refresh_until_refused, str(new_token()), 1000) for _ in range(threads.size - 1)]
+            _, *last = threads.race([(tasks.revoke_all, user.pk), *thieves])
+            assert {answer.status for answer in last} == {401}

@@ -79,6 +79,12 @@ class StoreContract:
         assert store.revoke(issued())[1]
         assert store.is_revoked("x")
 
+    def test_what_was_revoked_by_its_id_alone_stays_revoked(self, store):
+        """Nobody knows how long its token lasts."""
+        store.revoke(issued(expires_at=None, is_end_known=False))
+        list(store.purge(now() + timedelta(days=36500), batch_size=2))
+        assert store.is_revoked("x")
+
     def test_remembering_does_not_revive(self, store):
         store.revoke(issued())
         store.remember(issued(expires_at=now() + 2 * HOUR))

@@ -23,7 +23,9 @@ class RedisServer:
     def __init__(self, folder):
         self.folder = folder
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.place = f"redis://127.0.0.1:{self.port}"
+        self.url = f"{self.place}/0"
+        self.socket_url = f"unix://{folder}/redis.sock"
         self.process = None
 
     def start(self):
@@ -34,6 +36,7 @@ class RedisServer:
         options = {
             "bind": "127.0.0.1",
             "port": self.port,
+            "unixsocket": f"{self.folder}/redis.sock",
             "dir": self.folder,
             "save": "",
             "appendonly": "yes",

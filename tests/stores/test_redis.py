@@ -84,7 +84,8 @@ class TestRedisStore(RedisContract):
 
     def test_nothing_stays_for_ever_of_what_has_an_end(self, store, alice):
         self.consume(store, owner=alice)
-        store.revoke_all(alice, now=now())
+        store.remember(issued("z", owner=alice))
+        store.revoke(issued("z"))
         keys = list(Store.client.scan_iter(f"{Store.prefix}:*"))
         assert len(keys) == 3
         assert all(Store.client.ttl(key) > 0 for key in keys)
@@ -109,25 +110,6 @@ class TestRedisStore(RedisContract):
         for name, end in {"live": now() + HOUR, "over": over, "new": now() + HOUR}.items():
             store.remember(issued(name, owner=alice, expires_at=end))
         assert Store.client.zcard(store._index_of(alice)) == 2
-
-    def test_many_are_revoked_a_batch_at_a_time(self, store, alice, monkeypatch):
-        monkeypatch.setattr(module, "BATCH", 2)
-        for number in range(5):
-            store.remember(issued(str(number), owner=alice))
-        assert store.revoke_all(alice, now=now()) == 5
-
-    def test_what_a_faster_refresh_left_behind_is_revoked_too(self, store, alice, monkeypatch):
-        store.remember(issued(owner=alice))
-        bury = store._bury
-
-        def overtaken(client, entries, except_family):
-            if not store.is_revoked("x"):
-                self.consume(store, owner=alice)
-            return bury(client, entries, except_family)
-
-        monkeypatch.setattr(store, "_bury", overtaken)
-        assert store.revoke_all(alice, now=now()) == 1
-        assert store.successor("x", "y", now=now()).is_revoked
 
     def test_of_many_at_once_one_is_first(self, store):
         """One script decides: no two callers can both find nothing."""

@@ -11,6 +11,10 @@ from .project import descends, imported, written
 from .registry import Finding, check
 
 _REDIS_STORE = "rest_framework_simplejwt.revocation.redis.RedisStore"
+# Options of django-redis that lead to another server than LOCATION, or to a client of another kind.
+_OF_OTHER_CLIENTS = {"CONNECTION_FACTORY", "SENTINELS", "REDIS_CLIENT_CLASS", "REDIS_CLIENT_KWARGS"}
+# Arguments of redis-py that are no texts, and so can't be in a URL.
+_OBJECTS = ("credential_provider", "redis_connect_func", "socket_keepalive_options")
 
 
 def caches_revocations() -> bool:
@@ -77,3 +81,48 @@ def nowhere_to_connect() -> Iterator[Finding]:
     if store is None or knows_where or not isinstance(url, str | None) or redis_client(store) is not None:
         return
     yield Finding("RedisStore can't tell where to connect from SIMPLE_JWT['REVOCATION_REDIS_URL'] or the cache.")
+
+
+@check(
+    "simplejwt.E027",
+    hint="Write a REVOCATION_REDIS_URL with options that redis-py takes in a URL, or override RedisStore.client.",
+)
+def unusable_options() -> Iterator[Finding]:
+    """``RedisStore`` can't connect with the options of its URL or of the cache."""
+    store, url = redis_store(), written("REVOCATION_REDIS_URL")
+    client = None if store is None else redis_client(store)
+    if client is None:
+        return
+    options = (cache_of_revocations() or {}).get("OPTIONS") or {} if url is None else {}
+    refused = [name for name in options if name in _OF_OTHER_CLIENTS]
+    reason = ", ".join(refused) if refused else _why_unusable(client.connection_pool)
+    if reason is not None:
+        where = "SIMPLE_JWT['REVOCATION_REDIS_URL']" if url else f"the cache {written('SJWT_CACHE_NAME')!r}"
+        yield Finding(f"RedisStore can't connect with the options of {where}: {reason}.")
+
+
+@check(
+    "simplejwt.W042",
+    hint="Write SIMPLE_JWT['TOKEN_FAMILY_LIFETIME'] = timedelta(days=30), or leave JTI_CLAIM out.",
+)
+def families_for_ever() -> Iterator[Finding]:
+    """Families never end and tokens have no ids: ``RedisStore`` keeps an entry of each login for good."""
+    is_endless = written("TOKEN_FAMILY_LIFETIME") is None and written("JTI_CLAIM") is None
+    if is_endless and written("TOKEN_FAMILY_ENABLED") and descends(imported(written("REVOCATION_STORE")), _REDIS_STORE):
+        yield Finding(
+            "SIMPLE_JWT['TOKEN_FAMILY_LIFETIME'] and JTI_CLAIM are None: "
+            "RedisStore can't tell when a family is over, and forgets none."
+        )
+
+
+def _why_unusable(pool: Any) -> str | None:
+    """What is wrong with the arguments of a connection that is made, but does not connect."""
+    given = pool.connection_kwargs
+    objects = [name for name in _OBJECTS if isinstance(given.get(name), str)]
+    if objects or not all(isinstance(error, type) for error in given.get("retry_on_error") or ()):
+        return ", ".join(objects) or "retry_on_error"
+    try:
+        connection = pool.connection_class(**given)
+        return None if connection.encoder.encode("\u20ac") == "\u20ac".encode() else "encoding"
+    except Exception as error:  # noqa: BLE001  # of its arguments, redis-py raises what it likes
+        return str(error)

@@ -26,7 +26,8 @@ class Issued:
 
     ``text`` and ``owner_pk`` are called only when a new record is made: a token that is known
     costs no signature and no look-up of its user. ``successor`` is what a refresh turns the
-    token into, when that is why it is revoked.
+    token into, when that is why it is revoked. Without ``expires_at`` it must be remembered as
+    long as anybody could present it.
     """
 
     id: str
@@ -38,6 +39,10 @@ class Issued:
     successor: Issued | None = None
     # Its id was drawn just now: a store that trusts in that need not look whether it is known.
     is_new: bool = False
+    # Until when a family without an end must be remembered on account of this token.
+    family_needed_until: datetime | None = None
+    # False if only the id is known: a record that is there keeps its expiry.
+    is_end_known: bool = True
 
 
 @dataclass(frozen=True)

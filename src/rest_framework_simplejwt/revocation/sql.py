@@ -77,7 +77,7 @@ class SQLStore:
 
     def _remember(self, issued: Issued) -> tuple[Any, bool]:
         row, made = _get_or_create(self._issued, {self.id_field: issued.id}, self.columns(issued))
-        if not made and _is_later(issued.expires_at, row.expires_at):
+        if not made and issued.is_end_known and _is_later(issued.expires_at, row.expires_at):
             # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
             self._issued.filter(pk=row.pk).update(expires_at=issued.expires_at)
             row.expires_at = issued.expires_at

@@ -11,7 +11,11 @@ from ..revocation.bulk import COLLECTED
 from ..revocation.sql import SQLStore
 from ..revocation.unmigrated import explained
 from ..settings import api_settings
+from ..utils import datetime_from_epoch
 from .models import BlacklistedToken, OutstandingToken
+
+# The last days of the year 9999, which a column can hold in every time zone.
+FAR = 253_402_128_000
 
 
 class TokenStore(SQLStore):
@@ -22,7 +26,9 @@ class TokenStore(SQLStore):
 
     def columns(self, issued: Issued) -> dict[str, Any]:
         text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
-        return {**super().columns(issued), "family_id": issued.family_id, "token": text}
+        # The column takes no NULL. A revocation that is flushed too early would be taken back.
+        expires_at = issued.expires_at or datetime_from_epoch(FAR)
+        return {**super().columns(issued), "expires_at": expires_at, "family_id": issued.family_id, "token": text}
 
     def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
         if except_family is not None:
