@@ -21,7 +21,7 @@ from rest_framework_simplejwt.exceptions import ExpiredTokenError, RefreshTokenB
 from rest_framework_simplejwt.revocation import bulk, flush, transactions
 from rest_framework_simplejwt.revocation.null import NullStore
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSlidingSerializer
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
+from rest_framework_simplejwt.tokens import AccessToken, FamilyMixin, RefreshToken, SlidingToken, Token
 from rest_framework_simplejwt.utils import aware_utcnow, datetime_to_epoch
 from tests.another_vendor import another_vendor
 
@@ -588,15 +588,20 @@ class TestFamiliesStayRefused:
         with pytest.raises(TokenError, match="expired" if deleted else "blacklisted"):
             RefreshToken(str(token))
 
-    @pytest.mark.parametrize("own", ["refresh", "access"])
-    def test_within_the_leeway_of_a_class_of_the_family(self, user, simple_jwt, own):
-        simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
+    def kinds():
         backend = {"_token_backend": TokenBackend("HS256", "k" * 32, leeway=3600)}
-        access = type("Access", (AccessToken,), backend if own == "access" else {})
-        refresh = type(
-            "Refresh", (RefreshToken,), {"access_token_class": access, **(backend if own == "refresh" else {})}
-        )
-        refresh.for_user(user).blacklist_family()
+        access = type("Access", (AccessToken,), backend)
+        own = {"token_type": "own", "lifetime": DAY, **backend}
+        return [
+            type("Refresh", (RefreshToken,), backend),
+            type("RefreshOfAccess", (RefreshToken,), {"access_token_class": access}),
+            type("WithoutAccess", (FamilyMixin, Token), own),
+        ]
+
+    @pytest.mark.parametrize("kind", kinds())
+    def test_within_the_leeway_of_a_class_of_the_family(self, user, simple_jwt, kind):
+        simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
+        kind.for_user(user).blacklist_family()
         assert flush_in(DAY + timedelta(minutes=69) + longest_move(), FAMILIES) == "Expired families deleted: 0.\n"
         assert flush_in(DAY + timedelta(minutes=71) + longest_move(), FAMILIES) == "Expired families deleted: 1.\n"
 

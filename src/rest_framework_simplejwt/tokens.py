@@ -85,6 +85,8 @@ class Token:
     _owner: Any = None
     # False while one is made that is to be spent: whoever spends it finds out whether it was revoked.
     _is_asked = True
+    # True once this instance has recorded itself, or its family.
+    _is_recorded = False
 
     token: str | bytes | None
     payload: dict[str, Any]
@@ -193,7 +195,8 @@ class Token:
         lifetime = self.lifetime if lifetime is None else lifetime
         assert lifetime is not None, "a token without a lifetime is never instantiated"
         self.payload[claim] = datetime_to_epoch((from_time or self.current_time) + lifetime)
-        self._prolong_record()
+        if self._is_recorded:
+            self._prolong_record()
 
     def _prolong_record(self) -> None:
         """Keep the record of this token until its expiry, if that is later now; kinds without a record do nothing."""
@@ -243,8 +246,10 @@ class Token:
 
     def _extra_leeway(self) -> timedelta:
         """By how much longer after its expiry this kind is accepted than ``LEEWAY`` says: a record lasts as long."""
-        backend, usual = self.get_token_backend(), state.token_backend
-        return _NONE if backend is usual else max(backend.get_leeway() - usual.get_leeway(), _NONE)
+        kind = type(self)
+        if (self._token_backend, kind.token_backend, kind.get_token_backend) == _USUAL_BACKEND:
+            return _NONE
+        return max(self.get_token_backend().get_leeway() - state.token_backend.get_leeway(), _NONE)
 
 
 def _has_profile(backend: TokenBackend) -> bool:
@@ -253,6 +258,9 @@ def _has_profile(backend: TokenBackend) -> bool:
 
 
 T = TypeVar("T", bound=Token)
+
+# Of a kind that is signed and verified by the process-wide backend.
+_USUAL_BACKEND = (None, Token.token_backend, Token.get_token_backend)
 
 if TYPE_CHECKING:
 
@@ -329,6 +337,7 @@ class BlacklistMixin(_Mixin[T]):
         return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
 
     def _record(self, issued: Issued) -> tuple[Any, bool]:
+        self._is_recorded = True
         self._recorded = issued.id, issued.expires_at
         return revocation.token_store().remember(issued)
 
@@ -433,6 +442,7 @@ class FamilyMixin(_Mixin[T]):
         return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
 
     def _record_family(self, issued: Issued) -> None:
+        self._is_recorded = True
         self._recorded_family = issued.id, issued.expires_at
         revocation.family_store().remember(issued)
 
