@@ -124,6 +124,17 @@ def test_a_login_whose_time_can_not_be_recorded_leaves_no_token(user, post, cred
     assert not revocation.token_store()._issued.exists()
 
 
+@pytest.mark.needs("bare")
+@pytest.mark.parametrize("ask", ["request", "login"])
+def test_either_finds_out_that_it_answers_again(user, post, whoami, credentials, failing, lines, ask):
+    access = AccessToken.for_user(user)
+    asked = {"request": lambda: whoami(access), "login": lambda: post("obtain", **credentials)}[ask]
+    with failing(AWAY):
+        assert is_unavailable(asked())
+    assert asked().status_code == 200
+    assert [line[0] for line in lines()] == ["ERROR", "INFO"]
+
+
 @pytest.mark.needs("token_blacklist", "no redis")
 def test_a_database_that_only_reads_is_logged_once(asked, failing, lines):
     error = OperationalError("attempt to write a readonly database")

@@ -17,12 +17,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
+from django.db import IntegrityError, OperationalError
 from django.test import RequestFactory
 from rest_framework import exceptions
 
 from rest_framework_simplejwt import trust
 from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, KeysUnavailable, TokenError
+from rest_framework_simplejwt.exceptions import (
+    AuthenticationFailed,
+    InvalidToken,
+    KeysUnavailable,
+    ServiceUnavailable,
+    TokenError,
+)
 from rest_framework_simplejwt.foreign import ForeignToken
 from rest_framework_simplejwt.jws import base64url_encode, join
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken, UntypedToken
@@ -594,10 +601,17 @@ class TestTheirUsers:
         trusting({"USER_FROM_CLAIMS": lambda claims, entry: AnonymousUser()})
         assert self.refused()[0] == "user_inactive"
 
-    @pytest.mark.parametrize("error", [LookupError, exceptions.PermissionDenied, exceptions.AuthenticationFailed])
+    @pytest.mark.parametrize(
+        "error", [LookupError, exceptions.PermissionDenied, exceptions.AuthenticationFailed, IntegrityError]
+    )
     def test_what_the_hook_raises_is_the_projects(self, trusting, error):
         trusting({"USER_FROM_CLAIMS": mock.Mock(side_effect=error)})
         with pytest.raises(error):
+            authenticate(token(claims()))
+
+    def test_a_hook_whose_database_is_away_is_a_503(self, trusting):
+        trusting({"USER_FROM_CLAIMS": mock.Mock(side_effect=OperationalError("server closed the connection"))})
+        with pytest.raises(ServiceUnavailable):
             authenticate(token(claims()))
 
     def test_our_passwords_are_nothing_to_them(self, trusting, user):

@@ -14,6 +14,7 @@ from django.db import Error, IntegrityError
 from django.http import HttpRequest
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from rest_framework import serializers
 from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
@@ -107,6 +108,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
             raise LoginFailed(self.error_messages["no_active_account"])
         return {}
 
+    @sensitive_variables()
     def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
         """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
         try:
