@@ -9,7 +9,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, models
+from django.test.utils import isolate_apps
+from django.urls import NoReverseMatch, reverse
 
 from rest_framework_simplejwt import sessions, tokens, users
 from rest_framework_simplejwt.exceptions import TokenError
@@ -208,3 +210,79 @@ def test_an_empty_secret_opens_nothing(user, whoami, simple_jwt, settings):
     simple_jwt(SIGNING_KEYS=[{"algorithm": "HS256", "key_callable": str, "accepts_no_kid": True}])
     with pytest.raises(ImproperlyConfigured, match="its key_callable is empty"):
         whoami(signed_by_anybody(token, b""))
+
+
+@pytest.mark.needs("token_blacklist", "admin", "no redis")
+class TestTheAdminAnswersNoQuestionAboutATokensText:
+    """Staff who may view the list could spell out anybody's refresh token, a few requests a character."""
+
+    @pytest.fixture
+    def ask(self, client, user):
+        user.is_staff = user.is_superuser = True
+        user.save()
+        client.force_login(user)
+        RefreshToken.for_user(user).blacklist()
+
+        def ask(model, **query):
+            return client.get(reverse(f"admin:{model}_changelist"), query).status_code
+
+        return ask
+
+    @pytest.mark.parametrize(
+        ("model", "path"),
+        [
+            ("token_blacklist_outstandingtoken", "token"),
+            ("token_blacklist_outstandingtoken", "blacklistedtoken__token__token"),
+            ("token_blacklist_outstandingtoken", "user__outstandingtoken__token"),
+            ("token_blacklist_blacklistedtoken", "token__token"),
+            ("token_blacklist_blacklistedtoken", "token_id__token"),
+            ("auth_user", "outstandingtoken__token"),
+            ("auth_user", "outstandingtoken__blacklistedtoken__token__token"),
+        ],
+    )
+    def test_by_a_look_up(self, ask, model, path):
+        for lookup in ("", "__regex", "__startswith", "__gt", "__in", "__isnull"):
+            try:
+                assert ask(model, **{path + lookup: "1"}) == 400
+            except NoReverseMatch:
+                assert model == "auth_user"  # a project with users of its own
+
+    def test_nor_by_a_popup_that_chooses_one(self, ask):
+        assert ask("token_blacklist_outstandingtoken", _to_field="token", _popup="1") == 400
+
+    def test_while_other_columns_can_be_asked_for(self, ask, user):
+        queries = [{"jti__startswith": "a"}, {"user__pk": user.pk}, {"expires_at__isnull": "0"}, {"nonsense": "1"}]
+        assert [ask("token_blacklist_outstandingtoken", **query) for query in queries] == [200, 200, 200, 302]
+        assert ask("token_blacklist_blacklistedtoken", token__id__exact="1") == 200
+
+    @isolate_apps("django.contrib.auth")
+    def test_nor_across_a_primary_key_that_is_a_relation(self):
+        """Django itself stops looking at the name `pk`."""
+        from rest_framework_simplejwt.revocation.admin import reaches_token_text
+
+        class Note(models.Model):
+            token = models.OneToOneField(
+                tokens.OutstandingToken, primary_key=True, on_delete=models.CASCADE, related_name="+"
+            )
+
+            class Meta:
+                app_label = "auth"
+
+        assert reaches_token_text(Note, "pk__token__regex")
+        assert not reaches_token_text(Note, "pk__jti__regex")
+        assert not reaches_token_text(Note, "token")
+
+    @pytest.mark.parametrize("own", [{"exclude": ("jti",)}, {"get_readonly_fields": lambda *_: ("jti", "token")}])
+    def test_nor_does_a_subclass_show_it_by_accident(self, ask, user, rf, own):
+        from django.contrib import admin
+
+        from rest_framework_simplejwt.token_blacklist.admin import OutstandingTokenAdmin
+
+        request = rf.get("/")
+        request.user = user
+        row = tokens.OutstandingToken.objects.get()
+        page = type("Own", (OutstandingTokenAdmin,), own)(tokens.OutstandingToken, admin.site)
+        assert row.token not in page.change_view(request, str(row.pk)).rendered_content
+        shown = type("Own", (OutstandingTokenAdmin,), {"fields": ("token",), "exclude": ()})
+        shown = shown(tokens.OutstandingToken, admin.site).change_view(request, str(row.pk)).rendered_content
+        assert row.token in shown
