@@ -3,17 +3,24 @@
 import base64
 import hmac
 import json
+from datetime import timedelta
+from encodings.aliases import aliases
 from unittest import mock
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, ProgrammingError, models
 from django.test.utils import isolate_apps
 from django.urls import NoReverseMatch, reverse
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
 
-from rest_framework_simplejwt import sessions, tokens, users
+from rest_framework_simplejwt import jws, sessions, tokens, users, views
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
@@ -286,3 +293,119 @@ class TestTheAdminAnswersNoQuestionAboutATokensText:
         shown = type("Own", (OutstandingTokenAdmin,), {"fields": ("token",), "exclude": ()})
         shown = shown(tokens.OutstandingToken, admin.site).change_view(request, str(row.pk)).rendered_content
         assert row.token in shown
+
+
+def nested(depth):
+    """A claim that makes a payload of that depth."""
+    value = {}
+    for _ in range(depth - 2):
+        value = [value]
+    return value
+
+
+@pytest.mark.needs("revocation", "families")
+class TestNoDepthOfClaimsBreaksARefresh:
+    """What copies and encodes claims recurses: a user's own JSON in a claim made each refresh a 500."""
+
+    @pytest.fixture(autouse=True)
+    def _rotating(self, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=True)
+
+    def test_the_deepest_that_is_accepted_works_everywhere(self, user, post, whoami, simple_jwt):
+        simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=10))
+        token = RefreshToken.for_user(user)
+        token["preferences"] = nested(jws.MAX_DEPTH)
+        for _ in range(2):  # the second one is a replay
+            pair = post("refresh", refresh=str(token)).json()
+            assert AccessToken(pair["access"])["preferences"] == nested(jws.MAX_DEPTH)
+            assert whoami(pair["access"]).status_code == 200
+        assert post("verify", token=pair["refresh"]).status_code == 200
+        assert post("blacklist", refresh=pair["refresh"]).status_code == 200
+        sliding = SlidingToken.for_user(user)
+        sliding["preferences"] = nested(jws.MAX_DEPTH)
+        assert post("refresh sliding", token=str(sliding)).status_code == 200
+
+    @pytest.mark.parametrize("depth", [jws.MAX_DEPTH + 1, 300, 600])
+    def test_a_deeper_one_is_refused(self, user, post, whoami, depth):
+        bodies = {
+            "refresh": RefreshToken,
+            "verify": AccessToken,
+            "blacklist": RefreshToken,
+            "refresh sliding": SlidingToken,
+        }
+        for endpoint, kind in bodies.items():
+            token = kind.for_user(user)
+            token["preferences"] = nested(depth)
+            text = str(token)
+            assert post(endpoint, refresh=text, token=text).status_code == 401
+        assert whoami(text).status_code == 401
+
+
+# What JSON may be in, and the names that clients in the wild have for it.
+JSON_CHARSETS = ["utf-8", "UTF-8", "utf8", '"utf-8"', "'utf-8'", "us-ascii", "utf-16", "UTF-16LE", "utf-32", ""]
+
+
+class TestABodyCostsNoMoreThanItsSize:
+    """Codecs of Python's take minutes for a body of megabytes, or inflate it, before anybody is asked who they are."""
+
+    @pytest.fixture
+    def send(self, client, user):
+        token = str(AccessToken.for_user(user))
+
+        def send(content_type, charset="utf-8"):
+            body = json.dumps({"token": token}).encode(charset)
+            return client.generic("POST", "/token/verify/", body, content_type=content_type).status_code
+
+        return send
+
+    @pytest.mark.parametrize("charset", JSON_CHARSETS)
+    def test_json_is_read_in_its_charsets(self, send, charset):
+        in_which = charset.strip("\"'") or "utf-8"
+        assert send(f"application/json; charset={charset}", in_which) == 200
+
+    @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
+    def test_in_no_other_charset_is_anything_decoded(self, client, user, kind):
+        names = {*aliases.values(), "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "no-such"}
+        others = [name for name in names if not name.startswith(("utf_8", "utf_16", "utf_32", "ascii"))] + ["utf_8_sig"]
+        with mock.patch.object(Request, "_load_data_and_files", side_effect=AssertionError):
+            for name in others:
+                answer = client.generic("POST", "/token/", b"x", content_type=f"{kind}; boundary=x; charset={name}")
+                assert answer.status_code == 415, name
+
+    def test_nor_in_a_projects_own_view(self):
+        class Parser(BaseParser):
+            media_type = "application/x-own"
+            parse = mock.Mock(side_effect=AssertionError)
+
+        class View(views.TokenRefreshView):
+            parser_classes = [Parser]
+
+            def post(self, request):
+                return Response(request.data)
+
+        content_type = "application/x-own; charset=punycode"
+        request = APIRequestFactory().generic("POST", "/", b"x", content_type=content_type)
+        assert View.as_view()(request).status_code == 415
+
+    @pytest.mark.parametrize(
+        ("kind", "limit", "status"),
+        [
+            ("application/json", 1000, 413),
+            ("application/x-www-form-urlencoded", 1000, 413),
+            ("application/json", 1001, 400),
+            ("application/json", None, 400),
+        ],
+    )
+    def test_djangos_limit_holds_for_every_parser(self, client, settings, kind, limit, status):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = limit
+        assert client.generic("POST", "/token/refresh/", b" " * 1001, content_type=kind).status_code == status
+
+    def test_files_do_not_count(self, client, settings):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+        file = SimpleUploadedFile("picture", b"x" * 2000)
+        assert client.post("/token/refresh/", {"picture": file}, format="multipart").status_code == 400
+        assert client.post("/token/refresh/", {"refresh": "x" * 2000}, format="multipart").status_code == 400
+
+    def test_a_length_that_is_none_is_no_fault(self, client):
+        answer = client.generic("POST", "/token/refresh/", b"{}", content_type="application/json", CONTENT_LENGTH="x")
+        assert answer.status_code == 400

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
 
-from . import claims, profile, refusals, revocation, signals, state, trust, users
+from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
 from ._also import also_has
 from ._optional import available_if
 from .exceptions import (
@@ -139,6 +139,12 @@ class Token:
         text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
             logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
+        if not claims.is_flat(self.payload) and jws.is_too_deep(self.payload):
+            logger.error(
+                "The claims of this %s token are nested more than %d levels deep and will be refused",
+                self.token_type,
+                jws.MAX_DEPTH,
+            )
         return text
 
     def _sign(self, backend: TokenBackend) -> str:
