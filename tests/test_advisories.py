@@ -15,6 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, ProgrammingError, models
 from django.test.utils import isolate_apps
 from django.urls import NoReverseMatch, reverse
+from django.views.debug import ExceptionReporter
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +23,7 @@ from rest_framework.test import APIRequestFactory
 
 from rest_framework_simplejwt import jws, sessions, tokens, users, views
 from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.keys import pem_pair
@@ -409,3 +411,24 @@ class TestABodyCostsNoMoreThanItsSize:
     def test_a_length_that_is_none_is_no_fault(self, client):
         answer = client.generic("POST", "/token/refresh/", b"{}", content_type="application/json", CONTENT_LENGTH="x")
         assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("what", ["a password", "a token"])
+def test_an_error_report_shows_nothing_that_opens_an_account(user, credentials, settings, what):
+    """More on it in test_error_reports.py."""
+    settings.DEBUG = False
+    token = str(AccessToken.for_user(user))
+    calls = {
+        "a password": lambda: TokenObtainPairSerializer(data=credentials).is_valid(),
+        "a token": lambda: AccessToken(token.encode()),
+    }
+    with (
+        mock.patch("django.db.models.sql.compiler.SQLCompiler.execute_sql", side_effect=ZeroDivisionError),
+        mock.patch.object(AccessToken, "verify", side_effect=ZeroDivisionError),
+        pytest.raises(ZeroDivisionError) as caught,
+    ):
+        calls[what]()
+    called = caught.value.__traceback__.tb_next.tb_next
+    frames = ExceptionReporter(None, ZeroDivisionError, caught.value, called).get_traceback_frames()
+    shown = [value for frame in frames if "mock" not in frame["filename"] for _, value in frame["vars"]]
+    assert not any(credentials["password"].strip() in repr(value) or token in repr(value) for value in shown)

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from json import JSONEncoder
 from typing import Any
 
 import jwt
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from jwt import algorithms
 
 from . import claims, jws
@@ -69,6 +71,7 @@ class TokenBackend:
     package where that is missing.
     """
 
+    @sensitive_variables()
     def __init__(
         self,
         algorithm: str,
@@ -116,6 +119,7 @@ class TokenBackend:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
+    @sensitive_variables()
     def _prepare_key(self, key: Any) -> Any:
         return None if key is None else self._algorithm.prepare_key(key)
 
@@ -137,6 +141,7 @@ class TokenBackend:
             )
         )
 
+    @sensitive_variables()
     def get_verifying_key(self, token: str | bytes) -> Any:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
@@ -153,6 +158,7 @@ class TokenBackend:
         except _UNFIT as error:
             raise TokenBackendError(_INVALID) from error
 
+    @sensitive_variables()
     def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
@@ -188,6 +194,7 @@ class TokenBackend:
             return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
+    @sensitive_variables()
     def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
         """The claims of ``token``.
 
@@ -249,16 +256,16 @@ class TokenBackend:
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            verify, message = self._algorithm.verify, parts.signing_input
-            if verify(message, key, signature) or any(verify(message, each, signature) for each in self._fallbacks):
-                return found
+            for each in (key, *self._fallbacks):
+                if self._algorithm.verify(parts.signing_input, each, signature):
+                    return found
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
     def _fallbacks(self) -> tuple[Any, ...]:
-        return tuple(self._prepare_key(key) for key in self.fallback_keys)
+        return tuple([self._prepare_key(key) for key in self.fallback_keys])
 
     def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:

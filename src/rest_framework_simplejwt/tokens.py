@@ -12,6 +12,7 @@ from uuid import uuid4
 from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
 from ._also import also_has
@@ -87,6 +88,7 @@ class Token:
     payload: dict[str, Any]
     current_time: datetime
 
+    @sensitive_variables()
     def __init__(self, token: str | bytes | None = None, verify: bool = True) -> None:
         if self.token_type is None or self.lifetime is None:
             raise TokenError(_("Cannot create token with no type or lifetime"))
@@ -135,6 +137,7 @@ class Token:
     def __repr__(self) -> str:
         return repr(self.payload)
 
+    @sensitive_variables()
     def __str__(self) -> str:
         text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
@@ -289,6 +292,7 @@ class BlacklistMixin(_Mixin[T]):
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
     @available_if(tokens_remembered)
+    @sensitive_variables()
     def blacklist(self) -> tuple[BlacklistedToken, bool]:
         """Revoke this token. The second item is True for exactly one caller; the others lost the race.
 
@@ -301,6 +305,7 @@ class BlacklistMixin(_Mixin[T]):
             store.after_commit(lambda: signals.send(signals.token_revoked, type(self), **facts))
         return record, first
 
+    @sensitive_variables()
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
         """Record this token as issued, unless it is recorded. The second item says whether this call did."""
         if not tokens_recorded():
@@ -308,6 +313,7 @@ class BlacklistMixin(_Mixin[T]):
         return revocation.token_store().remember(self._issued())
 
     @classmethod
+    @sensitive_variables()
     def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
         token = super().for_user(user)
         if tokens_recorded():

@@ -81,9 +81,10 @@ class TokenViewBase(generics.GenericAPIView[Any]):
     def as_view(cls, **initkwargs: Any) -> Any:
         """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database.
 
-        Django's error reports hide what was posted to it.
+        Django's error reports hide what was posted to it, and the variables of all that it calls.
         """
-        return sensitive_post_parameters()(_outside_transactions(super().as_view(**initkwargs)))
+        view = _outside_transactions(super().as_view(**initkwargs))
+        return sensitive_post_parameters()(sensitive_variables()(view))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuses a body that is too large, or in a charset other than UTF-8, before anything reads it.
@@ -128,8 +129,6 @@ class TokenViewBase(generics.GenericAPIView[Any]):
     def get_authenticate_header(self, request: Request) -> str:
         return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
-    # Django's error reports then hide what stands in this frame and in all that it calls.
-    @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=_body(request))
         try:

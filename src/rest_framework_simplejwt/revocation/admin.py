@@ -14,6 +14,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
 
 from ..utils import aware_utcnow, format_lazy
 from .base import Issued, RevocationStore
@@ -103,6 +104,7 @@ class IssuedAdmin(UserSearchAdmin):
         raise NotImplementedError
 
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
+    @sensitive_variables()
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         store = self.store()
         revoked = 0
