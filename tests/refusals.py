@@ -197,6 +197,21 @@ REFUSALS = [
         lambda w: w.client.generic("POST", "/token/", b"{", "application/json"),
         True,
     ),
+    Refusal(
+        "a body in another charset",
+        415,
+        "unsupported_media_type",
+        'Unsupported charset "latin-1" in request Content-Type header. Send UTF-8.',
+        lambda w: w.client.generic("POST", "/token/", b"{}", "application/json; charset=latin-1"),
+        True,
+    ),
+    Refusal(
+        "a body that is too large",
+        413,
+        "request_too_large",
+        "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.",
+        lambda w: w.client.generic("POST", "/token/", b" " * 2_621_441, "application/json"),
+    ),
     Refusal("a refresh with garbage", 401, "token_not_valid", INVALID, lambda w: w.post("refresh/", refresh="x.y.z")),
     Refusal(
         "a refresh with a revoked token",

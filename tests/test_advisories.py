@@ -5,6 +5,7 @@ import hmac
 import json
 from contextlib import suppress
 from datetime import timedelta
+from encodings.aliases import aliases
 from io import StringIO
 from unittest import mock
 
@@ -12,14 +13,23 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
-from django.db import OperationalError, ProgrammingError
+from django.db import OperationalError, ProgrammingError, models
+from django.test.utils import isolate_apps
+from django.urls import NoReverseMatch, reverse
+from django.views.debug import ExceptionReporter
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
 
-from rest_framework_simplejwt import revocation, rotation, sessions, state, tokens, users
+from rest_framework_simplejwt import jws, revocation, rotation, sessions, state, tokens, users, views
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, RevocationUnavailable, TokenError
 from rest_framework_simplejwt.revocation import sql
 from rest_framework_simplejwt.revocation.sql import SQLStore
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.issuer import issuer, jwk, key_set, signed
@@ -386,3 +396,216 @@ def test_nobody_outruns_a_log_out_everywhere_by_refreshing(user, simple_jwt, mon
     sessions.revoke_all(user)
     with pytest.raises(TokenError):
         rotation.present(RefreshToken, held[-1])
+
+
+@pytest.mark.needs("token_blacklist", "admin", "no redis")
+class TestTheAdminAnswersNoQuestionAboutATokensText:
+    """Staff who may view the list could spell out anybody's refresh token, a few requests a character."""
+
+    @pytest.fixture
+    def ask(self, client, user):
+        user.is_staff = user.is_superuser = True
+        user.save()
+        client.force_login(user)
+        RefreshToken.for_user(user).blacklist()
+
+        def ask(model, **query):
+            return client.get(reverse(f"admin:{model}_changelist"), query).status_code
+
+        return ask
+
+    @pytest.mark.parametrize(
+        ("model", "path"),
+        [
+            ("token_blacklist_outstandingtoken", "token"),
+            ("token_blacklist_outstandingtoken", "blacklistedtoken__token__token"),
+            ("token_blacklist_outstandingtoken", "user__outstandingtoken__token"),
+            ("token_blacklist_blacklistedtoken", "token__token"),
+            ("token_blacklist_blacklistedtoken", "token_id__token"),
+            ("auth_user", "outstandingtoken__token"),
+            ("auth_user", "outstandingtoken__blacklistedtoken__token__token"),
+        ],
+    )
+    def test_by_a_look_up(self, ask, model, path):
+        for lookup in ("", "__regex", "__startswith", "__gt", "__in", "__isnull"):
+            try:
+                assert ask(model, **{path + lookup: "1"}) == 400
+            except NoReverseMatch:
+                assert model == "auth_user"  # a project with users of its own
+
+    def test_nor_by_a_popup_that_chooses_one(self, ask):
+        assert ask("token_blacklist_outstandingtoken", _to_field="token", _popup="1") == 400
+
+    def test_while_other_columns_can_be_asked_for(self, ask, user):
+        queries = [{"jti__startswith": "a"}, {"user__pk": user.pk}, {"expires_at__isnull": "0"}, {"nonsense": "1"}]
+        assert [ask("token_blacklist_outstandingtoken", **query) for query in queries] == [200, 200, 200, 302]
+        assert ask("token_blacklist_blacklistedtoken", token__id__exact="1") == 200
+
+    @isolate_apps("django.contrib.auth")
+    def test_nor_across_a_primary_key_that_is_a_relation(self):
+        """Django itself stops looking at the name `pk`."""
+        from rest_framework_simplejwt.revocation.admin import reaches_token_text
+
+        class Note(models.Model):
+            token = models.OneToOneField(
+                tokens.OutstandingToken, primary_key=True, on_delete=models.CASCADE, related_name="+"
+            )
+
+            class Meta:
+                app_label = "auth"
+
+        assert reaches_token_text(Note, "pk__token__regex")
+        assert not reaches_token_text(Note, "pk__jti__regex")
+        assert not reaches_token_text(Note, "token")
+
+    @pytest.mark.parametrize("own", [{"exclude": ("jti",)}, {"get_readonly_fields": lambda *_: ("jti", "token")}])
+    def test_nor_does_a_subclass_show_it_by_accident(self, ask, user, rf, own):
+        from django.contrib import admin
+
+        from rest_framework_simplejwt.token_blacklist.admin import OutstandingTokenAdmin
+
+        request = rf.get("/")
+        request.user = user
+        row = tokens.OutstandingToken.objects.get()
+        page = type("Own", (OutstandingTokenAdmin,), own)(tokens.OutstandingToken, admin.site)
+        assert row.token not in page.change_view(request, str(row.pk)).rendered_content
+        shown = type("Own", (OutstandingTokenAdmin,), {"fields": ("token",), "exclude": ()})
+        shown = shown(tokens.OutstandingToken, admin.site).change_view(request, str(row.pk)).rendered_content
+        assert row.token in shown
+
+
+def nested(depth):
+    """A claim that makes a payload of that depth."""
+    value = {}
+    for _ in range(depth - 2):
+        value = [value]
+    return value
+
+
+@pytest.mark.needs("revocation", "families")
+class TestNoDepthOfClaimsBreaksARefresh:
+    """What copies and encodes claims recurses: a user's own JSON in a claim made each refresh a 500."""
+
+    @pytest.fixture(autouse=True)
+    def _rotating(self, simple_jwt):
+        simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=True)
+
+    def test_the_deepest_that_is_accepted_works_everywhere(self, user, post, whoami, simple_jwt):
+        simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=10))
+        token = RefreshToken.for_user(user)
+        token["preferences"] = nested(jws.MAX_DEPTH)
+        for _ in range(2):  # the second one is a replay
+            pair = post("refresh", refresh=str(token)).json()
+            assert AccessToken(pair["access"])["preferences"] == nested(jws.MAX_DEPTH)
+            assert whoami(pair["access"]).status_code == 200
+        assert post("verify", token=pair["refresh"]).status_code == 200
+        assert post("blacklist", refresh=pair["refresh"]).status_code == 200
+        sliding = SlidingToken.for_user(user)
+        sliding["preferences"] = nested(jws.MAX_DEPTH)
+        assert post("refresh sliding", token=str(sliding)).status_code == 200
+
+    @pytest.mark.parametrize("depth", [jws.MAX_DEPTH + 1, 300, 600])
+    def test_a_deeper_one_is_refused(self, user, post, whoami, depth):
+        bodies = {
+            "refresh": RefreshToken,
+            "verify": AccessToken,
+            "blacklist": RefreshToken,
+            "refresh sliding": SlidingToken,
+        }
+        for endpoint, kind in bodies.items():
+            token = kind.for_user(user)
+            token["preferences"] = nested(depth)
+            text = str(token)
+            assert post(endpoint, refresh=text, token=text).status_code == 401
+        assert whoami(text).status_code == 401
+
+
+# What JSON may be in, and the names that clients in the wild have for it.
+JSON_CHARSETS = ["utf-8", "UTF-8", "utf8", '"utf-8"', "'utf-8'", "us-ascii", "utf-16", "UTF-16LE", "utf-32", ""]
+
+
+class TestABodyCostsNoMoreThanItsSize:
+    """Codecs of Python's take minutes for a body of megabytes, or inflate it, before anybody is asked who they are."""
+
+    @pytest.fixture
+    def send(self, client, user):
+        token = str(AccessToken.for_user(user))
+
+        def send(content_type, charset="utf-8"):
+            body = json.dumps({"token": token}).encode(charset)
+            return client.generic("POST", "/token/verify/", body, content_type=content_type).status_code
+
+        return send
+
+    @pytest.mark.parametrize("charset", JSON_CHARSETS)
+    def test_json_is_read_in_its_charsets(self, send, charset):
+        in_which = charset.strip("\"'") or "utf-8"
+        assert send(f"application/json; charset={charset}", in_which) == 200
+
+    @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"])
+    def test_in_no_other_charset_is_anything_decoded(self, client, user, kind):
+        names = {*aliases.values(), "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "no-such"}
+        others = [name for name in names if not name.startswith(("utf_8", "utf_16", "utf_32", "ascii"))] + ["utf_8_sig"]
+        with mock.patch.object(Request, "_load_data_and_files", side_effect=AssertionError):
+            for name in others:
+                answer = client.generic("POST", "/token/", b"x", content_type=f"{kind}; boundary=x; charset={name}")
+                assert answer.status_code == 415, name
+
+    def test_nor_in_a_projects_own_view(self):
+        class Parser(BaseParser):
+            media_type = "application/x-own"
+            parse = mock.Mock(side_effect=AssertionError)
+
+        class View(views.TokenRefreshView):
+            parser_classes = [Parser]
+
+            def post(self, request):
+                return Response(request.data)
+
+        content_type = "application/x-own; charset=punycode"
+        request = APIRequestFactory().generic("POST", "/", b"x", content_type=content_type)
+        assert View.as_view()(request).status_code == 415
+
+    @pytest.mark.parametrize(
+        ("kind", "limit", "status"),
+        [
+            ("application/json", 1000, 413),
+            ("application/x-www-form-urlencoded", 1000, 413),
+            ("application/json", 1001, 400),
+            ("application/json", None, 400),
+        ],
+    )
+    def test_djangos_limit_holds_for_every_parser(self, client, settings, kind, limit, status):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = limit
+        assert client.generic("POST", "/token/refresh/", b" " * 1001, content_type=kind).status_code == status
+
+    def test_files_do_not_count(self, client, settings):
+        settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+        file = SimpleUploadedFile("picture", b"x" * 2000)
+        assert client.post("/token/refresh/", {"picture": file}, format="multipart").status_code == 400
+        assert client.post("/token/refresh/", {"refresh": "x" * 2000}, format="multipart").status_code == 400
+
+    def test_a_length_that_is_none_is_no_fault(self, client):
+        answer = client.generic("POST", "/token/refresh/", b"{}", content_type="application/json", CONTENT_LENGTH="x")
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("what", ["a password", "a token"])
+def test_an_error_report_shows_nothing_that_opens_an_account(user, credentials, settings, what):
+    """More on it in test_error_reports.py."""
+    settings.DEBUG = False
+    token = str(AccessToken.for_user(user))
+    calls = {
+        "a password": lambda: TokenObtainPairSerializer(data=credentials).is_valid(),
+        "a token": lambda: AccessToken(token.encode()),
+    }
+    with (
+        mock.patch("django.db.models.sql.compiler.SQLCompiler.execute_sql", side_effect=ZeroDivisionError),
+        mock.patch.object(AccessToken, "verify", side_effect=ZeroDivisionError),
+        pytest.raises(ZeroDivisionError) as caught,
+    ):
+        calls[what]()
+    called = caught.value.__traceback__.tb_next.tb_next
+    frames = ExceptionReporter(None, ZeroDivisionError, caught.value, called).get_traceback_frames()
+    shown = [value for frame in frames if "mock" not in frame["filename"] for _, value in frame["vars"]]
+    assert not any(credentials["password"].strip() in repr(value) or token in repr(value) for value in shown)

@@ -164,3 +164,30 @@ def test_hints_at_published_keys_are_ignored_where_keys_are_published():
         jws.check_header(header, keys_published=False)
     with pytest.raises(Malformed):
         jws.check_header({"crit": ["exp"]}, keys_published=True)
+
+
+@pytest.mark.parametrize("nested", ["[%s]", '{"a": %s}', '[1, "[", {"b": %s}, []]'])
+def test_json_has_a_greatest_depth(nested):
+    """Whether or not a string in it holds brackets as well."""
+    levels = nested.count("%s") + nested.count("{") * nested.startswith("[1")
+
+    def text(depth):
+        value = "[]"
+        for _ in range((depth - 2) // levels):
+            value = nested % value
+        return json.dumps({"[[[{{{" * 100: json.loads(value)})
+
+    assert jws.object_of(text(jws.MAX_DEPTH))
+    for depth in (jws.MAX_DEPTH + levels, 5 * jws.MAX_DEPTH, 100_000):
+        with pytest.raises(Malformed, match="too deeply"):
+            jws.object_of('{"a": ' + "[" * (depth - 1) + "]" * (depth - 1) + "}")
+    with pytest.raises(Malformed, match="too deeply"):
+        jws.object_of(text(jws.MAX_DEPTH + levels))
+
+
+def test_a_long_header_is_read_and_not_remembered():
+    jws.cached_header.cache_clear()
+    for length, remembered in ((10, 1), (5000, 1)):
+        segment = jws.base64url_encode(json.dumps({"alg": "HS256", "kid": "k" * length}).encode())
+        assert jws.read_header(segment) == jws.Header("HS256", "k" * length, "JWT")
+        assert jws.cached_header.cache_info().currsize == remembered

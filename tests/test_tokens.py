@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.utils.functional import SimpleLazyObject
 
-from rest_framework_simplejwt import revocation, tokens, users
+from rest_framework_simplejwt import jws, revocation, tokens, users
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import (
     ExpiredTokenError,
@@ -753,6 +753,29 @@ class TestLength:
         simple_jwt(MAX_TOKEN_LENGTH=100)
         str(AccessToken())
         assert caplog.messages == ["This access token is longer than MAX_TOKEN_LENGTH and will be refused"]
+
+
+def nested(depth):
+    """A claim that makes a payload of that depth."""
+    value = 1
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+class TestDepth:
+    def test_claims_that_are_nested_too_deeply_are_told_of_when_a_token_is_made(self, caplog):
+        token = AccessToken()
+        token["preferences"] = nested(jws.MAX_DEPTH)
+        assert AccessToken(str(token))["preferences"] == nested(jws.MAX_DEPTH)
+        assert not caplog.messages
+        token["preferences"] = nested(jws.MAX_DEPTH + 1)
+        text = str(token)
+        problem = "The claims of this access token are nested more than 100 levels deep and will be refused"
+        assert caplog.messages == [problem]
+        for verify in (True, False):
+            with pytest.raises(TokenError, match="^Token is invalid$"):
+                AccessToken(text, verify=verify)
 
 
 @pytest.mark.parametrize("garbage", [5, 1.5, True, ["a.b.c"], {"a": 1}, ("a",), object()])

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from django.http import HttpRequest
 
@@ -40,3 +42,14 @@ def test_one_word_must_follow(header):
         "detail": "Authorization header must contain two space-delimited values",
         "code": "bad_authorization_header",
     }
+
+
+def test_a_header_of_many_words_is_not_made_into_as_many_objects():
+    header = b"Bearer " + b"a " * 500_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(AuthenticationFailed):
+            transport.token_in(header, ("Bearer",))
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(header)
+    finally:
+        tracemalloc.stop()

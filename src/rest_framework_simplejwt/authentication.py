@@ -52,7 +52,6 @@ class JWTAuthentication(BaseAuthentication):
     def user_model(self) -> Any:
         return get_user_model()
 
-    # Django's error reports then hide what stands in this frame and in all that it calls.
     @sensitive_variables()
     def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
         """The user and the validated token, or ``None`` when the request carries no token of ours.
@@ -87,6 +86,7 @@ class JWTAuthentication(BaseAuthentication):
         """The header that carries the token, undecoded."""
         return transport.read_header(request, api_settings.AUTH_HEADER_NAME)
 
+    @sensitive_variables()
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The token in the header, ``None`` for a scheme that is not ours.
 
@@ -94,6 +94,7 @@ class JWTAuthentication(BaseAuthentication):
         """
         return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
 
+    @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> Token:
         """The token as the first of ``AUTH_TOKEN_CLASSES`` that accepts it; a trusted issuer's as ``ForeignToken``.
 
@@ -119,6 +120,7 @@ class JWTAuthentication(BaseAuthentication):
             return (ForeignToken,)
         return api_settings.AUTH_TOKEN_CLASSES
 
+    @sensitive_variables()
     def get_user(self, validated_token: Token) -> Any:
         """The user the token names; for a trusted issuer's token, whom ``USER_FROM_CLAIMS`` answers with.
 

@@ -14,6 +14,7 @@ import jwt
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 from jwt import algorithms
 
 from . import claims, jws
@@ -73,6 +74,7 @@ class TokenBackend:
     package where that is missing.
     """
 
+    @sensitive_variables()
     def __init__(
         self,
         algorithm: str,
@@ -138,6 +140,7 @@ class TokenBackend:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
+    @sensitive_variables()
     def _prepare_key(self, key: Any) -> Any:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
@@ -159,6 +162,7 @@ class TokenBackend:
             )
         )
 
+    @sensitive_variables()
     def get_verifying_key(self, token: str | bytes) -> Any:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
@@ -175,6 +179,7 @@ class TokenBackend:
         except _UNFIT as error:
             raise TokenBackendError(_INVALID) from error
 
+    @sensitive_variables()
     def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
@@ -215,6 +220,7 @@ class TokenBackend:
             return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
+    @sensitive_variables()
     def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
         """The claims of ``token``.
 
@@ -277,17 +283,17 @@ class TokenBackend:
             if isinstance(key, (str, bytes)) and self.algorithm not in HMAC_ALGORITHMS:
                 # A subclass may answer with a PEM.
                 key = self._prepare_key(key)
-            verify, message = self._algorithm.verify, parts.signing_input
-            if verify(message, key, signature) or any(verify(message, each, signature) for each in self._fallbacks):
-                return found
+            for each in (key, *self._fallbacks):
+                if self._algorithm.verify(parts.signing_input, each, signature):
+                    return found
         except _UNFIT as error:
             raise jws.Malformed("the key does not fit the signature") from error
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
     def _fallbacks(self) -> tuple[Any, ...]:
-        prepared = (self._prepare_key(key) for key in self.fallback_keys)
-        return tuple(key for key in prepared if key is not None)
+        prepared = [self._prepare_key(key) for key in self.fallback_keys]
+        return tuple([key for key in prepared if key is not None])
 
     def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:

@@ -11,6 +11,7 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 │   ├── InvalidToken                 401 token_not_valid
 │   └── LoginFailed                  401 no_active_account
 ├── TokenHasNoFamily                 400 token_has_no_family
+├── RequestTooLarge                  413 request_too_large
 ├── TokenFamilyNotConfigured         501 token_family_not_configured
 └── ServiceUnavailable               503 service_unavailable
     ├── KeysUnavailable              503 keys_unavailable
@@ -98,6 +99,15 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("Token has no family ID")
     default_code = "token_has_no_family"
+
+
+class RequestTooLarge(DetailDictMixin, exceptions.APIException):
+    """413: the body of a request to a token view is larger than ``DATA_UPLOAD_MAX_MEMORY_SIZE``."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    # As Django says it, in English.
+    default_detail = "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE."
+    default_code = "request_too_large"
 
 
 class ServiceUnavailable(DetailDictMixin, exceptions.APIException):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
 from .exceptions import ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
@@ -32,6 +33,7 @@ class ForeignToken(tokens.Token):
 
     issuer: str
 
+    @sensitive_variables()
     def __init__(self, token: str | bytes) -> None:
         self.token = token
         self.current_time = tokens.aware_utcnow()

@@ -22,6 +22,13 @@ _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 
 
+# Levels of arrays and objects, the outermost included. Copying and encoding recurse, so depth must have a bound.
+MAX_DEPTH = 100
+
+# Bytes. Longer headers are not cached, so that the cache has a bound too.
+_LONGEST_CACHED_HEADER = 1024
+
+
 class Malformed(ValueError):
     """No compact JWS around a JSON object, or one that we must not understand. The text names the rule it broke."""
 
@@ -125,7 +132,21 @@ def object_of(text: str) -> dict[str, Any]:
         raise Malformed("a number is too long") from error
     if not isinstance(value, dict):
         raise Malformed("a segment is a JSON object")
+    # Each level has a bracket: without that many there is nothing to measure.
+    if text.count("{") + text.count("[") > MAX_DEPTH and is_too_deep(value):
+        raise Malformed("a segment is nested too deeply")
     return value
+
+
+def is_too_deep(value: object) -> bool:
+    """Whether arrays and objects are nested more than ``MAX_DEPTH`` levels. Does not recurse."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        children = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
+        level = [child for child in children if isinstance(child, (dict, list, tuple))]
+        if not level:
+            return False
+    return True
 
 
 def _flat_object(text: str) -> dict[str, Any] | None:
@@ -159,10 +180,15 @@ _FLAT = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
 _JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant)
 
 
-# Few issuers, few keys: a header is nearly always one that was read before.
-@lru_cache(maxsize=64)
 def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
     """The header in a segment. Raises ``Malformed`` as ``json_object`` and ``check_header``."""
+    read = cached_header if len(segment) <= _LONGEST_CACHED_HEADER else cached_header.__wrapped__
+    return read(segment, keys_published=keys_published)
+
+
+# Few issuers, few keys: a header is nearly always one that was read before.
+@lru_cache(maxsize=64)
+def cached_header(segment: bytes, *, keys_published: bool) -> Header:
     header = json_object(segment)
     check_header(header, keys_published=keys_published)
     return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
 from . import claims, revocation, signals, state
 from .exceptions import RefreshTokenBlacklistedError
@@ -39,8 +40,8 @@ class Pair(Generic[R]):
     """What a refresh buys: the texts, and the refresh ``token`` that is good from now on."""
 
     token: R
-    access: str
-    refresh: str | None = None
+    access: str = field(repr=False)
+    refresh: str | None = field(default=None, repr=False)
     replayed: bool = False
 
 
@@ -52,6 +53,7 @@ class _NotRevoked(Exception):
     """The store has no revocation of the token: it was taken back, or is not committed yet."""
 
 
+@sensitive_variables()
 def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_once: bool = False) -> Presented[R]:
     """The refresh token in ``text``, verified, or within the grace period its successor.
 
@@ -69,6 +71,7 @@ def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_
     return Presented(_successor_or_alarm(spent, request), replayed=True, request=request)
 
 
+@sensitive_variables()
 def present_to_end(token_class: type[R], text: str | bytes, request: Any = None) -> R:
     """The refresh token in ``text`` by which its bearer wants to end something.
 
@@ -83,6 +86,7 @@ def present_to_end(token_class: type[R], text: str | bytes, request: Any = None)
     return _successor_or_alarm(spent, request)
 
 
+@sensitive_variables()
 def refresh(presented: Presented[R]) -> Pair[R]:
     """The new pair, with a refresh token under ``ROTATE_REFRESH_TOKENS``. Raises ``TokenError`` as ``rotate`` does."""
     token, request = presented.token, presented.request
@@ -97,6 +101,7 @@ def refresh(presented: Presented[R]) -> Pair[R]:
     return pair
 
 
+@sensitive_variables()
 def settle(presented: Presented[R]) -> None:
     """Find out now what ``present`` left open. Raises as it does."""
     if presented.is_open:
@@ -106,6 +111,7 @@ def settle(presented: Presented[R]) -> None:
             _successor_or_alarm(presented.token, presented.request)
 
 
+@sensitive_variables()
 def rotate(token: R, request: Any = None, *, is_open: bool = False) -> Pair[R]:
     """Turn ``token`` into its successor: new jti, exp and iat, recorded, the other claims kept.
 
@@ -190,6 +196,7 @@ def _exchanges(token_class: type[RefreshToken]) -> bool:
     return bool(store.exchanges(revocation.family_store() if family_enabled() else None))
 
 
+@sensitive_variables()
 def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:
     """Revoke the refresh token in ``text``, where the project remembers revocations at all.
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from copy import copy
+from traceback import clear_frames
 from typing import Any, ClassVar
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, user_login_failed
 from django.core.exceptions import ValidationError as UnfitValue
 from django.db import Error, IntegrityError
@@ -39,7 +42,6 @@ __getattr__ = also_has(
         "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
         "ValidationError": "rest_framework.exceptions.ValidationError",
         "exceptions": "rest_framework.exceptions",
-        "settings": "django.conf.settings",
     },
 )
 
@@ -79,7 +81,22 @@ class TokenField(serializers.CharField):
         self.validators = [_ProhibitSurrogates() if type(each) is slow else each for each in self.validators]
 
 
-class TokenObtainSerializer(serializers.Serializer[Any]):
+class _SecretSerializer(serializers.Serializer[Any]):
+    """Base of those that are given passwords or tokens, which error reports must not show."""
+
+    def __repr__(self) -> str:
+        """As DRF's, without the data."""
+        shown = copy(self)
+        kwargs = {name: value for name, value in vars(self)["_kwargs"].items() if name != "data"}
+        vars(shown).update(_args=(), _kwargs=kwargs)
+        return serializers.Serializer.__repr__(shown)
+
+    @sensitive_variables()
+    def is_valid(self, *, raise_exception: bool = False) -> bool:
+        return super().is_valid(raise_exception=raise_exception)
+
+
+class TokenObtainSerializer(_SecretSerializer):
     """Checks credentials; ``self.user`` is theirs once validated.
 
     Raises ``LoginFailed`` (401 ``no_active_account``), whether the user is unknown,
@@ -99,6 +116,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         self.fields[self.username_field] = serializers.CharField(write_only=True, max_length=MAX_CREDENTIAL_LENGTH)
         self.fields["password"] = PasswordField()
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
@@ -113,7 +131,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
         """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
         try:
             with users.from_primary():
-                user = authenticate(request, **credentials)
+                user = _call_backends(request, credentials)
         except Error as error:
             if not is_unfit(error):
                 raise
@@ -162,6 +180,7 @@ class TokenObtainSerializer(serializers.Serializer[Any]):
 class TokenObtainPairSerializer(TokenObtainSerializer):
     token_class = RefreshToken
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
@@ -170,12 +189,13 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
     token_class = SlidingToken
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
 
-class _OfUserSerializer(serializers.Serializer[Any]):
+class _OfUserSerializer(_SecretSerializer):
     """Base of those that refuse the token of a user who is gone, inactive or has changed their password."""
 
     default_error_messages = {
@@ -230,6 +250,7 @@ class TokenRefreshSerializer(_OfUserSerializer):
     refresh = TokenField()
     access = serializers.CharField(read_only=True)
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=True)
@@ -256,6 +277,7 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
 
     token = TokenField()
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
@@ -277,6 +299,7 @@ class TokenVerifySerializer(_OfUserSerializer):
 
     token = TokenField(write_only=True)
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
@@ -292,19 +315,20 @@ def _trusts_tokens_alone() -> bool:
     return bool(ours) and all(issubclass(each, JWTStatelessUserAuthentication) for each in ours)
 
 
-class TokenBlacklistSerializer(serializers.Serializer[Any]):
+class TokenBlacklistSerializer(_SecretSerializer):
     """Revokes a refresh token; without the app that remembers revocations, accepts it all the same."""
 
     token_class: ClassVar[type[RefreshToken]] = RefreshToken
 
     refresh = TokenField(write_only=True)
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
 
-class TokenFamilyBlacklistSerializer(serializers.Serializer[Any]):
+class TokenFamilyBlacklistSerializer(_SecretSerializer):
     """Revokes a refresh token's family. Raises ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400)."""
 
     token_class: ClassVar[type[RefreshToken]] = RefreshToken
@@ -312,6 +336,7 @@ class TokenFamilyBlacklistSerializer(serializers.Serializer[Any]):
     refresh = TokenField(write_only=True)
     message = serializers.CharField(read_only=True)
 
+    @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
@@ -320,6 +345,32 @@ class TokenFamilyBlacklistSerializer(serializers.Serializer[Any]):
             raise TokenHasNoFamily()
         refresh.blacklist_family()
         return {"message": _("Token Family blacklisted")}
+
+
+def _call_backends(request: HttpRequest | None, credentials: dict[str, Any]) -> Any:
+    """The user with these ``credentials``, or ``None``. What it raises leads to no variables that hold the password.
+
+    Error reports show those of a backend's functions: the decorator of Django's ``authenticate`` names
+    ``credentials`` alone, and the decorator nearest to a function decides.
+    """
+    try:
+        return authenticate(request, **credentials)
+    except Exception as error:
+        if not settings.DEBUG:
+            _clear_variables(error)
+        raise
+
+
+def _clear_variables(error: BaseException) -> None:
+    """Clears the variables of all functions that have ended with ``error``, and with the errors that led to it."""
+    seen: set[int] = set()
+    errors: list[BaseException | None] = [error]
+    while errors:
+        link = errors.pop()
+        if link is not None and id(link) not in seen:
+            seen.add(id(link))
+            clear_frames(link.__traceback__)
+            errors += link.__cause__, link.__context__
 
 
 def default_on_login_success(user: Any, request: HttpRequest | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.views.decorators.debug import sensitive_variables
+
 from . import revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
@@ -49,6 +51,7 @@ def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
     return Revoked(revoked, families)
 
 
+@sensitive_variables()
 def revoke_token(jti: str) -> bool:
     """Revoke the token of that id, whether or not it was ever recorded. False if it had been revoked before.
 

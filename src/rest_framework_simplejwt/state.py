@@ -9,12 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 from .algorithms import HMAC_ALGORITHMS
 from .backends import TokenBackend
@@ -50,7 +51,7 @@ class _Current:
     """The backend, and what it was made of, which is compared only when the settings have another ``generation``."""
 
     generation: int
-    values: tuple[object, ...]
+    values: tuple[object, ...] = field(repr=False)
     backend: TokenBackend
 
 
@@ -74,6 +75,7 @@ class _State(ModuleType):
 sys.modules[__name__].__class__ = _State
 
 
+@sensitive_variables()
 def _looked_again(before: _Current | None) -> _Current:
     global _current
     # Read before the values: one that changes meanwhile is seen next time.
@@ -98,6 +100,7 @@ def _built() -> TokenBackend:
     )
 
 
+@sensitive_variables()
 def key_ring() -> Callable[[], KeyRing] | None:
     """Where the keys of the moment come from; ``None`` for the one of ``SIGNING_KEY`` and ``VERIFYING_KEY``.
 
@@ -110,6 +113,7 @@ def key_ring() -> Callable[[], KeyRing] | None:
     return (lambda: ring) if signing or verifying else None
 
 
+@sensitive_variables()
 def key_directory() -> KeyDirectory | None:
     """What ``SIGNING_KEYS_DIR`` leads to, read anew. Raises ``ImproperlyConfigured``."""
     if not api_settings.SIGNING_KEYS_DIR:
@@ -123,6 +127,7 @@ def key_directory() -> KeyDirectory | None:
         raise ImproperlyConfigured(f"SIMPLE_JWT['SIGNING_KEYS_DIR']: {error}.") from error
 
 
+@sensitive_variables()
 def written_keys() -> tuple[list[Key], list[Key]]:
     """Those of ``SIGNING_KEYS`` and of ``VERIFYING_KEYS``. Raises ``ImproperlyConfigured``."""
     verifying = _read("VERIFYING_KEYS", api_settings.VERIFYING_KEYS, signs=False)
@@ -144,6 +149,7 @@ def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> l
     return keys
 
 
+@sensitive_variables()
 def published_keys() -> tuple[KeyPair, ...]:
     """What other services may check our tokens with: none for HMAC, nor for tokens of the issuer at ``JWK_URL``.
 

@@ -13,8 +13,9 @@ from uuid import uuid4
 from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
 
-from . import claims, profile, refusals, revocation, signals, state, trust, users
+from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
 from ._also import also_has
 from ._optional import available_if
 from .exceptions import (
@@ -92,6 +93,7 @@ class Token:
     payload: dict[str, Any]
     current_time: datetime
 
+    @sensitive_variables()
     def __init__(self, token: str | bytes | None = None, verify: bool = True) -> None:
         if self.token_type is None or self.lifetime is None:
             raise TokenError(_("Cannot create token with no type or lifetime"))
@@ -141,10 +143,17 @@ class Token:
     def __repr__(self) -> str:
         return repr(self.payload)
 
+    @sensitive_variables()
     def __str__(self) -> str:
         text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
             logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
+        if not claims.is_flat(self.payload) and jws.is_too_deep(self.payload):
+            logger.error(
+                "The claims of this %s token are nested more than %d levels deep and will be refused",
+                self.token_type,
+                jws.MAX_DEPTH,
+            )
         return text
 
     def _sign(self, backend: TokenBackend) -> str:
@@ -311,6 +320,7 @@ class BlacklistMixin(_Mixin[T]):
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
     @available_if(tokens_remembered)
+    @sensitive_variables()
     def blacklist(self) -> tuple[BlacklistedToken, bool]:
         """Revoke this token. The second item is True for exactly one caller; the others lost the race.
 
@@ -323,6 +333,7 @@ class BlacklistMixin(_Mixin[T]):
             store.after_commit(lambda: signals.send(signals.token_revoked, type(self), **facts))
         return record, first
 
+    @sensitive_variables()
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
         """Record this token as issued, unless it is recorded. The second item says whether this call did."""
         if not tokens_recorded():
@@ -330,6 +341,7 @@ class BlacklistMixin(_Mixin[T]):
         return self._record(self._issued())
 
     @classmethod
+    @sensitive_variables()
     def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
         token = super().for_user(user)
         if tokens_recorded():

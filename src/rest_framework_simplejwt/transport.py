@@ -26,7 +26,8 @@ def token_in(header: bytes, schemes: Collection[str]) -> bytes | None:
     Schemes are matched without regard to case (RFC 9110 section 11.1). Raises
     ``AuthenticationFailed`` (``bad_authorization_header``) unless one word follows ours.
     """
-    words = header.split()
+    # No more than it takes to tell: a header of spaces and letters must not become as many objects.
+    words = header.split(None, 2)
     if not words or words[0].lower() not in _spelled(tuple(schemes)):
         return None
     if len(words) != 2:

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
+from django.views.decorators.debug import sensitive_variables
 
 from . import fetching, jws
 from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
@@ -86,6 +87,7 @@ _SETTINGS = (
 _current: tuple[tuple[object, ...], dict[str, TrustedIssuer]] | None = None
 
 
+@sensitive_variables()
 def trusted_issuers() -> Mapping[str, TrustedIssuer]:
     """All of them by name, read once for each value of the settings.
 

@@ -15,6 +15,7 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured, Vali
 from django.db import DatabaseError, Error, connections, router
 from django.db.models import Field, Model
 from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
 
 from . import compiled, database_outage
 from .db_errors import first_line, is_unfit, misses_table
@@ -193,8 +194,10 @@ def keyed_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
     # Apart, so that no salt is taken for a hash.
     purpose, value = ("hash", user.password) if salt is None else ("salt", salt)
     return tuple(
-        salted_hmac(f"rest_framework_simplejwt.{purpose}", value, secret=key, algorithm="sha256").hexdigest()
-        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        [
+            salted_hmac(f"rest_framework_simplejwt.{purpose}", value, secret=key, algorithm="sha256").hexdigest()
+            for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        ]
     )
 
 
@@ -203,11 +206,13 @@ def keyed_or_md5_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
     return (*keyed_fingerprint(user), md5_fingerprint(user))
 
 
+@sensitive_variables()
 def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
     """The value of the revoke claim in a new token: it changes with the user's password."""
     return _accepted(user, hasher)[0]
 
 
+@sensitive_variables()
 def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hasher) -> bool:
     """Whether ``fingerprint``, out of a token, is one that ``hasher`` accepts of the user's present password."""
     if not isinstance(fingerprint, str):

@@ -7,6 +7,7 @@ import json
 import zlib
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -17,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 from rest_framework import generics, status
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -25,7 +26,14 @@ from rest_framework.throttling import ScopedRateThrottle
 
 from . import database_outage, refusals, state
 from ._also import also_has
-from .exceptions import AuthenticationFailed, InvalidToken, LoginFailed, ServiceUnavailable, TokenError
+from .exceptions import (
+    AuthenticationFailed,
+    InvalidToken,
+    LoginFailed,
+    RequestTooLarge,
+    ServiceUnavailable,
+    TokenError,
+)
 from .keys import document
 from .settings import api_settings
 
@@ -38,6 +46,11 @@ __getattr__ = also_has(
 
 # What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
 _UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, OSError, zlib.error, SuspiciousOperation, BadRequest)
+
+
+# What JSON may be encoded in (RFC 8259 section 8.1, RFC 7159 section 8.1), and ASCII, which is UTF-8. Other codecs of
+# Python's take minutes, or inflate what they decode. Compared without punctuation: UTF-8, utf8, "utf-8".
+_CHARSETS = frozenset({"utf8", "usascii", "ascii", "utf16", "utf16le", "utf16be", "utf32", "utf32le", "utf32be"})
 
 
 class _ThrottleScope:
@@ -75,9 +88,19 @@ class TokenViewBase(generics.GenericAPIView[Any]):
     def as_view(cls, **initkwargs: Any) -> Any:
         """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database.
 
-        Django's error reports hide what was posted to it.
+        Django's error reports hide what was posted to it, and the variables of all that it calls.
         """
-        return sensitive_post_parameters()(_outside_transactions(super().as_view(**initkwargs)))
+        view = _outside_transactions(super().as_view(**initkwargs))
+        return sensitive_post_parameters()(sensitive_variables()(view))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a body that is too large, or in a charset other than UTF-8, before anything reads it.
+
+        Raises ``UnsupportedMediaType`` (415) or ``RequestTooLarge`` (413).
+        """
+        _check_charset(request)
+        _check_size(request)
+        super().initial(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
         """The answer to ``exc``, which undoes nothing: a revocation outlives the 401 that reports it.
@@ -117,8 +140,6 @@ class TokenViewBase(generics.GenericAPIView[Any]):
     def get_authenticate_header(self, request: Request) -> str:
         return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
-    # Django's error reports then hide what stands in this frame and in all that it calls.
-    @sensitive_variables()
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=_body(request))
         try:
@@ -132,6 +153,29 @@ def _outside_transactions(view: Any) -> Any:
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
+
+
+def _check_charset(request: Request) -> None:
+    charset = (request.content_params or {}).get("charset", "")
+    if charset and "".join(filter(str.isalnum, charset)).lower() not in _CHARSETS:
+        detail = f'Unsupported charset "{charset}" in request Content-Type header. Send UTF-8.'
+        raise UnsupportedMediaType(request.content_type, detail)
+
+
+def _check_size(request: Request) -> None:
+    """Applies ``DATA_UPLOAD_MAX_MEMORY_SIZE`` as Django does to forms; DRF's parsers have no limit.
+
+    Django's parser of multipart forms applies it itself, without the files in them.
+    """
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if limit is None or request._request.content_type == "multipart/form-data":
+        return
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return  # Django and DRF then read nothing
+    if length > limit:
+        raise RequestTooLarge()
 
 
 def _body(request: Request) -> Any:

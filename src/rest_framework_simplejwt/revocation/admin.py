@@ -7,17 +7,23 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.utils.functional import cached_property, classproperty
 from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
 
 from ..utils import aware_utcnow, format_lazy
 from .base import Issued, RevocationStore
 
 # How many rows a page list counts: beyond, it says as many, and a search finds the others.
 MOST_COUNTED = 10_000
+
+# As Django writes a field.
+_TOKEN_TEXT = "token_blacklist.OutstandingToken.token"
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at run time
@@ -39,6 +45,19 @@ def searchable_path(model: type[Model], name: str) -> str:
     return "__".join(names)
 
 
+def reaches_token_text(model: type[Model], lookup: str) -> bool:
+    """Whether a look-up on ``model`` compares the text of tokens, directly or across relations."""
+    for part in lookup.split(LOOKUP_SEP):
+        try:
+            field: Any = model._meta.pk if part == "pk" else model._meta.get_field(part)
+        except FieldDoesNotExist:
+            return False
+        if field.related_model is None:
+            return str(field) == _TOKEN_TEXT
+        model = field.related_model
+    return False
+
+
 class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
     """Newest first; found by its user, at the end of ``user_path``, or by its id, which is looked for first."""
 
@@ -49,6 +68,14 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     # Most of a page's time is that of its rows.
     list_per_page = 25
     show_full_result_count = False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Refuses look-ups on the text of tokens: whoever may ask how a token begins can spell it out."""
+        if reaches_token_text(self.model, lookup):
+            return False
+        # Django 4.2 passes no request.
+        arguments = () if request is None else (request,)
+        return super().lookup_allowed(lookup, value, *arguments)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -77,6 +104,7 @@ class IssuedAdmin(UserSearchAdmin):
         raise NotImplementedError
 
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
+    @sensitive_variables()
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         store = self.store()
         revoked = 0

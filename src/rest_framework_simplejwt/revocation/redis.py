@@ -19,6 +19,7 @@ from uuid import uuid4
 import redis
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
@@ -274,6 +275,7 @@ class RedisStore(Untransacted):
     def _index_of(self, owner_pk: Any) -> str:
         return f"{self.prefix}:{self._kind}s-of:{{{owner_pk}}}"
 
+    @sensitive_variables()  # the client's repr() may have the server's password
     def _ask(self, question: Callable[[redis.Redis], Any]) -> Any:
         try:
             answer = question(self.client)

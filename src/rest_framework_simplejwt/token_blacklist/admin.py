@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .. import signals
@@ -28,12 +29,16 @@ __getattr__ = also_has(
 
 @admin.register(OutstandingToken)
 class OutstandingTokenAdmin(IssuedAdmin):
-    """A token's text is a key, so it is not shown."""
+    """A token's text is a key, so it is not shown, unless a subclass lists it in ``fields`` or ``fieldsets``."""
 
     id_path = "jti"
     list_display = ("jti", "user", "created_at", "expires_at")
     exclude = ("token",)
     revoked_model = BlacklistedToken
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leaves the text out also where a subclass has an ``exclude`` of its own, or makes every field read-only."""
+        return self.fields or [name for name in super().get_fields(request, obj) if name != "token"]
 
     def store(self) -> RevocationStore:
         return token_store()
