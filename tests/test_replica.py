@@ -89,6 +89,7 @@ def test_who_is_gone_is_found_out_where_they_were_deleted(outdated, user):
     assert not users.is_gone(read)
     user.delete()
     assert users.is_gone(read)
+    assert not users.is_gone(None), "a token of a machine has no user"
 
 
 @pytest.fixture
