@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from django.db import connections
 
 from .db_errors import is_conflict, is_outage
-from .exceptions import ServiceUnavailable
+from .exceptions import DatabaseUnavailable
 from .outage import Outage
 
 _outage = Outage("The database", "requests that need it are answered 503")
@@ -20,13 +20,15 @@ _expected = ContextVar("rest_framework_simplejwt.outage_expected", default=False
 
 
 def raise_if_outage(
-    error: Exception, kind: type[ServiceUnavailable] = ServiceUnavailable, *, writes: bool = False
+    error: Exception, kind: type[DatabaseUnavailable] = DatabaseUnavailable, *, writes: bool = False
 ) -> None:
     """Log ``error`` and raise a ``kind`` in its place if it is an outage of the database.
 
     A conflict with another transaction is none inside a transaction: whoever began that can retry it.
     """
-    if is_outage(error) and not _expected.get() and not (is_conflict(error) and _in_transaction()):
+    if isinstance(error, DatabaseUnavailable) or not is_outage(error) or _expected.get():
+        return
+    if not (is_conflict(error) and _in_transaction()):
         (_outage_of_writes if writes else _outage).failed(error)
         raise kind() from error
 

@@ -15,13 +15,16 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 ├── TokenFamilyNotConfigured         501 token_family_not_configured
 └── ServiceUnavailable               503 service_unavailable
     ├── KeysUnavailable              503 keys_unavailable
-    └── RevocationUnavailable        503 revocation_unavailable
+    ├── RevocationUnavailable        503 revocation_unavailable
+    │   └── RevocationDatabaseUnavailable    a DatabaseUnavailable as well
+    └── DatabaseUnavailable          503, and Django's OperationalError
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db import OperationalError
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
@@ -140,6 +143,14 @@ class RevocationUnavailable(ServiceUnavailable):
     """503: the store of revocations can't be asked: Redis, the database, or tables that are not migrated."""
 
     default_code = "revocation_unavailable"
+
+
+class DatabaseUnavailable(ServiceUnavailable, OperationalError):
+    """503 when a view of DRF raises it; and Django's own error to a caller who expects one, as with 5.5.1."""
+
+
+class RevocationDatabaseUnavailable(RevocationUnavailable, DatabaseUnavailable):
+    """503 ``revocation_unavailable``: the database with the tables of revocations does not answer."""
 
 
 class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.core.signals import got_request_exception
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
@@ -28,10 +29,10 @@ from . import database_outage, refusals, state
 from ._also import also_has
 from .exceptions import (
     AuthenticationFailed,
+    DatabaseUnavailable,
     InvalidToken,
     LoginFailed,
     RequestTooLarge,
-    ServiceUnavailable,
     TokenError,
 )
 from .keys import document
@@ -109,8 +110,11 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         """
         try:
             database_outage.raise_if_outage(exc)
-        except ServiceUnavailable as unavailable:
+        except DatabaseUnavailable as unavailable:
             exc = unavailable
+        if isinstance(exc, DatabaseUnavailable):
+            # Error trackers listen for it, and would hear nothing of the cause of a 503.
+            got_request_exception.send(type(self), request=self.request._request)
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
             refusals.mark(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]

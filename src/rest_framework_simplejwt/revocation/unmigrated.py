@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from .. import database_outage
 from ..db_errors import first_line, misses_column, misses_table
-from ..exceptions import RevocationUnavailable
+from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,7 +42,7 @@ def explained(method: F) -> F:
             stores = (self, *args, *kwargs.values())
             label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
             if label is None:
-                database_outage.raise_if_outage(error, RevocationUnavailable, writes=name not in _READS)
+                database_outage.raise_if_outage(error, RevocationDatabaseUnavailable, writes=name not in _READS)
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
