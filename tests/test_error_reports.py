@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, transaction
+from django.db import connections, router, transaction
 from django.template.defaultfilters import pprint
 from django.test import override_settings
 from django.views.debug import ExceptionReporter
@@ -102,11 +102,15 @@ def variables_of(error):
     return {(frame["function"], name): joined(pprint(value)) for frame in frames for name, value in frame["vars"]}
 
 
+def alias():
+    return router.db_for_write(get_user_model())
+
+
 @contextmanager
 def nothing_kept():
-    with transaction.atomic():
+    with transaction.atomic(using=alias()):
         yield
-        transaction.set_rollback(True)
+        transaction.set_rollback(True, using=alias())
 
 
 @contextmanager
@@ -118,7 +122,7 @@ def statement_fails(number):
             raise Broken
         return execute(*args)
 
-    with connections["default"].execute_wrapper(execute):
+    with connections[alias()].execute_wrapper(execute):
         yield
 
 

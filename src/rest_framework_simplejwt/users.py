@@ -134,6 +134,7 @@ def can_hold(field_name: str, text: str) -> bool:
         value = field.to_python(text)
         if isinstance(value, int):
             field.run_validators(value)  # its range
+            return abs(value) < 2**63  # Django 4.2 knows no range for SQLite
     except (TypeError, ValueError, ArithmeticError, ValidationError):
         return False
     return True
