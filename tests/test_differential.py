@@ -95,6 +95,7 @@ EXAMPLES = [
     (8, signed('{"alg":"HS256"}'.encode("utf-16"), b"{}")),
     (8, signed(b'{"alg":"HS256"}', '{"a":1}'.encode("utf-8-sig"))),
     (9, sound(nbf=time.time() + 0.9)),
+    (10, signed(b'{"alg":"HS256"}', b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")),
 ]
 
 

@@ -32,7 +32,8 @@ def replica(settings):
         editor.create_model(get_user_model())
     settings.DATABASE_ROUTERS = [f"{__name__}.ReadsFromTheReplica"]
     yield get_user_model()._base_manager.using("replica")
-    connection.close()
+    # Django's own close() keeps a database in memory.
+    connection.connection.close()
     del connections["replica"]
 
 

@@ -2,12 +2,14 @@
 
 import json
 import math
+import re
 
 import jwt
 
 from tests.input.table import base64url
 
 MAX_NUMERIC_DATE = 253_402_300_799
+MAX_DEPTH = 100
 
 
 def stricter(token):
@@ -66,6 +68,17 @@ def _is_out_of_range(token):
     return any(value > MAX_NUMERIC_DATE or (value < 0 and name != "exp") for name, value in numbers.items())
 
 
+def _is_nested_too_deeply(token):
+    def depth(text):
+        levels = [0]
+        # Without what stands in strings.
+        for bracket in re.sub(rb'"(\\.|[^"\\])*"', b"", text):
+            levels.append(levels[-1] + (bracket in b"[{") - (bracket in b"]}"))
+        return max(levels)
+
+    return max(depth(token.header_text), depth(token.payload_text)) > MAX_DEPTH
+
+
 def _is_not_utf_8(token):
     for text in (token.header_text, token.payload_text):
         try:
@@ -97,4 +110,5 @@ RULES = {
     "RFC 7519 section 2: a NumericDate may have a fraction": lambda token: any(
         isinstance(value, float) for value in token.numeric_dates().values()
     ),
+    "RFC 8259 section 9: the depth of nesting has a limit": _is_nested_too_deeply,
 }
