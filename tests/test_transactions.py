@@ -53,6 +53,11 @@ class TestConflicts:
     def test_who_was_slower_tries_again(self, error, cause):
         assert run(failing(error, cause, times=2)) == "done"
 
+    def test_who_revokes_a_row_that_is_flushed_meanwhile_tries_again(self):
+        table = revocation.token_store().revoked_model._meta.db_table
+        error = IntegrityError(f'insert or update on table "{table}" violates foreign key constraint')
+        assert run(failing(error, OfPsycopg("23503"))) == "done"
+
     @pytest.mark.parametrize(("error", "cause"), [(LostInsert("duplicate key"), None), DEADLOCKS[0]])
     def test_but_not_for_ever(self, error, cause):
         work = failing(error, cause, times=9)
@@ -67,6 +72,7 @@ class TestConflicts:
             (OperationalError(2006, "Server has gone away"), Exception(2006, "Server has gone away")),
             (OperationalError("database is locked"), None),
             (IntegrityError("duplicate key, in a table of the project's own"), None),
+            (IntegrityError('insert on table "token_blacklist_outstandingtoken" violates it'), OfPsycopg("23503")),
             (RuntimeError("the project's own"), None),
         ],
     )

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from .. import database_outage
-from ..db_errors import is_conflict
+from ..db_errors import first_line, is_conflict
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 
@@ -39,10 +39,12 @@ _LOCK_TIMEOUT = {
 
 
 def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
-    """Do the ``work`` in one transaction, and again after a deadlock, a serialization failure or a ``LostInsert``.
+    """Do the ``work`` in one transaction, and again when another one got in its way.
 
-    Any other ``IntegrityError`` would come again, and so would what the project's own hooks have done
-    before it. Within a transaction of the caller's it is a part of that, and the conflict is the caller's.
+    That is a deadlock, a serialization failure, a ``LostInsert``, or a row that a flush deleted while the work
+    revoked it, in the table of the model that it ``writes``. Any other ``IntegrityError`` would come again, and so
+    would what the project's own hooks did before it. Within a transaction of the caller's the work is a part of
+    that, and the conflict is the caller's.
     """
     connection = connections[alias]
     attempts = 1 if connection.in_atomic_block else ATTEMPTS
@@ -52,8 +54,9 @@ def run(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
         try:
             with _as_writer(connection, writes):
                 return work()
-        except OperationalError as error:
-            if not attempts or not is_conflict(error):
+        except (IntegrityError, OperationalError) as error:
+            is_ours = isinstance(error, OperationalError) or writes._meta.db_table in first_line(error)
+            if not attempts or not is_ours or not is_conflict(error):
                 raise
         # Those who deadlocked together would do so again if they all came back at once.
         time.sleep(random.uniform(0, pause))  # noqa: S311  # nothing is secret here
