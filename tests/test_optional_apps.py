@@ -3,6 +3,7 @@
 import importlib
 from datetime import timedelta
 from io import StringIO
+from unittest import mock
 from uuid import uuid4
 
 import pytest
@@ -260,6 +261,14 @@ class TestAdmin:
             RefreshToken(str(refresh))
         page = self.revoke_selected(admin_client, issued)
         assert [str(message) for message in page.context["messages"]] == ["Revoked: 0"]
+
+    def test_it_is_revoked_without_a_cursor_of_the_server(self, app, rows, admin_client):
+        """Behind pgbouncer there is none outside a transaction."""
+        issued, revoked = rows
+        revoked.delete()
+        with mock.patch.object(models.QuerySet, "iterator", side_effect=AssertionError):
+            self.revoke_selected(admin_client, issued)
+        assert type(revoked).objects.filter(**{LINKS[app]: issued}).exists()
 
     def test_but_only_by_those_who_may_revoke(self, app, rows, client, user):
         from django.contrib.auth.models import Permission
