@@ -79,7 +79,7 @@ class TestObtain:
 
     def test_what_get_token_answers_with_need_be_no_token_of_ours(self, credentials, user):
         own = type("Own", (TokenObtainSlidingSerializer,), {"get_token": classmethod(lambda cls, user: "opaque")})
-        assert validated(own, credentials) == {"token": "opaque"}
+        assert validated(own, credentials).validated_data == {"token": "opaque"}
 
     def test_a_serializer_without_a_class_of_token_says_so(self, user):
         with pytest.raises(AssertionError, match="TokenObtainSerializer.token_class"):
