@@ -32,14 +32,21 @@ def successor_of(text):
     return rotation.refresh(rotation.present(RefreshToken, text)).token
 
 
-def test_the_successor_differs_in_id_and_times_alone(refresh):
+def test_the_successor_differs_in_id_and_times_alone(refresh, clock):
     fixed = {"jti", "exp", "iat"}
+    clock(seconds=5)
     successor = successor_of(str(refresh))
     assert successor["jti"] != refresh["jti"]
     assert {k: v for k, v in successor.payload.items() if k not in fixed} == {
         k: v for k, v in refresh.payload.items() if k not in fixed
     }
     assert successor["exp"] - successor["iat"] == RefreshToken.lifetime.total_seconds()
+    assert successor["iat"] - refresh["iat"] in {5, 6}
+
+
+def test_tokens_without_an_id_are_rotated_where_none_is_spent(user, simple_jwt):
+    simple_jwt(JTI_CLAIM=None, BLACKLIST_AFTER_ROTATION=False)
+    assert "jti" not in successor_of(str(RefreshToken.for_user(user)))
 
 
 def test_the_successor_works(refresh):
