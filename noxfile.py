@@ -250,7 +250,7 @@ assert version("djangorestframework-simplejwt") == "5.6.0"
 
 
 @nox.session
-def foreign(session):
+def interop(session):
     """PyJWT, joserfc, authlib and Node's jose verify our tokens, we theirs; and the how-to that tells how is run."""
     if missing := [name for name in ("node", "npm", "openssl") if shutil.which(name) is None]:
         reason = f"not on the PATH: {', '.join(missing)}"
@@ -259,7 +259,7 @@ def foreign(session):
     npm = ["npm", "install", "--silent", "--no-save", "--no-package-lock", "--prefix", str(folder), "jose"]
     session.run(*npm, external=True)
     install(session, "test", "joserfc", "authlib")
-    command = ["pytest", "-q", f"--ds={settings('bare')}", "tests/foreign", *session.posargs]
+    command = ["pytest", "-q", f"--ds={settings('bare')}", "tests/interop", *session.posargs]
     session.run(*command, env={"NODE_FOLDER": str(folder)})
 
 

@@ -23,7 +23,7 @@ from rest_framework_simplejwt.settings import api_settings
 from tests.log_guard import PASSWORD, _nothing_secret_is_logged  # noqa: F401  # the guard watches every test
 
 # Environments of their own: `uvx nox -l` lists them.
-collect_ignore = ["compat", "foreign", "pgbouncer", "projects", "races", "rotations", "upgrade"]
+collect_ignore = ["compat", "interop", "pgbouncer", "projects", "races", "rotations", "upgrade"]
 
 hypothesis_settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

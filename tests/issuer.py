@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tests.keys import private_key
+from tests.key_pairs import private_key
 
 KINDS = {
     rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,

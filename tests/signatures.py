@@ -6,7 +6,7 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric import utils
 
 from rest_framework_simplejwt import jws
-from tests.keys import private_key
+from tests.key_pairs import private_key
 
 # Of each curve the order of its group (SEC 2; RFC 8032 sections 5.1 and 5.2).
 ORDERS = {

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from functools import cache
 
-from rest_framework_simplejwt import new_keys
+from rest_framework_simplejwt.keys import generate
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 @cache
 def pem(kid):
-    return new_keys.private_pem("ES256")
+    return generate.private_pem("ES256")
 
 
 def put(folder, kid, *, material=None, **metadata):
@@ -22,6 +22,6 @@ def put(folder, kid, *, material=None, **metadata):
     folder.joinpath(f"{kid}.json").write_text(json.dumps({"kid": kid, "algorithm": "ES256", **moments}))
 
 
-def files(folder):
+def file_names(folder):
     """The content of each file by its name, but not of the lock."""
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".lock"}

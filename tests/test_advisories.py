@@ -33,7 +33,7 @@ from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.issuer import issuer, jwk, key_set, signed
-from tests.keys import pem_pair, private_key
+from tests.key_pairs import pem_pair, private_key
 from tests.signatures import twin
 from tests.signing_keys import pem, put
 

@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.functional import lazystr
 
-from rest_framework_simplejwt import backends, claims, key_sets, state, trust
+from rest_framework_simplejwt import backends, claims, state, trust
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import (
     KeysUnavailable,
@@ -19,13 +19,14 @@ from rest_framework_simplejwt.exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from rest_framework_simplejwt.key_directory import LOOK_EVERY, KeyDirectory
-from rest_framework_simplejwt.key_sets import KeySetClient, KeySetUnavailable, UnknownKey
-from rest_framework_simplejwt.keys import KeyRing, read_key
+from rest_framework_simplejwt.keys import remote
+from rest_framework_simplejwt.keys.directory import LOOK_EVERY, KeyDirectory
+from rest_framework_simplejwt.keys.remote import KeySetClient, KeySetUnavailable, UnknownKey
+from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.tokens import AccessToken
 from tests.issuer import issuer, jwk, key_set
 from tests.issuer import signed as signed_by_issuer
-from tests.keys import new_private_key, pem_pair, private_key
+from tests.key_pairs import new_private_key, pem_pair, private_key
 from tests.signing_keys import put
 
 # One project is enough for what no setting changes.
@@ -474,7 +475,7 @@ class TestBlankKey:
     def test_of_hmac_is_in_no_published_set(self):
         for secret in ("", "IA"):
             with pytest.raises(ValueError, match="none of 1 keys"):
-                key_sets.read_key_set(key_set({"kty": "oct", "k": secret, "kid": "a", "alg": "HS256"}), "HS256")
+                remote.read_key_set(key_set({"kty": "oct", "k": secret, "kid": "a", "alg": "HS256"}), "HS256")
 
 
 def test_the_key_set_client_is_there():
@@ -706,7 +707,7 @@ class TestRememberedTokenOfARemoteIssuer:
 
     def renewed(self, backend, later):
         """The set is fetched again, and waited for."""
-        later(2 * key_sets.LIFETIME)
+        later(2 * remote.LIFETIME)
         backend.jwks_client.get_signing_key_from_jwt(signed_by_issuer(kid="other"))
 
     def test_is_decided_on_by_the_set_that_was_renewed(self, backend, server, later, token):
@@ -729,7 +730,7 @@ class TestRememberedTokenOfARemoteIssuer:
 
     def test_can_not_be_checked_once_the_issuer_has_been_away_for_a_day(self, backend, server, later, token):
         server.says(b"", status=500)
-        later(key_sets.KEPT_FOR)
+        later(remote.KEPT_FOR)
         with pytest.raises(KeysUnavailable):
             backend.decode(token)
 

@@ -20,13 +20,14 @@ from django.views.decorators.debug import sensitive_variables
 from jwt import InvalidKeyError
 from rest_framework.test import APIRequestFactory
 
-from rest_framework_simplejwt import algorithms, rotation, serializers, sessions, state, users, views
+from rest_framework_simplejwt import rotation, serializers, sessions, state, users, views
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 from rest_framework_simplejwt.foreign import ForeignToken
+from rest_framework_simplejwt.keys import algorithms
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 pytestmark = [
     pytest.mark.django_db,

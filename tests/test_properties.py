@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 # One project is enough for what no setting changes.
 pytestmark = pytest.mark.needs("bare")

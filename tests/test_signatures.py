@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from rest_framework_simplejwt import jws
-from rest_framework_simplejwt.algorithms import algorithm_of
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
-from rest_framework_simplejwt.keys import KeyRing, read_key
+from rest_framework_simplejwt.keys.algorithms import algorithm_of
+from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from tests import signatures
 from tests.issuer import jwk
-from tests.keys import new_private_key, pem_pair, private_key
+from tests.key_pairs import new_private_key, pem_pair, private_key
 from tests.signatures import ORDERS, numbers, signature_of, signing_input, twin, with_signature
 
 # One project is enough for what no setting changes.

@@ -8,12 +8,13 @@ from unittest import mock
 import pytest
 from django.core.management import CommandError, call_command
 
-from rest_framework_simplejwt import key_files, new_keys
-from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
-from rest_framework_simplejwt.key_directory import KeyDirectory
-from rest_framework_simplejwt.keys import read_key
+from rest_framework_simplejwt.keys import files
+from rest_framework_simplejwt.keys import generate as new_keys
+from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from rest_framework_simplejwt.keys.directory import KeyDirectory
+from rest_framework_simplejwt.keys.ring import read_key
 from rest_framework_simplejwt.management.commands import generatesigningkey, rotatesigningkeys
-from tests.signing_keys import NOW, files, put
+from tests.signing_keys import NOW, file_names, put
 
 pytestmark = pytest.mark.needs("bare")
 
@@ -106,7 +107,7 @@ def rotate(*options):
 
 def metadata(folder):
     """Of each key, by the order in which they sign."""
-    found = [key_files.read(folder, kid)[0] for kid in key_files.stamps(folder)]
+    found = [files.read(folder, kid)[0] for kid in files.stamps(folder)]
     return sorted(found, key=lambda key: key.not_before or datetime.min.replace(tzinfo=timezone.utc))
 
 
@@ -175,10 +176,10 @@ class TestRotate:
     def test_a_run_while_one_waits_changes_nothing_and_says_so(self, folder, at):
         rotate()
         rotate()
-        before = files(folder)
+        before = file_names(folder)
         at(NOW + timedelta(minutes=5))
         assert "A next key is waiting already: no other is made." in rotate().splitlines()
-        assert files(folder) == before
+        assert file_names(folder) == before
 
     def test_retired_keys_are_deleted_at_the_next_run(self, folder, at):
         rotate()
@@ -187,12 +188,12 @@ class TestRotate:
         at(old.retire_after)
         assert f"Deleted, for it has retired: {old.kid}" in rotate()
         assert metadata(folder)[0].kid == new.kid
-        assert not [name for name in files(folder) if name.startswith(old.kid)]
+        assert not [name for name in file_names(folder) if name.startswith(old.kid)]
 
     def test_a_run_that_died_on_the_way_is_completed(self, folder):
         rotate()
         with (
-            mock.patch.object(rotatesigningkeys.key_files, "update", _fails_after(1)),
+            mock.patch.object(rotatesigningkeys.files, "update", _fails_after(1)),
             pytest.raises(CommandError, match="disk full"),
         ):
             rotate()
@@ -207,9 +208,9 @@ class TestRotate:
         assert told[0] == "A dry run: nothing is written."
         assert [line.split("  ")[-1] for line in told[2:]] == ["is published", "signs"]
         rotate()
-        before = files(folder)
+        before = file_names(folder)
         told = rotate("--dry-run").splitlines()
-        assert files(folder) == before
+        assert file_names(folder) == before
         assert [line.split("  ")[-1] for line in told[4:]] == ["is published", "signs", "retires"]
 
     def test_another_directory_may_be_named(self, folder, tmp_path):
@@ -226,10 +227,10 @@ class TestRotate:
         """It may be the one that signs."""
         rotate()
         put(folder, "broken", material=b"junk")
-        before = files(folder)
+        before = file_names(folder)
         with pytest.raises(CommandError, match=r"broken\.pem"):
             rotate()
-        assert files(folder) == before
+        assert file_names(folder) == before
 
     @pytest.mark.parametrize("options", [["--publish-for", -1], ["--publish-for", "x"], ["--algorithm", "HS256"]])
     def test_other_options_are_refused(self, folder, options):
@@ -245,7 +246,7 @@ class TestRotate:
     def test_without_cryptography_nothing_is_changed(self, folder):
         with NO_CRYPTOGRAPHY, pytest.raises(CommandError, match="No key can be made here"):
             rotate()
-        assert files(folder) == {}
+        assert file_names(folder) == {}
 
     def test_two_at_once_make_one_key(self, folder):
         rotate()
@@ -261,7 +262,7 @@ class TestRotate:
 
 
 def _fails_after(writes):
-    update = key_files.update
+    update = files.update
 
     def failing(folder, key):
         nonlocal writes

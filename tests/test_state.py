@@ -10,10 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
-from rest_framework_simplejwt.keys import thumbprint
+from rest_framework_simplejwt.keys.ring import thumbprint
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 KEY = "another signing key, which is longer than 32 bytes"
 OLD_KEY = f"an old {KEY}"

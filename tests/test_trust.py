@@ -34,7 +34,7 @@ from rest_framework_simplejwt.foreign import ForeignToken
 from rest_framework_simplejwt.jws import base64url_encode, join
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken, UntypedToken
 from tests.issuer import issuer, jwk, key_set
-from tests.keys import new_private_key, private_key
+from tests.key_pairs import new_private_key, private_key
 
 A, B, C, D = (f"https://{name}.example/" for name in "abcd")
 OURS = "https://ours.example/"

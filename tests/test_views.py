@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import serializers, tokens, views
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import NoSigningKey
-from rest_framework_simplejwt.keys import KeyRing, read_key
+from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenViewBase

@@ -8,7 +8,7 @@ from django.test import Client
 
 from rest_framework_simplejwt import views
 from rest_framework_simplejwt.tokens import AccessToken
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 PATH = "/.well-known/jwks.json"
 SECRET = "an HMAC secret that nobody else may see, of more than sixty-four bytes in all"

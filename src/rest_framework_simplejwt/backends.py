@@ -19,11 +19,10 @@ from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
-from .key_sets import KeySetClient as PyJWKClient
-from .key_sets import KeySetUnavailable
-from .keys import Key, KeyRing
+from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
+from .keys.ring import Key, KeyRing
 from .memo import Memo, Verified
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
@@ -52,6 +51,23 @@ _WRONG_ALGORITHM = _("Invalid algorithm specified")
 
 _NO_LEEWAY = timedelta(0)
 _JSON = JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+class PyJWKClient(KeySetClient):
+    """The keys that an issuer publishes, found by token. Test suites patch it under this name, which is PyJWT's."""
+
+    def get_signing_key_from_jwt(self, token: str | bytes) -> VerifyingKey:
+        """The key that the header of ``token`` names, or the issuer's only key if it names none.
+
+        Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable``.
+        """
+        try:
+            header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+        except jws.Malformed as error:
+            raise UnknownKey("the token's header can't be read") from error
+        if header.alg != self.algorithm:
+            raise UnknownKey("the token is not signed with the algorithm of these keys")
+        return self.find(header.kid)
 
 
 @lru_cache(maxsize=64)

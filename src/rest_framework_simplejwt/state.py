@@ -17,10 +17,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
-from .algorithms import HMAC_ALGORITHMS
 from .backends import TokenBackend
-from .key_directory import KeyDirectory
-from .keys import BadKey, Key, KeyPair, KeyRing, read_key
+from .keys.algorithms import HMAC_ALGORITHMS
+from .keys.directory import KeyDirectory
+from .keys.ring import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 
 # In the order of TokenBackend's parameters.

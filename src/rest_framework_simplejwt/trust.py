@@ -12,11 +12,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
-from . import fetching, jws
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from . import jws
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
-from .keys import BadKey, Key, KeyRing, Secret, read_key
+from .keys import fetch
+from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from .keys.ring import BadKey, Key, KeyRing, Secret, read_key
 from .settings import api_settings
 
 _ENTRY = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")
@@ -230,8 +231,8 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("an HMAC algorithm has no keys that a jwk_url could publish")
     try:
-        fetching.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
-    except (fetching.FetchError, ValueError, AttributeError) as error:
+        fetch.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
+    except (fetch.FetchError, ValueError, AttributeError) as error:
         raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
 
 

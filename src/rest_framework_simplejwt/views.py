@@ -35,7 +35,7 @@ from .exceptions import (
     RequestTooLarge,
     TokenError,
 )
-from .keys import document
+from .keys.ring import document
 from .settings import api_settings
 
 __getattr__ = also_has(

@@ -5,7 +5,7 @@
 
 from django.urls import path
 
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 SECRET_KEY = "the-secret-key-of-the-stateless-service-is-more-than-64-characters-long-too"
 USE_TZ = True

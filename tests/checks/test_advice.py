@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rest_framework_simplejwt import views
-from tests.keys import pem_pair
+from tests.key_pairs import pem_pair
 
 from .urls import urls
 

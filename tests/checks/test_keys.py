@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.checks import keys
-from tests.keys import new_private_key, pem_pair
+from tests.key_pairs import new_private_key, pem_pair
 
 from .urls import urls
 

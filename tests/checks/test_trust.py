@@ -5,7 +5,7 @@ from unittest import mock
 import pytest
 
 from rest_framework_simplejwt.settings import api_settings
-from tests.keys import pem_pair, private_key
+from tests.key_pairs import pem_pair, private_key
 
 PRIVATE, PUBLIC = pem_pair("RS")
 SECRET = "a secret of one issuer, which is longer than 32 bytes"

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from tests.input.table import HEADER, SURFACES, base64url, client, mac, sign, verdict
-from tests.keys import pem_pair, private_key
+from tests.key_pairs import pem_pair, private_key
 
 pytestmark = pytest.mark.django_db
 

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.encoding import force_bytes
 
-from .. import algorithms, fetching, state
-from ..algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from .. import state
 from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
+from ..keys import algorithms, fetch
+from ..keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .project import authenticators, descends, is_blank, mounts, written
 from .registry import Finding, check
 
@@ -180,8 +181,8 @@ def mismatched_keys() -> Iterator[Finding]:
 
 def _is_refused(url: str) -> str | None:
     try:
-        fetching.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
-    except (fetching.FetchError, ValueError) as error:
+        fetch.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
+    except (fetch.FetchError, ValueError) as error:
         return str(error)
     return None
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from .. import key_files, state
+from .. import state
+from ..keys import files
 from .keys import SIGNING_VIEWS, has_ring
 from .project import mounts, written
 from .registry import Finding, check
@@ -62,7 +63,7 @@ def key_in_two_places() -> Iterator[Finding]:
     if folder is None:
         return
     try:
-        kids = key_files.stamps(folder)
+        kids = files.stamps(folder)
         _, verifying = state.written_keys()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
@@ -95,7 +96,7 @@ def _key_files() -> Iterator[Path]:
     if folder is not None:
         with suppress(OSError):
             # One whose name is no text is no key.
-            yield from [folder / f"{key_files.shown(kid)}.pem" for kid in key_files.stamps(folder)]
+            yield from [folder / f"{files.shown(kid)}.pem" for kid in files.stamps(folder)]
 
 
 def _folder() -> Path | None:

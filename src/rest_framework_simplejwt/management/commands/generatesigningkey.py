@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rest_framework_simplejwt import key_files, new_keys
-from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
-from rest_framework_simplejwt.keys import read_key
+from rest_framework_simplejwt.keys import files, generate
+from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from rest_framework_simplejwt.keys.ring import read_key
 
 
 class Command(BaseCommand):
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             self.stderr.write(f"kid: {kid}", self.style.SUCCESS)
             return
         try:
-            key_files.create(out, made)
+            files.create(out, made)
         except OSError as error:
             raise CommandError(f"{out} is not written: {error.strerror}.") from error
         self.stdout.write(f"kid: {kid}")
@@ -42,9 +42,9 @@ class Command(BaseCommand):
 
 def _made(algorithm: str, passphrase: bytes | None) -> bytes:
     if algorithm in HMAC_ALGORITHMS:
-        return new_keys.secret(algorithm).encode()
+        return generate.secret(algorithm).encode()
     try:
-        return new_keys.private_pem(algorithm, passphrase)
+        return generate.private_pem(algorithm, passphrase)
     except ImportError as error:
         raise CommandError(f"{algorithm} needs the package cryptography.") from error
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from rest_framework_simplejwt import key_files, new_keys
-from rest_framework_simplejwt.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.key_directory import LOOK_EVERY
-from rest_framework_simplejwt.key_schedule import Plan, plan
-from rest_framework_simplejwt.keys import BadKey
+from rest_framework_simplejwt.keys import files, generate
+from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
+from rest_framework_simplejwt.keys.directory import LOOK_EVERY
+from rest_framework_simplejwt.keys.ring import BadKey
+from rest_framework_simplejwt.keys.schedule import Plan, plan
 from rest_framework_simplejwt.settings import api_settings
 
 # For clocks that differ, and answers that take their time.
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         folder, dry = Path(directory), options["dry_run"]
         publish_for = _publish_time() if options["publish_for"] is None else options["publish_for"]
         try:
-            with nullcontext() if dry else key_files.locked(folder):
+            with nullcontext() if dry else files.locked(folder):
                 planned = _planned(folder, options["algorithm"], publish_for)
                 if not dry:
                     _carry_out(planned, folder)
@@ -88,11 +88,11 @@ def _longest_lifetime() -> timedelta:
 
 def _planned(folder: Path, algorithm: str, publish_for: timedelta) -> Plan:
     try:
-        stamps = key_files.stamps(folder)
+        stamps = files.stamps(folder)
     except FileNotFoundError:
         stamps = {}
     try:
-        known = [key_files.read(folder, kid)[0] for kid, stamp in stamps.items() if key_files.is_whole(stamp)]
+        known = [files.read(folder, kid)[0] for kid, stamp in stamps.items() if files.is_whole(stamp)]
     except BadKey as error:
         raise CommandError(f"Nothing is changed, for a key of {folder} can't be read. {error}.") from error
     now = datetime.now(timezone.utc)
@@ -109,11 +109,11 @@ def _planned(folder: Path, algorithm: str, publish_for: timedelta) -> Plan:
 def _carry_out(planned: Plan, folder: Path) -> None:
     # In this order, a run that dies on the way leaves what the next one completes.
     if planned.new is not None:
-        key_files.add(folder, planned.new, new_keys.private_pem(planned.new.algorithm))
+        files.add(folder, planned.new, generate.private_pem(planned.new.algorithm))
     for key in planned.changed:
-        key_files.update(folder, key)
+        files.update(folder, key)
     for key in planned.retired:
-        key_files.remove(folder, key.kid)
+        files.remove(folder, key.kid)
 
 
 def _report(planned: Plan, *, dry: bool) -> Iterator[str]:

@@ -1,1 +1,0 @@
-"""Other people's libraries verify our tokens and have theirs verified: `uvx nox -s foreign`."""

@@ -1,0 +1,120 @@
+"""docs/howto/verify-elsewhere.md, run from top to bottom."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from joserfc.errors import JoseError
+
+from rest_framework_simplejwt.tokens import AccessToken
+
+from .clients import Refused, node
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/howto/verify-elsewhere.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+ISSUER_SETTINGS, ISSUER_URLS, DJANGO, JOSERFC = (text for language, text in BLOCKS if language == "python")
+(SHELL,) = (text for language, text in BLOCKS if language == "sh")
+(NODE,) = (text for language, text in BLOCKS if language == "js")
+
+
+@pytest.fixture
+def page(live_server, tmp_path):
+    """A snippet, with this server and this folder in place of those on the page."""
+    places = {"https://auth.example.com": live_server.url, "/etc/auth/": f"{tmp_path}/"}
+
+    def placed(snippet):
+        for there, here in places.items():
+            snippet = snippet.replace(there, here)
+        return snippet
+
+    return placed
+
+
+@pytest.fixture(autouse=True)
+def _issuer(page, simple_jwt, settings, monkeypatch):
+    """The server is set up as the page says."""
+    subprocess.run(["sh", "-euc", page(SHELL)], check=True, capture_output=True)
+    written = {}
+    exec(page(ISSUER_SETTINGS), written)
+    simple_jwt(**written["SIMPLE_JWT"])
+    urls = ModuleType("urls_of_the_page")
+    exec(ISSUER_URLS, vars(urls))
+    monkeypatch.setitem(sys.modules, urls.__name__, urls)
+    settings.ROOT_URLCONF = urls.__name__
+
+
+def another_django_service(page, token):
+    command = [sys.executable, "-m", "tests.interop.service", token]
+    done = subprocess.run(command, cwd=ROOT, input=page(DJANGO), capture_output=True, text=True, check=False)
+    if "refused" in done.stderr:
+        raise Refused(done.stderr)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def in_python(page, token):
+    written = {}
+    exec(page(JOSERFC), written)
+    try:
+        return written["claims_of"](token)
+    except (ValueError, JoseError) as error:
+        raise Refused from error
+
+
+_CALL = """
+try {
+  console.log(JSON.stringify(await claimsOf(process.argv[2])));
+} catch (error) {
+  console.error(error);
+  process.exitCode = 3;
+}
+"""
+
+
+def in_node(page, token):
+    return node(page(NODE) + _CALL, token)
+
+
+@pytest.fixture(params=[another_django_service, in_python, in_node], ids=lambda each: each.__name__)
+def claims_of(request, page):
+    return lambda token: request.param(page, token)
+
+
+def test_an_access_token_is_verified(claims_of, log_in, user_id, live_server):
+    claims = claims_of(log_in()["access"])
+    assert (claims["user_id"], claims["iss"], claims["aud"]) == (user_id, live_server.url, "reports")
+
+
+def test_a_refresh_token_is_no_access_token(claims_of, log_in):
+    with pytest.raises(Refused):
+        claims_of(log_in()["refresh"])
+
+
+def test_what_was_changed_on_the_way_is_refused(claims_of, log_in, tampered):
+    with pytest.raises(Refused):
+        claims_of(tampered(log_in()["access"]))
+
+
+def test_a_token_that_never_expires_is_refused(claims_of):
+    token = AccessToken()
+    del token["exp"]
+    with pytest.raises(Refused):
+        claims_of(str(token))
+
+
+@pytest.mark.parametrize("claim", ["exp", "iss", "aud"])
+def test_a_claim_that_is_wrong_is_refused(claims_of, simple_jwt, claim):
+    if claim == "exp":
+        token = AccessToken()
+        token.set_exp(lifetime=-timedelta(minutes=1))
+    else:
+        simple_jwt(**{{"iss": "ISSUER", "aud": "AUDIENCE"}[claim]: "https://other.example.com"})
+        token = AccessToken()
+    with pytest.raises(Refused):
+        claims_of(str(token))

@@ -1,0 +1,99 @@
+"""Rows that are inserted through the ORM are as many as the database took, however many had come to be meanwhile."""
+
+import pytest
+from django.db import connections, router
+from django.db.models import DateTimeField, QuerySet, Value
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from rest_framework_simplejwt import revocation
+from rest_framework_simplejwt.revocation import bulk
+from tests.another_vendor import another_vendor, for_the_orm
+from tests.revocation.contract import issued
+
+# A vendor that is made up is the same on every project and server.
+pytestmark = [pytest.mark.django_db, pytest.mark.needs("full"), pytest.mark.once]
+
+SAVEPOINTS = [True, False]
+
+
+@pytest.fixture
+def store():
+    return revocation.token_store()
+
+
+@pytest.fixture
+def remembered(store):
+    def remember(count):
+        for number in range(count):
+            store.remember(issued(str(number)))
+
+    return remember
+
+
+@pytest.fixture(params=SAVEPOINTS, ids=["with savepoints", "without savepoints"])
+def _another_vendor(store, request, monkeypatch):
+    alias = router.db_for_write(store.revoked_model)
+    monkeypatch.setattr(connections[alias].features, "uses_savepoints", request.param)
+    with another_vendor(alias):
+        yield
+
+
+def insert_all(store):
+    rows = store._issued.values_list("pk", Value(timezone.now(), output_field=DateTimeField()))
+    return bulk.insert_from(store.revoked_model, ("token", "blacklisted_at"), rows)
+
+
+@pytest.mark.usefixtures("_another_vendor")
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
+def test_every_row_is_inserted_once_in_batches(store, remembered, count, monkeypatch):
+    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    remembered(count)
+    assert insert_all(store) == count
+    assert sorted(store._revoked.values_list("token__jti", flat=True)) == sorted(map(str, range(count)))
+
+
+@pytest.mark.usefixtures("_another_vendor")
+def test_a_row_that_is_there_already_stays_and_counts_for_nothing(store, remembered, monkeypatch):
+    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    remembered(5)
+    there, _ = store.revoke(issued("3"))
+    assert insert_all(store) == 4
+    assert insert_all(store) == 0
+    assert store._revoked.get(token__jti="3") == there
+    assert store._revoked.count() == 5
+
+
+def test_a_batch_is_one_statement_where_the_database_has_savepoints(store, remembered):
+    remembered(3)
+    alias = router.db_for_write(store.revoked_model)
+    with another_vendor(alias), CaptureQueriesContext(connections[alias]) as context:
+        insert_all(store)
+    assert len([query for query in context if query["sql"].startswith("INSERT")]) == 1
+
+
+def test_no_more_rows_are_held_than_one_batch_has(store, remembered, monkeypatch):
+    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    remembered(5)
+    sizes = []
+    fetch = QuerySet._fetch_all
+
+    def measured(rows):
+        fetch(rows)
+        sizes.append(len(rows._result_cache))
+
+    monkeypatch.setattr(QuerySet, "_fetch_all", measured)
+    with another_vendor(router.db_for_write(store.revoked_model)):
+        insert_all(store)
+    assert max(sizes) == 2
+
+
+def test_rows_are_deleted_through_the_orm(store, remembered, monkeypatch):
+    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    remembered(5)
+    store.revoke(issued("3"))
+    rows, dependents = store._issued.exclude(jti="0"), store._revoked
+    monkeypatch.setattr(QuerySet, "_raw_delete", for_the_orm(QuerySet._raw_delete))
+    with another_vendor(rows.db):
+        assert bulk.delete_rows(rows, dependents, "token") == 4
+    assert (store._issued.get().jti, store._revoked.count()) == ("0", 0)

@@ -1,0 +1,119 @@
+"""Whatever options redis-py's client has, the store says the same."""
+
+import os
+from datetime import timedelta
+
+import fakeredis
+import pytest
+import redis
+from redis.exceptions import RedisClusterException
+
+from rest_framework_simplejwt.exceptions import RevocationUnavailable
+from rest_framework_simplejwt.revocation import redis as module
+from rest_framework_simplejwt.revocation.redis import RedisStore
+from tests.projects.redis.store import Store
+from tests.revocation.contract import HOUR, issued, now
+from tests.revocation.server import free_port, redis_server
+
+pytestmark = [pytest.mark.needs("redis"), pytest.mark.django_db]
+
+
+def says_what_every_store_says(store):
+    """Each of its questions once, with an answer of each shape."""
+    child = issued("y", owner=1, family_id="f", family_needed_until=now() + HOUR)
+    assert store.remember(issued("x", owner=1))[1]
+    assert not store.remember(issued("x", owner=1))[1]
+    store.remember(child)
+    assert store.successor("x", "y", now=now()) is None
+    record, first = store.revoke(issued("x", successor=child))
+    assert first
+    assert store.revoke(issued("x")) == (record, False)
+    found = store.successor("x", "y", now=now())
+    assert (found.issued_at, found.expires_at, found.is_revoked) == (child.issued_at, child.expires_at, False)
+    assert abs(found.age) < timedelta(minutes=1)
+    store.remember(issued("é", owner=2, expires_at=None))
+    assert store.revoke_all(1, now=now(), except_family="g") == 1
+    assert store.revoke_all(None, now=now()) == 1
+    assert [store.is_revoked(name) for name in ("x", "y", "é", "z")] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("decodes", [True, False])
+def test_replies_may_have_any_shape(protocol, decodes, monkeypatch):
+    shape = {"decode_responses": decodes, "protocol": protocol}
+    if "REDIS_URL" in os.environ:
+        client = redis.Redis.from_url(os.environ["REDIS_URL"], **shape)
+    else:
+        client = fakeredis.FakeRedis(server=fakeredis.FakeServer(), **shape)
+    monkeypatch.setattr(Store, "client", client)
+    try:
+        says_what_every_store_says(Store("token"))
+    finally:
+        Store.empty()
+        client.close()
+
+
+OPTIONS = (
+    "socket_timeout=2&socket_connect_timeout=2&health_check_interval=1&max_connections=1&decode_responses=True"
+    "&protocol=3&client_name=us&retry_on_timeout=yes"
+)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "unix"])
+@pytest.mark.parametrize("options", ["", OPTIONS])
+def test_a_url_may_name_a_socket_and_options(tmp_path, on, scheme, options):
+    with redis_server(tmp_path) as server:
+        on(f"{server.url if scheme == 'redis' else server.socket_url}?{options}")
+        says_what_every_store_says(RedisStore("token"))
+
+
+def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
+    with redis_server(tmp_path) as server:
+        redis.Redis.from_url(server.url).acl_setuser("us", enabled=True, passwords="+p", keys="*", commands=["+@all"])
+        django = {"username": "us", "password": "p", "db": 3}
+        django_redis = {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "PASSWORD": "p",
+            "CONNECTION_POOL_KWARGS": {"username": "us", "db": 4, "socket_keepalive_options": {}},
+        }
+        try:
+            for options in (django, django_redis):
+                settings.CACHES = {
+                    "default": settings.CACHES["default"],
+                    "r": {"LOCATION": server.place, "OPTIONS": options},
+                }
+                simple_jwt(SJWT_CACHE_NAME="r", REVOCATION_REDIS_URL=None)
+                says_what_every_store_says(RedisStore("token"))
+                assert RedisStore("token").client is RedisStore("family").client
+                assert RedisStore("token").client.client_info()["user"] == "us"
+                assert RedisStore("token").client.client_info()["db"] == (3 if options is django else 4)
+        finally:
+            module._connect.cache_clear()
+            module._outage.over()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("No route to host"), RedisClusterException("No node answers"), redis.RedisError]
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: store.is_revoked("x"),
+        lambda store: store.remember(issued()),
+        lambda store: store.revoke(issued()),
+        lambda store: store.revoke_all(1, now=now()),
+        lambda store: store.revoke_all(None, now=now()),
+        lambda store: store.successor("x", "y", now=now()),
+    ],
+    ids=["is_revoked", "remember", "revoke", "revoke_all", "of everybody", "successor"],
+)
+def test_whatever_the_client_raises_is_an_outage(on, error, ask, monkeypatch):
+    def fail(*args, **kwargs):
+        raise error
+
+    on(f"redis://127.0.0.1:{free_port()}/0")
+    store = RedisStore("token")
+    for name in ("execute_command", "pipeline"):
+        monkeypatch.setattr(store.client, name, fail)
+    with pytest.raises(RevocationUnavailable):
+        ask(store)
