@@ -54,7 +54,16 @@ def written_directly(connection):
     return connection.vendor in {"sqlite", "postgresql"} and connection.features.can_return_columns_from_insert
 
 
+def uses_database(item):
+    return item.get_closest_marker("django_db") is not None or not {"db", "transactional_db"}.isdisjoint(
+        item.fixturenames
+    )
+
+
 def runs_here(item, traits):
+    # Only the databases of this project differ from those of `full`.
+    if "second_database" in traits and not uses_database(item):
+        return False
     wanted = {name for marker in item.iter_markers("needs") for name in marker.args}
     return all((name.removeprefix("no ") in traits) is not name.startswith("no ") for name in wanted)
 
@@ -67,8 +76,8 @@ def pytest_collection_modifyitems(config, items):
     # Tables live where the router puts them: touching another database is an error.
     aliases = [alias for alias in django_settings.DATABASES if alias != "default"] or ["default"]
     for item in items:
-        marker = item.get_closest_marker("django_db")
-        if marker or "db" in item.fixturenames:
+        if uses_database(item):
+            marker = item.get_closest_marker("django_db")
             kwargs = {**(marker.kwargs if marker else {}), "databases": aliases}
             item.add_marker(pytest.mark.django_db(**kwargs), append=False)
 

@@ -160,7 +160,7 @@ ODD = [None, 0, -1, 1.5, "", " ", "x", b"x", "tests.checks.raises.x", [], ["x"],
 ODD += [timedelta.min, object(), object, float("nan")]
 
 
-@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("value", ODD, ids=lambda value: "object()" if type(value) is object else repr(value))
 def test_none_raises_whatever_is_written(simple_jwt, messages, value):
     """In all settings at once."""
     simple_jwt(**dict.fromkeys(DEFAULTS, value))
