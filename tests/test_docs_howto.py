@@ -70,6 +70,8 @@ class Project:
     def run(self, *command, text="", settings="settings"):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, "PATH": path, "DJANGO_SETTINGS_MODULE": settings}
+        # Other tests give coverage, and measuring it makes each of these processes slow.
+        env.pop("COVERAGE_PROCESS_CONFIG", None)
         env["PYTHONPATH"] = os.pathsep.join([str(self.folder), env.get("PYTHONPATH", "")])
         done = subprocess.run(
             command, cwd=self.folder, env=env, input=text, capture_output=True, text=True, timeout=60, check=False
