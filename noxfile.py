@@ -3,29 +3,41 @@
 import os
 import shutil
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["tests"]
 
+# Every session starts many Python processes. None of them should compile Django again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# How many test projects run at a time.
+JOBS = int(os.environ.get("JOBS", os.cpu_count() or 1))
+
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-PYTHONS = ["3.10", "3.11", "3.12", "3.13"]
 PROJECTS = sorted(path.parent.name for path in Path("tests/projects").glob("*/settings.py"))
 # These have tests of their own instead of the suite's.
 SPECIAL = sorted({path.parent.name for path in Path("tests/projects").glob("*/test_*.py")})
 WITNESS = "witness"
 # What was written for 5.5.1, and is tested on it too.
 WRITTEN_FOR_PUBLISHED = [WITNESS, "late_settings", "throttled"]
-# With the oldest and with the newest versions: neither app, everything, another kind of user, another kind of time.
+# These take longest, so they start first.
+LONGEST = ["full", "bare"]
+# Each Python and each supported Django once. The lowest and the newest versions come first: those cells take longest.
+CELLS = [
+    ("3.10", "lowest"),
+    ("3.13", "latest"),
+    ("3.11", "django5.2"),
+    ("3.12", "django6.0"),
+    ("3.13", "prerelease"),
+]
+# With the lowest and the newest versions: neither app, both apps, naive times, another user model.
 REPRESENTATIVES = ["bare", "full", "naive_time", "users_uuid", *SPECIAL]
-EXTREMES = {("3.10", "lowest"), ("3.13", "latest")}
-# 5.2 is the newest Django for Python 3.11.
-CELLS = {*EXTREMES, ("3.11", "django4.2"), ("3.11", "latest"), ("3.12", "latest")}
 # On each database server: everything, a router, other kinds of users and times.
 IN_SQL = ["full", "naive_time", "second_database", "users_uuid", WITNESS]
 DATABASES = {
@@ -37,6 +49,8 @@ DRIVERS = {"postgresql": ["psycopg[binary,pool]"], "mariadb": ["mysqlclient"]}
 # Runs a command with a DATABASE_URL that leads through pgbouncer.
 BEHIND_PGBOUNCER = ["python", "-m", "tests.pgbouncer"]
 PYTEST_AGAIN = ["pytest", "-q", "-m", "not once"]
+# pytest-django lets no other test query a database. tests/conftest.py also marks those that only use a fixture.
+PYTEST_ON_SERVER = ["pytest", "-q", "-m", "django_db and not once"]
 COMPATIBLE = ["dj-rest-auth", "djoser", "drf-spectacular", "drf-standardized-errors"]
 
 
@@ -49,43 +63,70 @@ def settings(project):
     return f"tests.projects.{project}.settings"
 
 
-def pytest_each_project(session, *command, projects=PROJECTS, **env):
-    """The suite in each project, one on each core; a special one has tests of its own."""
+def pytest_each_project(session, *command, projects=PROJECTS, may_fail=False, **env):
+    """Run the suite in each project, several at a time, and print a line for each project when it finishes.
+
+    A special project has its own tests. A project that fails has its whole output printed, and the others still run.
+    """
+    projects = sorted(projects, key=lambda project: project not in LONGEST)
+    # With `-k` in the arguments, a project may have no test that matches: that is exit code 5.
+    success = [0, 5] if session.posargs else [0]
 
     def run(project):
         tests = f"tests/projects/{project}" if project in SPECIAL else "tests"
-        return session.run(*command, f"--ds={settings(project)}", tests, *session.posargs, env=env, silent=True)
+        pytest = [*command, f"--ds={settings(project)}", tests, *session.posargs]
+        try:
+            output = session.run(*pytest, env=env, silent=True, success_codes=success)
+        except CommandFailed:
+            return project, "FAILED", False
+        return project, output.rstrip().rpartition("\n")[2], True
 
-    with ThreadPoolExecutor(os.cpu_count()) as cores:
-        for project, output in zip(projects, cores.map(run, projects), strict=True):
-            session.log(f"project {project}")
-            print(output)
+    session.log(f"{len(projects)} projects, {JOBS} at a time: {', '.join(projects)}")
+    failed = []
+    with ThreadPoolExecutor(JOBS) as pool:
+        for done in as_completed([pool.submit(run, project) for project in projects]):
+            project, closing_line, passed = done.result()
+            print(f"{project:16} {closing_line}", flush=True)
+            if not passed:
+                failed.append(project)
+    if failed:
+        (session.warn if may_fail else session.error)(f"Failed projects: {', '.join(failed)}")
 
 
 @nox.session
 def tests(session):
-    """The whole suite on SQLite, in every test project, with the branches of src covered by all of them together."""
+    """The whole suite on SQLite, in every test project. All of them together must cover every branch of src."""
     install(session, "test")
+    if session.posargs:
+        # A part of the suite can't cover everything.
+        pytest_each_project(session, "pytest", "-q")
+        return
     session.run("coverage", "erase")
     pytest_each_project(session, "coverage", "run", "-m", "pytest", "-q")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
 
 
-@nox.session(python=PYTHONS)
-@nox.parametrize("versions", ["lowest", "django4.2", "latest"])
+@nox.session
+@nox.parametrize("python,versions", CELLS)
 def matrix(session, versions):
-    """The suite with each Python, each Django release in support, the lowest versions we promise and the newest."""
-    if (session.python, versions) not in CELLS:
-        session.skip("another cell has this Python, and another one this Django")
+    """The suite with each Python, each supported Django, the lowest versions we promise and the newest."""
     if versions == "lowest":
         session.run_install("uv", "pip", "install", "-q", "--resolution", "lowest-direct", "-e", ".[crypto,redis]")
     pins = [f"django~={versions.removeprefix('django')}.0"] if versions.startswith("django") else []
     install(session, "test", *pins)
-    session.run("uv", "pip", "list", "--quiet", silent=True, external=True)
+    if versions == "prerelease":
+        session.run_install("uv", "pip", "install", "-q", "--upgrade", "--prerelease", "allow", "django")
+        if session.run("python", "-c", "import django; print(django.VERSION[3])", silent=True).strip() == "final":
+            print("The package registry has no pre-release of Django that is newer than the newest release.")
+            return
     session.run("python", "-c", _VERSIONS)
-    projects = REPRESENTATIVES if (session.python, versions) in EXTREMES else ["full", *SPECIAL]
-    pytest_each_project(session, *PYTEST_AGAIN, projects=projects)
+    if versions in {"lowest", "latest"}:
+        pytest_each_project(session, *PYTEST_AGAIN, projects=REPRESENTATIVES)
+    else:
+        without_tables = [*PYTEST_AGAIN, "--ignore=tests/input"]
+        may_fail = versions == "prerelease"
+        pytest_each_project(session, *without_tables, projects=["full", *SPECIAL], may_fail=may_fail)
 
 
 _VERSIONS = """
@@ -108,11 +149,11 @@ def require(session, name, url):
 @nox.session
 @nox.parametrize("database", list(DATABASES))
 def databases(session, database):
-    """The suite on a database server."""
+    """The tests that use a database, on a server."""
     url = os.environ.get("DATABASE_URL", DATABASES[database])
     require(session, database, url)
     install(session, "test", *DRIVERS[database])
-    pytest_each_project(session, *PYTEST_AGAIN, projects=IN_SQL, DATABASE_URL=url)
+    pytest_each_project(session, *PYTEST_ON_SERVER, projects=IN_SQL, DATABASE_URL=url)
 
 
 def require_pgbouncer(session):
@@ -131,9 +172,8 @@ def pgbouncer(session):
     install(session, "test", *DRIVERS["postgresql"])
     alarms = ["pytest", "-q", "--noconftest", "--ds=tests.pgbouncer.settings", "tests/pgbouncer"]
     session.run(*alarms, env={"DATABASE_URL": url})
-    pytest_each_project(
-        session, *BEHIND_PGBOUNCER, *PYTEST_AGAIN, projects=["full", "second_database"], DATABASE_URL=url
-    )
+    command = [*BEHIND_PGBOUNCER, *PYTEST_ON_SERVER]
+    pytest_each_project(session, *command, projects=["full", "second_database"], DATABASE_URL=url)
 
 
 @nox.session
