@@ -1,5 +1,6 @@
 """Which tests run in which project, and what they all use."""
 
+import gc
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -80,6 +81,12 @@ def pytest_collection_modifyitems(config, items):
             marker = item.get_closest_marker("django_db")
             kwargs = {**(marker.kwargs if marker else {}), "databases": aliases}
             item.add_marker(pytest.mark.django_db(**kwargs), append=False)
+
+
+def pytest_collection_finish():
+    # Modules and tests stay until the end, so the garbage collector does not have to look at them again and again.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from tests.revocation.contract import issued, now
 from tests.revocation.test_redis import RedisContract
 from tests.revocation.test_sql import FIND, KINDS, SQLContract
 
-pytestmark = pytest.mark.django_db
+# A cache in front of a store knows neither users nor times: one kind of user is enough.
+pytestmark = [pytest.mark.django_db, pytest.mark.needs("django's user")]
 
 HOLDS = {
     "token": blacklist_cache.is_refresh_token_blacklisted,
