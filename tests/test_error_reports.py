@@ -133,8 +133,8 @@ def broken(owner, name):
 
 def places():
     """What fails besides the database."""
-    yield broken(algorithms.HMAC, "sign")
-    yield broken(algorithms.HMAC, "verify")
+    yield broken(algorithms.CachedHMAC, "sign")
+    yield broken(algorithms.CachedHMAC, "verify")
     yield broken(users, "salted_hmac")
     yield broken(rotation, "salted_hmac")
     yield mock.patch("django.contrib.auth.hashers.MD5PasswordHasher.decode", side_effect=Broken)

@@ -20,7 +20,7 @@ from jwt import algorithms
 from . import claims, jws
 from ._also import also_has
 from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
-from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
 from .memo import Memo, Verified
@@ -162,7 +162,7 @@ class TokenBackend:
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
-        return algorithm_of(self.algorithm)
+        return get_algorithm(self.algorithm)
 
     def get_leeway(self) -> timedelta:
         """The leeway as a ``timedelta``. Raises ``TokenBackendError`` for any other type."""

@@ -21,7 +21,7 @@ from jwt import PyJWTError
 from jwt.algorithms import Algorithm
 from jwt.utils import base64url_encode
 
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 
 # The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
 _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -100,7 +100,7 @@ class Key:
 
     @property
     def implementation(self) -> Algorithm:
-        return algorithm_of(self.algorithm)
+        return get_algorithm(self.algorithm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class KeyPair(Key):
 
 def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
     """The members that make up a public key, and no others."""
-    exported = algorithm_of(algorithm).to_jwk(public, as_dict=True)
+    exported = get_algorithm(algorithm).to_jwk(public, as_dict=True)
     return {name: exported[name] for name in _REQUIRED[exported["kty"]]}
 
 
@@ -267,7 +267,7 @@ _SOURCES: dict[str, Callable[[Any], Any]] = {
 
 
 def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
-    secret = algorithm_of(algorithm).prepare_key(material)
+    secret = get_algorithm(algorithm).prepare_key(material)
     # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
     own = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
     return Secret(algorithm, kid or own, role, secret)
