@@ -127,8 +127,8 @@ class TokenBackend:
         self._signing = Outage(
             "The ring of signing keys",
             "logins and refreshes are answered 503",
-            begins="has no key that signs now",
-            ends="has a key that signs again",
+            started="has no key that signs now",
+            ended="has a key that signs again",
         )
 
     def _validate_algorithm(self, algorithm: str) -> None:
@@ -228,9 +228,9 @@ class TokenBackend:
             current = self.ring().current(time.time())
             if current is None:
                 error = NoSigningKey()
-                self._signing.failed(error)
+                self._signing.start(error)
                 raise error
-            self._signing.over()
+            self._signing.end()
             return _header(current.algorithm, current.kid, typ), current.sign
         if (key := self.prepared_signing_key) is not None:
             return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)

@@ -25,7 +25,7 @@ from rest_framework.validators import ProhibitSurrogateCharactersValidator
 from . import database_outage, refusals, rotation, signals, users
 from ._also import also_has
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from .db_errors import is_unfit
+from .db_errors import is_unstorable
 from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
 from .models import AuthUser as AuthUser
 from .models import TokenUser as TokenUser
@@ -133,13 +133,13 @@ class TokenObtainSerializer(_SecretSerializer):
             with users.from_primary():
                 user = _call_backends(request, credentials)
         except Error as error:
-            if not is_unfit(error):
+            if not is_unstorable(error):
                 raise
         except (ValueError, ArithmeticError, UnfitValue):
             if users.can_hold(self.username_field, credentials[self.username_field]):
                 raise
         else:
-            database_outage.answered()
+            database_outage.end_outage()
             return user
         user_login_failed.send("django.contrib.auth", credentials=_masked(credentials), request=request)
         return None

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from . import compiled, database_outage
-from .db_errors import first_line, is_unfit, misses_table
+from .db_errors import first_line, is_missing_table, is_unstorable
 from .exceptions import TokenError
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
@@ -81,7 +81,7 @@ def _named_by(claim: object, user_model: type[Model], field: str) -> Any | None:
     try:
         return find(user_model, field, claim)
     except DatabaseError as error:
-        if misses_table(error) and user_model._meta.db_table in first_line(error):
+        if is_missing_table(error) and user_model._meta.db_table in first_line(error):
             raise NotKept("there is no table of users") from error
         raise
 
@@ -115,11 +115,11 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
     except Error as error:
-        if is_unfit(error):
+        if is_unstorable(error):
             return None
         database_outage.raise_if_outage(error)
         raise
-    database_outage.answered()
+    database_outage.end_outage()
     return user
 
 

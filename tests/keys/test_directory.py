@@ -19,7 +19,7 @@ from rest_framework_simplejwt.keys import files
 from rest_framework_simplejwt.keys.directory import KeyDirectory
 from rest_framework_simplejwt.keys.ring import BadKey, read_key
 from rest_framework_simplejwt.tokens import AccessToken
-from tests.forking import in_a_child
+from tests.forking import succeeds_in_child
 from tests.signing_keys import DAY, NOW, pem, put
 
 pytestmark = pytest.mark.needs("bare")
@@ -284,11 +284,11 @@ class TestAfterAFork:
                     return kids(directory.ring()) == []
 
             with directory._lock:
-                assert in_a_child(in_the_child)
+                assert succeeds_in_child(in_the_child)
 
     def test_the_lock_is_new(self, directory):
         with directory._lock:
-            forks.begin_anew()
+            forks.reset_all()
             assert not directory._lock.locked()
 
 

@@ -20,7 +20,7 @@ from rest_framework_simplejwt.backends import PyJWKClient
 from rest_framework_simplejwt.keys import remote
 from rest_framework_simplejwt.keys.remote import KeySetUnavailable, UnknownKey, read_key_set
 from rest_framework_simplejwt.tokens import AccessToken
-from tests.forking import in_a_child
+from tests.forking import succeeds_in_child
 from tests.issuer import issuer, jwk, key_set, signed
 from tests.key_pairs import new_private_key, private_key
 
@@ -542,19 +542,19 @@ class TestAfterAFork:
             waiting = pool.submit(ask)
             wait_until(lambda: source.fetches)
             with issuer_keys._lock:
-                assert in_a_child(in_the_child)
+                assert succeeds_in_child(in_the_child)
             source.free.set()
             assert waiting.result()
 
     def test_the_keys_that_the_parent_had_are_there(self, ask, source):
         ask()
         source.answer = DOWN
-        assert in_a_child(lambda: ask().key_id == "first" and source.fetches == 1)
+        assert succeeds_in_child(lambda: ask().key_id == "first" and source.fetches == 1)
 
     def test_the_locks_are_new(self, issuer_keys):
         before = issuer_keys._lock
         with before:
-            forks.begin_anew()
+            forks.reset_all()
             assert issuer_keys._lock is not before
             assert not issuer_keys._lock.locked()
 

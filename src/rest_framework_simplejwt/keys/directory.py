@@ -54,8 +54,8 @@ class KeyDirectory:
         self._empty = Outage(
             f"The directory of signing keys {path}",
             "none of its keys signs or verifies",
-            begins="has no key in it",
-            ends="has keys again",
+            started="has no key in it",
+            ended="has keys again",
         )
         self._bad: dict[str, Outage] = {}
         # Not logged: what is raised says it.
@@ -66,7 +66,7 @@ class KeyDirectory:
         if not self._known:
             raise BadKey(f"{self.path}: {self.faults[0]}")
         self._log(bad)
-        forks.follow(self)
+        forks.register(self)
 
     def ring(self) -> KeyRing:
         """The keys as they were four seconds ago, or later; only while the disk does not answer, older.
@@ -101,16 +101,16 @@ class KeyDirectory:
         if waits and not look.wait(PATIENCE):
             # One has waited in vain: the others go on with the keys of before until the disk answers.
             look.set()
-            self._unlisted.failed(TimeoutError(f"no answer within {PATIENCE} seconds"))
+            self._unlisted.start(TimeoutError(f"no answer within {PATIENCE} seconds"))
 
     def _run(self, look: Event) -> None:
         try:
             bad = self._look()
-            self._unlisted.over()
+            self._unlisted.end()
             self._log(bad)
         except (OSError, ValueError) as error:
             self.faults = [error]
-            self._unlisted.failed(error)
+            self._unlisted.start(error)
         finally:
             self._under_way = None
             look.set()
@@ -156,22 +156,22 @@ class KeyDirectory:
 
     def _log(self, bad: Mapping[str, BadKey]) -> None:
         if self._known:
-            self._empty.over()
+            self._empty.end()
         else:
-            self._empty.failed(self.faults[0])
+            self._empty.start(self.faults[0])
         for kid in self._bad.keys() - bad:
-            self._bad.pop(kid).over()
+            self._bad.pop(kid).end()
         for kid, error in bad.items():
             if kid not in self._bad:
                 self._bad[kid] = Outage(
                     f"The signing key {files.shown(kid)} in {self.path}",
                     "it is skipped, or stays as it was if it was read before",
-                    begins=f"can't be read ({error})",
-                    ends="can be read again, or is gone",
+                    started=f"can't be read ({error})",
+                    ended="can be read again, or is gone",
                 )
-            self._bad[kid].failed(error)
+            self._bad[kid].start(error)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         self._lock, self._under_way = Lock(), None
 
 

@@ -134,7 +134,7 @@ class KeySetClient:
             "The issuer of the keys (JWK_URL)",
             "its last ones are used for a day, and without any a token is answered 503",
         )
-        forks.follow(self)
+        forks.register(self)
 
     def find(self, kid: str | None) -> VerifyingKey:
         """The key of that ``kid``, or with ``None`` the only one there is.
@@ -197,7 +197,7 @@ class KeySetClient:
         except RuntimeError as error:
             # No more threads, or the interpreter is about to end.
             self._flight, self._failed_at = None, now
-            self._outage.failed(error)
+            self._outage.start(error)
         return self._flight
 
     def _wait(self, flight: _Flight | None) -> None:
@@ -227,11 +227,11 @@ class KeySetClient:
             else:
                 self._held, self._failed_at = _Held(landing, self._now()), None
         if isinstance(landing, Exception):
-            self._outage.failed(landing)
+            self._outage.start(landing)
         else:
-            self._outage.over()
+            self._outage.end()
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         self._lock, self._flight = Lock(), None
 
 
