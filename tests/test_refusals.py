@@ -69,7 +69,7 @@ class TestLog:
             RefreshToken("a.b.c")
         (line,) = reasons()
         assert line.startswith("Refused: TokenError: Token is invalid <- TokenBackendError: Token is invalid <- ")
-        assert line.endswith("Malformed: a segment is base64url <- Error (user None, jti None)")
+        assert line.endswith("Malformed: a segment is not base64url <- Error (user None, jti None)")
 
     def test_it_names_whose_token_it_was_once_the_signature_vouches_for_that(self, reasons):
         token = AccessToken()

@@ -73,7 +73,7 @@ def accepted(backend, cases):
 def forged(header, sign, payload=b'{"foo":1}'):
     """A token of this header's text, signed by `sign`."""
     message = b".".join(jws.base64url_encode(part) for part in (header, payload))
-    return jws.join(*message.split(b"."), sign(message))
+    return jws.join_compact(*message.split(b"."), sign(message))
 
 
 def header_of(algorithm):
@@ -326,7 +326,7 @@ class TestOfABase64url:
         """Signed as it is spelled: the MAC is good."""
         segments = spell(*(jws.base64url_encode(part) for part in (header, payload)))
         message = b".".join(segments)
-        return jws.join(*segments, hmac.digest(SECRET.encode(), message, "sha256"))
+        return jws.join_compact(*segments, hmac.digest(SECRET.encode(), message, "sha256"))
 
     @pytest.mark.parametrize("stray", [b" ", b"    ", b"\n", b"?", b"#", b"=", b"%", b"\0"])
     def test_a_stray_character_is_refused_even_if_it_was_signed(self, backend, stray):

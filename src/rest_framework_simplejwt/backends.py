@@ -23,7 +23,7 @@ from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenB
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
-from .memo import Memo, Verified
+from .memo import Memo, VerifiedToken
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
@@ -62,7 +62,7 @@ class PyJWKClient(KeySetClient):
         Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable``.
         """
         try:
-            header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+            header = jws.read_header(jws.split_compact(token).header, keys_published=True)
         except jws.Malformed as error:
             raise UnknownKey("the token's header can't be read") from error
         if header.alg != self.algorithm:
@@ -215,7 +215,7 @@ class TokenBackend:
                 issued[claim] = datetime_to_epoch(issued[claim])
         segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
-        return jws.join(header, segment, sign(header + b"." + segment))
+        return jws.join_compact(header, segment, sign(header + b"." + segment))
 
     def _json(self, payload: dict[str, Any]) -> str:
         if self.json_encoder is None:
@@ -248,33 +248,33 @@ class TokenBackend:
         try:
             if not verify:
                 return jws.unverified_payload(token)
-            text = token if type(token) is bytes else jws.ascii_of(token)
+            text = token if type(token) is bytes else jws.to_ascii(token)
             verified = self._memo.get(text)
             if verified is not None and self._still_vouches(verified, token):
                 payload = verified.claims()
                 self._check_claims(payload, verified.lifespan)
                 return payload
             return self._verified(token, text)
-        except (jws.Malformed, claims.Unsound) as error:
+        except (jws.Malformed, claims.InvalidClaims) as error:
             raise TokenBackendError(_INVALID) from error
 
-    def _still_vouches(self, verified: Verified, token: str | bytes) -> bool:
+    def _still_vouches(self, verified: VerifiedToken, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
         if self.ring is not None:
             return verified.key in self.ring().verifying(verified.kid, time.time())
         return verified.key is self.get_verifying_key(token)
 
     def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
-        parts = jws.take_apart(text)
+        parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
         key = self._check_with_ring(parts, header) if self.ring else self._check_with_one_key(token, parts, header)
-        claims_text = jws.text_in(parts.payload)
-        payload = jws.object_of(claims_text)
+        claims_text = jws.decode_text(parts.payload)
+        payload = jws.parse_object(claims_text)
         lifespan = claims.lifespan(payload)
         self._check_claims(payload, lifespan)
-        if len(text) <= self._memo.longest:
-            self._memo.add(text, Verified(claims_text, lifespan, key, header.kid))
+        if len(text) <= self._memo.max_length:
+            self._memo.add(text, VerifiedToken(claims_text, lifespan, key, header.kid))
         return payload
 
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:

@@ -227,7 +227,7 @@ def _is_first(outcome: Any) -> bool:
 def _minted_from(token: R, spends: bool) -> R:
     successor = copy(token)
     successor.token = None
-    successor.payload = claims.copied(token.payload)
+    successor.payload = claims.copy_claims(token.payload)
     if spends and type(token).set_jti.__module__ == Token.__module__:
         # Whoever refreshes the same token derives the same id, and so meets the others at one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
@@ -284,7 +284,7 @@ def _within_grace(spent: R) -> R | None:
         return None
     successor = copy(spent)
     successor.token = None
-    successor.payload = claims.copied(spent.payload) | {
+    successor.payload = claims.copy_claims(spent.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
         "exp": datetime_to_epoch(record.expires_at - spent._extra_leeway()),

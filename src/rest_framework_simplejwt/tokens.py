@@ -159,7 +159,7 @@ class Token:
     def _sign(self, backend: TokenBackend) -> str:
         if not _has_profile(backend):
             return backend.encode(self.payload)
-        completed = profile.complete(
+        completed = profile.with_required_claims(
             self.payload,
             self.token_type,
             user_id_claim=api_settings.USER_ID_CLAIM,
@@ -263,7 +263,7 @@ class Token:
 
 def _has_profile(backend: TokenBackend) -> bool:
     """Whether the tokens of that backend are typed; one that can't write a type makes and reads them as without."""
-    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.is_carried_by(backend)
+    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.supports_typ(backend)
 
 
 T = TypeVar("T", bound=Token)
@@ -364,7 +364,7 @@ class BlacklistMixin(_Mixin[T]):
         return Issued(
             id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
             issued_at=self.current_time,
-            expires_at=claims.prolonged(claims.moment(self.payload, "exp"), self._extra_leeway()),
+            expires_at=claims.add_capped(claims.moment(self.payload, "exp"), self._extra_leeway()),
             owner_pk=lambda: _owner_pk(self, user),
             text=lambda: str(self),
             family_id=_family_id(self) if family_enabled() else None,
@@ -473,7 +473,7 @@ class FamilyMixin(_Mixin[T]):
         return Issued(
             id=family_id,
             issued_at=self.current_time,
-            expires_at=None if end is None else claims.prolonged(end, self._extra_leeway_of_family()),
+            expires_at=None if end is None else claims.add_capped(end, self._extra_leeway_of_family()),
             owner_pk=lambda: _owner_pk(self, user),
             is_new=self.token is None,
             family_needed_until=_family_needed_until(self),
@@ -509,8 +509,8 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
 
     def _to_revoke(self) -> Issued:
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
-        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=self.lifetime)
-        return replace(super()._to_revoke(), expires_at=claims.prolonged(end, self._extra_leeway()))
+        end = claims.last_copy_expiry(self.payload, refresh_claim, lifetime=self.lifetime)
+        return replace(super()._to_revoke(), expires_at=claims.add_capped(end, self._extra_leeway()))
 
 
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
@@ -553,7 +553,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
-        for claim, value in claims.copied(self.payload).items():
+        for claim, value in claims.copy_claims(self.payload).items():
             if claim not in kept:
                 access[claim] = value
         return access

@@ -42,7 +42,7 @@ class TrustedIssuer:
     def decode(self, token: str | bytes) -> dict[str, Any]:
         """Their claims, verified, under their names. Raises as ``TokenBackend.decode``, ``KeysUnavailable`` too."""
         try:
-            algorithm = jws.read_header(jws.take_apart(token).header, keys_published=True).alg
+            algorithm = jws.read_header(jws.split_compact(token).header, keys_published=True).alg
         except jws.Malformed as error:
             raise TokenBackendError("Token is invalid") from error
         # The token chooses among what its issuer is known to sign with, and nothing else.
@@ -120,7 +120,7 @@ def trusted_issuer(token: object) -> TrustedIssuer | None:
     if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
         return None
     try:
-        named = jws.json_object(jws.take_apart(token).payload).get("iss")
+        named = jws.decode_object(jws.split_compact(token).payload).get("iss")
     except jws.Malformed:
         return None
     return _named(named)

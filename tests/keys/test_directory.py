@@ -58,7 +58,7 @@ def threads_that_look():
 
 
 def header(text):
-    return jws.json_object(text.partition(".")[0].encode())
+    return jws.decode_object(text.partition(".")[0].encode())
 
 
 def look(directory, ticking):

@@ -105,7 +105,7 @@ class TestRFCs:
     def test_the_signature_in_the_rfc_verifies(self, algorithm, jwk, token):
         jwk = {name: value for name, value in jwk.items() if value}
         key = read_key({"algorithm": algorithm, "key": loaded(jwk, algorithm)}, signs=False)
-        parts = jws.take_apart(token)
+        parts = jws.split_compact(token)
         signature = jws.base64url_decode(parts.signature)
         assert key.verify(parts.signing_input, signature)
         assert not key.verify(parts.signing_input + b"A", signature)
@@ -450,7 +450,7 @@ class TestBackend:
         # Signed by a key of ours, but under the name of another algorithm of ours.
         key, other = signing("ES256", kid="a", accepts_no_kid=True), signing("HS256", kid="b", accepts_no_kid=True)
         header, payload = (jws.base64url_encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, {}))
-        token = jws.join(header, payload, key.sign(header + b"." + payload))
+        token = jws.join_compact(header, payload, key.sign(header + b"." + payload))
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend(key, other).decode(token)
 
