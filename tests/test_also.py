@@ -4,7 +4,7 @@ from rest_framework_simplejwt import authentication, backends, serializers, toke
 from rest_framework_simplejwt._also import also_has
 
 
-def test_a_name_leads_to_a_dotted_path_or_to_what_a_function_returns():
+def test_a_name_resolves_to_a_dotted_path_or_to_the_result_of_a_function():
     get = also_has("mine", {"Token": "rest_framework_simplejwt.tokens.Token", "now": lambda: 5})
     assert get("Token") is tokens.Token
     assert get("now") == 5
@@ -20,7 +20,7 @@ def test_a_module_has_no_other_names(module):
     assert not hasattr(module, "no_such_name")
 
 
-def test_the_schemes_of_the_header_follow_the_settings(simple_jwt):
+def test_the_header_types_follow_the_settings(simple_jwt):
     simple_jwt(AUTH_HEADER_TYPES="JWT")
     assert views.AUTH_HEADER_TYPES == authentication.AUTH_HEADER_TYPES == ("JWT",)
     assert authentication.AUTH_HEADER_TYPE_BYTES == {b"JWT"}

@@ -20,7 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from . import compiled, database_outage
 from .db_errors import first_line, is_missing_table, is_unstorable
 from .exceptions import TokenError
-from .passwords import lasting_salt
+from .passwords import reusable_salt
 from .utils import get_md5_hash_password, is_storable
 
 # A user's password in short: what new tokens carry, or that and what else is accepted.
@@ -191,7 +191,7 @@ def keyed_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
     the hash's parameters change and the user model ``KeepsSalt``. It says nothing of the hash to
     who reads the token. A hash without a salt of its own counts as a whole.
     """
-    salt = lasting_salt(user.password)
+    salt = reusable_salt(user.password)
     # Apart, so that no salt is taken for a hash.
     purpose, value = ("hash", user.password) if salt is None else ("salt", salt)
     return tuple(

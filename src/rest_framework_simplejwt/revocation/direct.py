@@ -99,7 +99,7 @@ def _once(build: Sql) -> Sql:
 
     @wraps(build)
     def built(connection: BaseDatabaseWrapper, *arguments: Any) -> str:
-        return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
+        return compiled.cached_on(connection, (build, *arguments), lambda: build(connection, *arguments))
 
     return built
 
