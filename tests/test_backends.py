@@ -20,7 +20,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 from rest_framework_simplejwt.keys import remote
-from rest_framework_simplejwt.keys.directory import LOOK_EVERY, KeyDirectory
+from rest_framework_simplejwt.keys.directory import SCAN_INTERVAL, KeyDirectory
 from rest_framework_simplejwt.keys.remote import KeySetClient, KeySetUnavailable, UnknownKey
 from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.tokens import AccessToken
@@ -534,7 +534,7 @@ class TestRememberedToken:
     def test_is_remembered_by_a_ring(self, remember):
         backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
         ring = KeyRing([ring_key()])
-        with mock.patch.object(type(ring.current(0)), "verify", autospec=True, return_value=True) as verify:
+        with mock.patch.object(type(ring.signing_key(0)), "verify", autospec=True, return_value=True) as verify:
             remember(backend, foo="bar")
         assert verify.call_count == 1
 
@@ -644,7 +644,7 @@ class TestRememberedToken:
         token = remember(backend, foo=1)
         assert jwt.get_unverified_header(token)["kid"] == "a"
         tmp_path.joinpath(name).unlink()
-        now.seconds += 2 * LOOK_EVERY
+        now.seconds += 2 * SCAN_INTERVAL
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
@@ -712,7 +712,7 @@ class TestRememberedTokenOfARemoteIssuer:
 
     def test_is_decided_on_by_the_set_that_was_renewed(self, backend, server, later, token):
         old = next(iter(backend._memo._entries.values())).key
-        server.says(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
+        server.respond_with(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
         self.renewed(backend, later)
         assert backend.decode(token) == {"foo": 1}
         assert next(iter(backend._memo._entries.values())).key is not old
@@ -723,14 +723,14 @@ class TestRememberedTokenOfARemoteIssuer:
         ids=["another key of that kid", "another kid"],
     )
     def test_is_refused_once_the_issuer_has_withdrawn_its_key(self, backend, server, later, token, keys):
-        server.says(key_set(*keys(), jwk(private_key("PS"), "other")))
+        server.respond_with(key_set(*keys(), jwk(private_key("PS"), "other")))
         self.renewed(backend, later)
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
     def test_can_not_be_checked_once_the_issuer_has_been_away_for_a_day(self, backend, server, later, token):
-        server.says(b"", status=500)
-        later(remote.KEPT_FOR)
+        server.respond_with(b"", status=500)
+        later(remote.USE_STALE_FOR)
         with pytest.raises(KeysUnavailable):
             backend.decode(token)
 

@@ -105,7 +105,7 @@ D_ENTRY = static(D, "HS256", "D")
 @pytest.fixture
 def b_server():
     with issuer() as served:
-        served.says(key_set(jwk(KEYS["B RS"], "1"), jwk(KEYS["B ES"], "2")))
+        served.respond_with(key_set(jwk(KEYS["B RS"], "1"), jwk(KEYS["B ES"], "2")))
         yield served
 
 
@@ -369,7 +369,7 @@ class TestTheirSettings:
         assert b_server.requests == 0
 
     def test_while_an_issuer_is_down_its_tokens_are_answered_503_and_others_are_not(self, four, b_server, client):
-        b_server.says(b"", status=500)
+        b_server.respond_with(b"", status=500)
         with pytest.raises(KeysUnavailable):
             validated(token(claims(B), "B RS"))
         answer = client.get("/stateless/", HTTP_AUTHORIZATION=f"Bearer {token(claims(B), 'B ES', 'ES256', '2')}")
@@ -740,7 +740,7 @@ class TestIssuersOfThisWorld:
         with issuer() as served:
             published = {"alg": "RS256", "use": "sig", "x5t": self.KID, "x5c": ["MIIC"], "e": "AQAB"}
             other = jwk(new_private_key("RS"), "enc", use="enc", alg="RSA-OAEP")
-            served.says(key_set(other, jwk(KEYS["A"], self.KID, **published)))
+            served.respond_with(key_set(other, jwk(KEYS["A"], self.KID, **published)))
 
             def settle(entry):
                 more = {"jwk_url": served.url, "algorithms": ["RS256"], "claims": {"sub": "user_id"}}

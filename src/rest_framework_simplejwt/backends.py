@@ -225,7 +225,7 @@ class TokenBackend:
     def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
         if self.ring is not None:
-            current = self.ring().current(time.time())
+            current = self.ring().signing_key(time.time())
             if current is None:
                 error = NoSigningKey()
                 self._signing.start(error)
@@ -261,7 +261,7 @@ class TokenBackend:
     def _still_vouches(self, verified: VerifiedToken, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
         if self.ring is not None:
-            return verified.key in self.ring().verifying(verified.kid, time.time())
+            return verified.key in self.ring().verifying_keys(verified.kid, time.time())
         return verified.key is self.get_verifying_key(token)
 
     def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
@@ -280,7 +280,7 @@ class TokenBackend:
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         assert self.ring is not None, "the caller has looked"
         signature = jws.base64url_decode(parts.signature)
-        keys = self.ring().verifying(header.kid, time.time())
+        keys = self.ring().verifying_keys(header.kid, time.time())
         fitting = [key for key in keys if key.algorithm == header.alg]
         if keys and not fitting:
             raise TokenBackendError(_WRONG_ALGORITHM)

@@ -157,11 +157,11 @@ def published_keys() -> tuple[KeyPair, ...]:
     """
     backend: TokenBackend = sys.modules[__name__].token_backend
     if backend.ring is not None:
-        return backend.ring().published(time.time())
+        return backend.ring().published_keys(time.time())
     if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:
         return ()
     try:
         key = read_key({"algorithm": backend.algorithm, "key": backend.prepared_verifying_key}, signs=False)
     except Exception as error:  # PyJWT and cryptography raise what they like
         raise ImproperlyConfigured("SIMPLE_JWT['VERIFYING_KEY'] is no key that can be published.") from error
-    return KeyRing((), [key]).published(time.time())
+    return KeyRing((), [key]).published_keys(time.time())

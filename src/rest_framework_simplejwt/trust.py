@@ -231,7 +231,7 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("an HMAC algorithm has no keys that a jwk_url could publish")
     try:
-        fetch.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
+        fetch.check_url(url, allow_http=api_settings.JWK_ALLOW_HTTP)
     except (fetch.FetchError, ValueError, AttributeError) as error:
         raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
 

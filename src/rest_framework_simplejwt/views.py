@@ -35,7 +35,7 @@ from .exceptions import (
     RequestTooLarge,
     TokenError,
 )
-from .keys.ring import document
+from .keys.ring import jwk_set
 from .settings import api_settings
 
 __getattr__ = also_has(
@@ -252,7 +252,7 @@ class JWKSView(View):
         return view
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        body = json.dumps(document(state.published_keys()), separators=(",", ":")).encode()
+        body = json.dumps(jwk_set(state.published_keys()), separators=(",", ":")).encode()
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = f"public, max-age={api_settings.JWKS_MAX_AGE}"
         response["ETag"] = etag = quote_etag(hashlib.sha256(body).hexdigest())

@@ -181,7 +181,7 @@ def mismatched_keys() -> Iterator[Finding]:
 
 def _is_refused(url: str) -> str | None:
     try:
-        fetch.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
+        fetch.check_url(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
     except (fetch.FetchError, ValueError) as error:
         return str(error)
     return None

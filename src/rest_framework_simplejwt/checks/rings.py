@@ -63,7 +63,7 @@ def key_in_two_places() -> Iterator[Finding]:
     if folder is None:
         return
     try:
-        kids = files.stamps(folder)
+        kids = files.list_stamps(folder)
         _, verifying = state.written_keys()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
@@ -83,7 +83,7 @@ def no_signing_key() -> Iterator[Finding]:
         ring = state.key_ring()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
-    if ring is not None and ring().current(time.time()) is None:
+    if ring is not None and ring().signing_key(time.time()) is None:
         yield Finding("No key of SIMPLE_JWT['SIGNING_KEYS'] or ['SIGNING_KEYS_DIR'] signs now.")
 
 
@@ -96,7 +96,7 @@ def _key_files() -> Iterator[Path]:
     if folder is not None:
         with suppress(OSError):
             # One whose name is no text is no key.
-            yield from [folder / f"{files.shown(kid)}.pem" for kid in files.stamps(folder)]
+            yield from [folder / f"{files.printable(kid)}.pem" for kid in files.list_stamps(folder)]
 
 
 def _folder() -> Path | None:
