@@ -43,7 +43,7 @@ def test_the_type_must_be_the_expected_one():
 
 @pytest.mark.parametrize("value", [100, 100.0])
 def test_a_time_is_a_number_of_seconds_since_the_epoch(value):
-    assert claims.moment({"exp": value}, "exp") == NOW
+    assert claims.read_time({"exp": value}, "exp") == NOW
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_a_time_is_a_number_of_seconds_since_the_epoch(value):
 )
 def test_a_value_that_is_no_time_counts_as_a_missing_claim(value):
     with pytest.raises(TokenError, match="Token has no 'exp' claim"):
-        claims.moment({"exp": value}, "exp")
+        claims.read_time({"exp": value}, "exp")
     with pytest.raises(TokenError, match="Token has no 'exp' claim"):
-        claims.moment({}, "exp")
+        claims.read_time({}, "exp")
 
 
 @pytest.mark.parametrize(("now", "leeway"), [(99, 0), (109, 10)])

@@ -130,8 +130,8 @@ class TestRotate:
         """Sets the clock, which is at `NOW` at first."""
         with mock.patch.object(rotatesigningkeys, "datetime", mock.Mock(wraps=datetime)) as patched:
 
-            def at(moment):
-                patched.now.return_value = moment
+            def at(now):
+                patched.now.return_value = now
 
             at(NOW)
             yield at
@@ -171,7 +171,7 @@ class TestRotate:
         now = NOW.timestamp()
         assert [ring.signing_key(now + after).kid for after in (0, 59.9, 60)] == [old.kid, old.kid, new.kid]
         last = old.retire_after.timestamp()
-        assert [len(ring.published_keys(moment)) for moment in (now, last - 1, last)] == [2, 2, 1]
+        assert [len(ring.published_keys(at)) for at in (now, last - 1, last)] == [2, 2, 1]
 
     def test_a_run_while_a_next_key_is_published_changes_nothing_and_says_so(self, folder, at):
         rotate()

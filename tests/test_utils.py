@@ -36,17 +36,17 @@ def test_a_naive_time_stays_naive_without_use_tz(settings):
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "time",
     [datetime(1970, 1, 1, 0, 1, 40), datetime(1970, 1, 1, 1, 1, 40, 999999, tzinfo=CET)],
     ids=["naive is UTC", "aware, fraction dropped"],
 )
-def test_the_seconds_since_the_epoch_are_whole_and_in_utc(moment):
-    assert utils.datetime_to_epoch(moment) == 100
+def test_the_seconds_since_the_epoch_are_whole_and_in_utc(time):
+    assert utils.datetime_to_epoch(time) == 100
 
 
-@pytest.mark.parametrize("moment", [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1969, 12, 31, 23, 59, 59, 1)])
-def test_the_seconds_since_the_epoch_of_distant_times_are_exact(moment):
-    assert utils.datetime_to_epoch(moment) == timegm(moment.utctimetuple())
+@pytest.mark.parametrize("time", [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1969, 12, 31, 23, 59, 59, 1)])
+def test_the_seconds_since_the_epoch_of_distant_times_are_exact(time):
+    assert utils.datetime_to_epoch(time) == timegm(time.utctimetuple())
 
 
 @pytest.mark.parametrize(("use_tz", "tzinfo"), [(True, timezone.utc), (False, None)])

@@ -135,7 +135,7 @@ def check_type(claims: Claims, claim: str, expected: str | None) -> None:
         raise TokenError(_WRONG_TYPE)
 
 
-def moment(claims: Claims, claim: str) -> datetime:
+def read_time(claims: Claims, claim: str) -> datetime:
     """Return the NumericDate (RFC 7519 section 2) in ``claim`` as a UTC ``datetime``, aware under ``USE_TZ``.
 
     Raises ``TokenError`` if the claim is missing, is not a number, or is more than a ``datetime`` can hold.
@@ -160,7 +160,7 @@ def is_ahead(claims: Claims, claim: str, *, now: datetime) -> bool:
 
 def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta) -> None:
     """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``. A claim that equals it has expired."""
-    if seconds_since_epoch(moment(claims, claim)) <= seconds_since_epoch(now) - leeway.total_seconds():
+    if seconds_since_epoch(read_time(claims, claim)) <= seconds_since_epoch(now) - leeway.total_seconds():
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
 
 
@@ -179,8 +179,8 @@ def last_copy_expiry(claims: Claims, refresh_claim: str, *, lifetime: timedelta)
     of that id must be remembered as long. If ``refresh_claim`` is missing or malformed, returns the token's own expiry.
     Raises ``TokenError`` if ``exp`` is missing or malformed.
     """
-    own = moment(claims, "exp")
+    own = read_time(claims, "exp")
     try:
-        return max(own, moment(claims, refresh_claim) + lifetime)
+        return max(own, read_time(claims, refresh_claim) + lifetime)
     except (TokenError, OverflowError):
         return own

@@ -55,7 +55,7 @@ class ForeignToken(tokens.Token):
 
     def verify(self) -> None:
         """Raise ``TokenError`` unless it expires. It needs no id and no type: those are our own rules."""
-        claims.moment(self.payload, "exp")
+        claims.read_time(self.payload, "exp")
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
         """Raise ``TokenError``: our leeway forgives nothing that is another issuer's."""

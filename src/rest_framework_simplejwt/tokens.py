@@ -364,7 +364,7 @@ class BlacklistMixin(_Mixin[T]):
         return Issued(
             id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
             issued_at=self.current_time,
-            expires_at=claims.add_capped(claims.moment(self.payload, "exp"), self._extra_leeway()),
+            expires_at=claims.add_capped(claims.read_time(self.payload, "exp"), self._extra_leeway()),
             owner_pk=lambda: _owner_pk(self, user),
             text=lambda: str(self),
             family_id=_family_id(self) if family_enabled() else None,
@@ -425,7 +425,7 @@ class FamilyMixin(_Mixin[T]):
     def get_family_expiration_date(self) -> datetime | None:
         """When the family ends; ``None`` for one that does not. Raises ``TokenError`` for a malformed claim."""
         claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        return claims.moment(self.payload, claim) if claim in self.payload else None
+        return claims.read_time(self.payload, claim) if claim in self.payload else None
 
     @available_if(family_enabled)
     def blacklist_family(self) -> tuple[BlacklistedTokenFamily, bool]:
@@ -608,7 +608,7 @@ def _family_needed_until(token: Token) -> datetime | None:
     lifetime: timedelta = getattr(token, "access_token_class", AccessToken).lifetime
     leeway = token.get_token_backend().get_leeway()
     try:
-        return claims.moment(token.payload, "exp") + lifetime + leeway
+        return claims.read_time(token.payload, "exp") + lifetime + leeway
     except (TokenError, OverflowError):
         return None
 

@@ -66,8 +66,8 @@ def datetime_from_epoch(ts: float) -> datetime:
 
     Raises ``ValueError``, ``OverflowError`` or ``OSError`` if ``ts`` is outside what a ``datetime`` can hold.
     """
-    moment = datetime.fromtimestamp(ts, tz=timezone.utc)
-    return moment if _times_are_aware() else moment.replace(tzinfo=None)
+    time = datetime.fromtimestamp(ts, tz=timezone.utc)
+    return time if _times_are_aware() else time.replace(tzinfo=None)
 
 
 def is_storable(text: str) -> bool:

@@ -357,8 +357,8 @@ class TestRefusals:
 class TestRing:
     def test_the_key_that_became_active_last_signs(self):
         old, new, next_one = (
-            signing("HS256", kid=kid, not_before=moment)
-            for kid, moment in {"old": NOW - 10, "new": NOW - 5, "next": NOW + 5}.items()
+            signing("HS256", kid=kid, not_before=not_before)
+            for kid, not_before in {"old": NOW - 10, "new": NOW - 5, "next": NOW + 5}.items()
         )
         ring = KeyRing([next_one, old, new])
         assert ring.signing_key(NOW) is new
@@ -413,11 +413,11 @@ class TestRing:
             KeyRing([signing(kid=kid)], [signing(kid=kid)])
 
     @pytest.mark.parametrize(
-        "moment", [int(NOW), NOW, datetime.fromtimestamp(NOW, timezone.utc)], ids=["int", "float", "datetime"]
+        "value", [int(NOW), NOW, datetime.fromtimestamp(NOW, timezone.utc)], ids=["int", "float", "datetime"]
     )
-    def test_a_time_is_an_aware_datetime_or_seconds_since_the_epoch(self, moment):
-        assert signing(not_before=moment).role.not_before == NOW
-        assert signing(retire_after=moment).role.retire_after == NOW
+    def test_a_time_is_an_aware_datetime_or_seconds_since_the_epoch(self, value):
+        assert signing(not_before=value).role.not_before == NOW
+        assert signing(retire_after=value).role.retire_after == NOW
 
 
 def backend(*signing_keys, verifying=()):
