@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 
-def also_has(module: str, names: Mapping[str, str | Callable[[], Any]]) -> Callable[[str], Any]:
+def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], Any]]) -> Callable[[str], Any]:
     """Return a ``__getattr__`` for the module called ``module``, which resolves ``names`` at each access.
 
     Each name has the dotted path of an object, or a function that returns the value; for any other name, the

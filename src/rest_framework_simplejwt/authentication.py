@@ -15,7 +15,7 @@ from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
 from . import database_outage, refusals, transport, trust, users
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .foreign import ForeignToken
 from .models import AuthUser as AuthUser
@@ -27,7 +27,7 @@ from .tokens import Token
 _NOT_VALID = _("Given token not valid for any token type")
 
 
-__getattr__ = also_has(
+__getattr__ = lazy_attributes(
     __name__,
     {
         "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,

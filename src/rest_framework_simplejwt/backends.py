@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from jwt import algorithms
 
 from . import claims, jws
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
@@ -29,7 +29,7 @@ from .utils import datetime_to_epoch, format_lazy
 
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = also_has(
+__getattr__ = lazy_attributes(
     __name__,
     {
         "ExpiredSignatureError": "jwt.ExpiredSignatureError",

@@ -23,7 +23,7 @@ from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from . import database_outage, refusals, rotation, signals, users
-from ._also import also_has
+from ._also import lazy_attributes
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .db_errors import is_unstorable
 from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
@@ -36,7 +36,7 @@ from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_r
 if apps.is_installed("django.contrib.auth"):
     from django.contrib.auth.models import update_last_login
 
-__getattr__ = also_has(
+__getattr__ = lazy_attributes(
     __name__,
     {
         "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",

@@ -13,11 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from rest_framework.settings import APISettings as DRFAPISettings
 
-from ._also import also_has
+from ._also import lazy_attributes
 
 T = TypeVar("T")
 
-__getattr__ = also_has(__name__, {"format_lazy": "rest_framework_simplejwt.utils.format_lazy"})
+__getattr__ = lazy_attributes(__name__, {"format_lazy": "rest_framework_simplejwt.utils.format_lazy"})
 
 
 class Setting(Generic[T]):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
-from ._also import also_has
+from ._also import lazy_attributes
 from ._optional import available_if
 from .exceptions import (
     ExpiredTokenError,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .token_blacklist.models import OutstandingToken as OutstandingToken
     from .token_family.models import BlacklistedTokenFamily
 
-__getattr__ = also_has(
+__getattr__ = lazy_attributes(
     __name__,
     {
         "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",

@@ -26,7 +26,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import ScopedRateThrottle
 
 from . import database_outage, refusals, state
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import (
     AuthenticationFailed,
     DatabaseUnavailable,
@@ -38,7 +38,7 @@ from .exceptions import (
 from .keys.ring import jwk_set
 from .settings import api_settings
 
-__getattr__ = also_has(
+__getattr__ = lazy_attributes(
     __name__,
     {
         "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
