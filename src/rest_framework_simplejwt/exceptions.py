@@ -29,6 +29,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 
+# What a bearer is told whatever the reason was, for one whose signature is not good or whose time has passed.
+INVALID = _("Token is invalid")
+EXPIRED = _("Token is expired")
+
 
 class TokenError(Exception):
     """A token is rejected or can't be issued. ``str(error)`` may be shown to the client."""
