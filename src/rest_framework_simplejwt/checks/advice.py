@@ -61,7 +61,7 @@ def family_log_out_without_memory() -> Iterator[Finding]:
 def short_secret() -> Iterator[Finding]:
     """The secret of an HMAC algorithm is shorter than its hash (RFC 7518 section 3.2): it can be guessed offline."""
     secret = keys.secret()
-    if secret is not None and len(secret) < (needed := _BYTES[written("ALGORITHM")]):
+    if secret is not None and len(secret) < (needed := _BYTES[str(written("ALGORITHM"))]):
         yield Finding(f"The key that signs tokens has fewer than {needed} bytes.", needed=str(needed))
 
 
@@ -106,7 +106,9 @@ def revocations_in_a_cache() -> Iterator[Finding]:
     """``RedisStore`` shares its database with a cache, and ``cache.clear()`` forgets revocations."""
     store = caches.redis_store()
     client = None if store is None else caches.redis_client(store)
-    for alias in settings.CACHES if client is not None else ():
+    if client is None:
+        return
+    for alias in settings.CACHES:
         if caches.place_of(client) in caches.places_in(settings.CACHES[alias], type(client)):
             yield Finding(
                 f"RedisStore shares its database with the cache {alias!r}: clearing that forgets revocations."
@@ -163,9 +165,8 @@ def long_access() -> Iterator[Finding]:
     """An access token is valid for more than a day, or a sliding token is, where sliding views are mounted."""
     for name in ("ACCESS_TOKEN_LIFETIME", *(["SLIDING_TOKEN_LIFETIME"] if mounts(*shapes.SLIDING_VIEWS) else [])):
         lifetime = written(name)
-        is_long = isinstance(lifetime, timedelta) and lifetime > timedelta(days=1)
         # One without end is W036.
-        if is_long and not shapes.overflows(lifetime):
+        if isinstance(lifetime, timedelta) and lifetime > timedelta(days=1) and not shapes.overflows(lifetime):
             yield Finding(f"SIMPLE_JWT[{name!r}] is longer than a day: a stolen token is valid until then.", name=name)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from .project import descends, imported, written
 from .registry import Finding, check
+
+if TYPE_CHECKING:
+    from redis import ConnectionPool, Redis
+
+    from ..revocation.redis import RedisStore
 
 _REDIS_STORE = "rest_framework_simplejwt.revocation.redis.RedisStore"
 # Options of django-redis that lead to another server than LOCATION, or to a client of another kind.
@@ -28,14 +33,15 @@ def cache_of_revocations() -> dict[str, Any] | None:
     return found
 
 
-def redis_store() -> Any | None:
+def redis_store() -> type[RedisStore] | None:
     """The project's RedisStore, unless it connects in a way of its own."""
-    store = imported(written("REVOCATION_STORE"))
-    ours = imported(_REDIS_STORE) if descends(store, _REDIS_STORE) else None
-    return store if ours is not None and store.client is ours.client else None
+    store: Any = imported(written("REVOCATION_STORE"))
+    ours: Any = imported(_REDIS_STORE) if descends(store, _REDIS_STORE) else None
+    found: type[RedisStore] | None = store if ours is not None and store.client is ours.client else None
+    return found
 
 
-def redis_client(store: Any) -> Any | None:
+def redis_client(store: type[RedisStore]) -> Redis | None:
     """Its client, which has not connected yet; ``None`` if it does not know where to."""
     try:
         return store("token").client
@@ -43,13 +49,13 @@ def redis_client(store: Any) -> Any | None:
         return None
 
 
-def place_of(client: Any) -> tuple[Any, ...]:
+def place_of(client: Redis) -> tuple[object, ...]:
     """The server and the database that it will connect to."""
     given = client.connection_pool.connection_kwargs
     return given.get("path"), given.get("host", "localhost"), given.get("port", 6379), int(given.get("db") or 0)
 
 
-def places_in(cache: dict[str, Any], client_class: Any) -> Iterator[tuple[Any, ...]]:
+def places_in(cache: dict[str, Any], client_class: type[Redis]) -> Iterator[tuple[object, ...]]:
     """The servers and databases of one of Django's caches, as ``place_of`` has them; none if it is not in Redis."""
     location = cache.get("LOCATION") or ()
     for url in location.split(",") if isinstance(location, str) else location:
@@ -115,7 +121,7 @@ def families_for_ever() -> Iterator[Finding]:
         )
 
 
-def _why_unusable(pool: Any) -> str | None:
+def _why_unusable(pool: ConnectionPool) -> str | None:
     """What is wrong with the arguments of a connection that is made, but does not connect."""
     given = pool.connection_kwargs
     objects = [name for name in _OBJECTS if isinstance(given.get(name), str)]

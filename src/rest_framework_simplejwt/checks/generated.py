@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from inspect import getsource
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.encoding import force_bytes
@@ -65,11 +65,11 @@ def generated_key() -> Iterator[Finding]:
         yield Finding(f"{name} is generated when the settings are loaded ({line}): each process has another one.")
 
 
-def _is_in_environment(key: Any) -> bool:
+def _is_in_environment(key: object) -> bool:
     return isinstance(key, (str, bytes)) and force_bytes(key) in {force_bytes(value) for value in os.environ.values()}
 
 
-def _sources_of_key(key: Any) -> tuple[str, list[_Source]]:
+def _sources_of_key(key: object) -> tuple[str, list[_Source]]:
     """The setting that has the key, and what the settings modules say that it is."""
     if _entry(getattr(settings, "SIMPLE_JWT", None)) is key:
         parsed = _parsed("SIMPLE_JWT", lambda value: _entry(value) is key)
@@ -81,16 +81,16 @@ def _sources_of_key(key: Any) -> tuple[str, list[_Source]]:
     return "", []
 
 
-def _entry(simple_jwt: Any) -> Any:
+def _entry(simple_jwt: object) -> object:
     return simple_jwt.get("SIGNING_KEY") if isinstance(simple_jwt, Mapping) else None
 
 
-def _sources_of_name(name: str, value: Any) -> list[_Source]:
+def _sources_of_name(name: str, value: object) -> list[_Source]:
     parsed = _parsed(name, lambda found: found is value)
     return [_Source(module, tree, assigned) for module, tree in parsed for assigned in _assigned(tree, name)]
 
 
-def _parsed(name: str, is_meant: Callable[[Any], bool]) -> Iterator[tuple[ModuleType, ast.Module]]:
+def _parsed(name: str, is_meant: Callable[[object], bool]) -> Iterator[tuple[ModuleType, ast.Module]]:
     """The modules that have that object under ``name``, by a star import too, and their source."""
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType) and name in vars(module) and is_meant(vars(module)[name]):
@@ -132,7 +132,7 @@ def _is_entry(key: ast.expr | None) -> bool:
     return isinstance(key, ast.Constant) and key.value == "SIGNING_KEY"
 
 
-def _is_other_constant(expression: ast.expr, key: Any) -> bool:
+def _is_other_constant(expression: ast.expr, key: object) -> bool:
     return isinstance(expression, ast.Constant) and expression.value != key
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from django.utils.module_loading import import_string
 
@@ -14,7 +13,7 @@ from .registry import Finding, check
 _SERIALIZERS = [name for name in DEFAULTS if name.endswith("_SERIALIZER")]
 
 
-def _paths() -> Iterator[tuple[str, Any]]:
+def _paths() -> Iterator[tuple[str, object]]:
     """The dotted paths that the project wrote. Ours may need an app that it does without."""
     for name in filter(is_customized, (*IMPORT_STRINGS, *_SERIALIZERS)):
         if name == "AUTH_TOKEN_CLASSES":
@@ -23,12 +22,12 @@ def _paths() -> Iterator[tuple[str, Any]]:
             yield name, written(name)
 
 
-def _token_classes() -> list[Any]:
+def _token_classes() -> list[object]:
     classes = written("AUTH_TOKEN_CLASSES")
     return list(classes) if isinstance(classes, Collection) and not isinstance(classes, str) else []
 
 
-def _trouble(name: str, value: Any) -> str | None:
+def _trouble(name: str, value: object) -> str | None:
     # Views import a serializer's path themselves; the other settings may hold the object.
     if not isinstance(value, str) and name in _SERIALIZERS:
         return "is no dotted path"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -67,7 +66,7 @@ def _has_verifying_key() -> bool:
     return _is_key(written("VERIFYING_KEY"))
 
 
-def _is_key(value: Any) -> bool:
+def _is_key(value: object) -> bool:
     return value is not None and not algorithms.is_blank(value)
 
 
@@ -219,5 +218,5 @@ def unreadable_ring() -> Iterator[Finding]:
 
 def secret() -> bytes | None:
     """The secret of an HMAC algorithm, if there is one."""
-    key: Any = written("SIGNING_KEY")
+    key: object = written("SIGNING_KEY")
     return force_bytes(key) if uses_hmac() and _has_signing_key() and isinstance(key, (str, bytes)) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from inspect import getattr_static
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 
 from .. import profile
 from ..revocation import family_installed
@@ -33,7 +33,7 @@ _CLAIMS = (
 _OBTAINING_VIEWS = ("TokenObtainPairView", "TokenObtainSlidingView")
 
 
-def _guess(name: Any) -> str | None:
+def _guess(name: object) -> str | None:
     return next(iter(get_close_matches(str(name).upper(), DEFAULTS, n=1, cutoff=_SIMILARITY)), None)
 
 
@@ -151,7 +151,7 @@ def missing_user_field() -> Iterator[Finding]:
         yield Finding(f"SIMPLE_JWT['USER_ID_FIELD'] {field!r} is a look-up: a token can't be issued.", model=label)
 
 
-def _user_model() -> Any:
+def _user_model() -> type[Model] | None:
     try:
         return get_user_model()
     except Exception:  # noqa: BLE001  # without django.contrib.auth there is none
@@ -168,6 +168,6 @@ def _reads_user_field() -> bool:
     return is_customized("USER_ID_FIELD") or mounts(*_OBTAINING_VIEWS) or any(stateful)
 
 
-def _has(model: Any, name: str) -> bool:
+def _has(model: object, name: str) -> bool:
     # One with a __getattr__ may have anything.
     return name == "pk" or any(getattr_static(model, each, None) is not None for each in (name, "__getattr__"))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.conf import settings
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 
@@ -14,7 +13,7 @@ from ..revocation import blacklist_installed, family_installed
 from ..settings import DEFAULTS, api_settings
 
 
-def written(name: str) -> Any:
+def written(name: str) -> object:
     """The setting's value as the project wrote it, or the default: a dotted path stays one."""
     return vars(api_settings).get(name, api_settings.user_settings.get(name, DEFAULTS[name]))
 
@@ -29,17 +28,17 @@ def is_dict() -> bool:
     return isinstance(getattr(settings, "SIMPLE_JWT", None), Mapping | None)
 
 
-def unknown() -> list[Any]:
+def unknown() -> list[object]:
     """The keys of ``SIMPLE_JWT`` that are no settings."""
     return [name for name in api_settings.user_settings if name not in DEFAULTS]
 
 
-def is_blank(name: Any) -> bool:
+def is_blank(name: object) -> bool:
     """Whether a name is an empty string, or nothing but white space."""
     return isinstance(name, str) and not name.strip()
 
 
-def imported(path: Any) -> Any:
+def imported(path: object) -> object:
     """What ``path`` leads to, itself if it is no path, ``None`` if it can't be imported."""
     try:
         return import_string(path) if isinstance(path, str) else path
@@ -55,7 +54,7 @@ def remembers_families() -> bool:
     return written("REVOCATION_STORE") is not None or family_installed()
 
 
-def descends(candidate: Any, *paths: str) -> bool:
+def descends(candidate: object, *paths: str) -> bool:
     """Whether ``candidate`` is one of the classes at ``paths`` or a subclass, found without importing them."""
     bases = candidate.__mro__ if isinstance(candidate, type) else ()
     return any(f"{base.__module__}.{base.__qualname__}" in paths for base in bases)
@@ -67,12 +66,12 @@ def mounts(*names: str) -> bool:
     return any(descends(view, *paths) for view in views())
 
 
-def authenticators() -> list[Any]:
+def authenticators() -> list[object]:
     """The authentication classes by default, and those of the views that URLs lead to."""
     return [*default_authenticators(), *(each for view in views() for each in _authenticators_of(view))]
 
 
-def default_authenticators() -> list[Any]:
+def default_authenticators() -> list[object]:
     try:
         # Through the module: override_settings replaces DRF's object.
         return list(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
@@ -80,12 +79,12 @@ def default_authenticators() -> list[Any]:
         return []
 
 
-def _authenticators_of(view: Any) -> list[Any]:
+def _authenticators_of(view: object) -> list[object]:
     classes = getattr(view, "authentication_classes", ())
     return list(classes) if isinstance(classes, (list, tuple)) else []
 
 
-def views() -> list[Any]:
+def views() -> list[object]:
     """The classes behind the URLs; none without a ``ROOT_URLCONF``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
@@ -95,9 +94,9 @@ def views() -> list[Any]:
         return []
 
 
-def _classes(resolver: Any) -> Iterator[Any]:
+def _classes(resolver: URLResolver) -> Iterator[object]:
     for entry in resolver.url_patterns:
-        if hasattr(entry, "url_patterns"):
+        if isinstance(entry, URLResolver):
             yield from _classes(entry)
         else:
             # DRF's as_view and @api_view leave `cls`, Django's as_view leaves `view_class`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeGuard
 
 from ..revocation import blacklist_installed
 from ..settings import DEFAULTS
@@ -92,7 +92,7 @@ def ids_without_grace() -> Iterator[Finding]:
         )
 
 
-def refresh_token_classes() -> Iterator[Any]:
+def refresh_token_classes() -> Iterator[object]:
     """Those of the serializer in the settings, and of the serializers of the views that URLs lead to."""
     serializers = [imported(written("TOKEN_REFRESH_SERIALIZER"))] if is_customized("TOKEN_REFRESH_SERIALIZER") else []
     for view in views():
@@ -103,9 +103,9 @@ def refresh_token_classes() -> Iterator[Any]:
         )
     for serializer in serializers:
         if descends(serializer, "rest_framework_simplejwt.serializers.TokenRefreshSerializer"):
-            yield serializer.token_class
+            yield getattr(serializer, "token_class", None)
 
 
-def _overrides_set_jti(token_class: Any) -> bool:
+def _overrides_set_jti(token_class: object) -> TypeGuard[type]:
     bases = token_class.__mro__ if isinstance(token_class, type) else ()
     return any("set_jti" in vars(base) and base.__module__ != "rest_framework_simplejwt.tokens" for base in bases)

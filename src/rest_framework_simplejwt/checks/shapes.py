@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta, timezone
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -23,73 +23,74 @@ def grace_period_is_sound() -> bool:
     return isinstance(period, timedelta) and timedelta(0) <= period <= LONGEST_GRACE_PERIOD
 
 
-def _is_none_or(is_sound: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _is_none_or(is_sound: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or is_sound(value)
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and not is_blank(value)
 
 
-def _is_switch(value: Any) -> bool:
+def _is_switch(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_span(value: Any) -> bool:
+def _is_span(value: object) -> bool:
     return isinstance(value, timedelta)
 
 
-def _is_lifetime(value: Any) -> bool:
+def _is_lifetime(value: object) -> bool:
     return isinstance(value, timedelta) and value > timedelta(0)
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _is_size(value: Any) -> bool:
+def _is_size(value: object) -> bool:
     return (value == 0 and not isinstance(value, bool)) or _is_count(value)
 
 
-def _is_duration(value: Any) -> bool:
+def _is_duration(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
 
 
-def _is_skew(value: Any) -> bool:
+def _is_skew(value: object) -> bool:
     return isinstance(value, timedelta) or (isinstance(value, (int, float)) and isfinite(value))
 
 
-def _is_sound_skew(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value >= timedelta(0) if isinstance(value, timedelta) else is_number and value >= 0
+def _is_sound_skew(value: object) -> bool:
+    if isinstance(value, timedelta):
+        return value >= timedelta(0)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
-def _schemes(value: Any) -> list[Any]:
+def _schemes(value: object) -> list[object]:
     return [value] if isinstance(value, str) else list(value) if isinstance(value, Collection) else []
 
 
-def _are_texts(value: Any) -> bool:
+def _are_texts(value: object) -> bool:
     schemes = _schemes(value)
     return bool(schemes) and all(isinstance(scheme, str) for scheme in schemes)
 
 
-def _are_words(value: Any) -> bool:
-    return all(len(scheme.split()) == 1 and scheme == scheme.strip() for scheme in _schemes(value))
+def _are_words(value: object) -> bool:
+    return all(isinstance(scheme, str) and scheme.split() == [scheme] for scheme in _schemes(value))
 
 
-def _names_somebody(value: Any) -> bool:
+def _names_somebody(value: object) -> bool:
     return isinstance(value, str) or any(isinstance(name, str) for name in _members(value))
 
 
-def _names_each(value: Any) -> bool:
+def _names_each(value: object) -> bool:
     return _is_name(value) or (bool(_members(value)) and all(map(_is_name, _members(value))))
 
 
-def _members(value: Any) -> list[Any]:
+def _members(value: object) -> list[object]:
     return list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
 
 
@@ -104,7 +105,7 @@ def overflows(lifetime: timedelta) -> bool:
 
 class Rule(NamedTuple):
     names: Collection[str]
-    is_sound: Callable[[Any], bool]
+    is_sound: Callable[[object], bool]
     expected: str
 
 
@@ -154,7 +155,7 @@ SHOULD = [
 
 SLIDING_VIEWS = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
 # Settings that only one feature reads, by how their names begin, and whether it is in use.
-_FEATURES: dict[str, Callable[[], Any]] = {
+_FEATURES: dict[str, Callable[[], object]] = {
     "SLIDING_TOKEN_": lambda: mounts(*SLIDING_VIEWS),
     "REVOKE_TOKEN_CLAIM": lambda: written("CHECK_REVOKE_TOKEN"),
     "TOKEN_FAMILY_": lambda: written("TOKEN_FAMILY_ENABLED"),

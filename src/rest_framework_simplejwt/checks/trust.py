@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .. import trust
 from .project import written
@@ -15,7 +14,7 @@ _ENTRY = (
 )
 
 
-def _entries() -> list[Any]:
+def _entries() -> list[object]:
     value = written("TRUSTED_ISSUERS")
     return list(value) if isinstance(value, (list, tuple)) else []
 
@@ -43,6 +42,6 @@ def users_of_two_issuers() -> Iterator[Finding]:
         yield Finding(f"{len(naming)} of SIMPLE_JWT['TRUSTED_ISSUERS'] have claims that lead to {claim!r}.")
 
 
-def _names_of_ours(entry: Mapping[str, Any]) -> list[Any]:
+def _names_of_ours(entry: Mapping[str, object]) -> list[object]:
     claims = entry.get("claims")
     return list(claims.values()) if isinstance(claims, Mapping) else []
