@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +18,7 @@ from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
+from ._types import JSONObject
 from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
@@ -94,8 +94,8 @@ class TokenBackend:
     def __init__(
         self,
         algorithm: str,
-        signing_key: Any = None,
-        verifying_key: Any = "",
+        signing_key: object = None,
+        verifying_key: object = "",
         audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         jwk_url: str | None = None,
@@ -105,7 +105,7 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
-        fallback_keys: Iterable[Any] = (),
+        fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
     ) -> None:
         self._validate_algorithm(algorithm)
@@ -138,7 +138,7 @@ class TokenBackend:
             raise TokenBackendError(format_lazy(_("You must have cryptography installed to use {}."), algorithm))
 
     @cached_property
-    def prepared_signing_key(self) -> Any:
+    def prepared_signing_key(self) -> object:
         """The signing key, parsed once; ``None`` for a backend that only verifies.
 
         Raises ``ImproperlyConfigured`` for a blank secret of HMAC: the empty secret is known to everybody.
@@ -150,14 +150,14 @@ class TokenBackend:
         return self._prepare_key(self.signing_key)
 
     @cached_property
-    def prepared_verifying_key(self) -> Any:
+    def prepared_verifying_key(self) -> object:
         """The key that verifies, parsed once: the signing key itself for HMAC."""
         if self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
     @sensitive_variables()
-    def _prepare_key(self, key: Any) -> Any:
+    def _prepare_key(self, key: object) -> object:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
@@ -179,7 +179,7 @@ class TokenBackend:
         )
 
     @sensitive_variables()
-    def get_verifying_key(self, token: str | bytes) -> Any:
+    def get_verifying_key(self, token: str | bytes) -> object:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
         Raises ``TokenBackendError`` when the issuer publishes no such key, and ``KeysUnavailable``
@@ -196,7 +196,7 @@ class TokenBackend:
             raise TokenBackendError(_INVALID) from error
 
     @sensitive_variables()
-    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
+    def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
@@ -211,13 +211,13 @@ class TokenBackend:
         if self.issuer is not None:
             issued["iss"] = self.issuer
         for claim in _TIMES:
-            if isinstance(issued.get(claim), datetime):
-                issued[claim] = datetime_to_epoch(issued[claim])
+            if isinstance(moment := issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
         return jws.join(header, segment, sign(header + b"." + segment))
 
-    def _json(self, payload: dict[str, Any]) -> str:
+    def _json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
             return _JSON.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
@@ -237,7 +237,7 @@ class TokenBackend:
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     @sensitive_variables()
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: str | bytes, verify: bool = True) -> JSONObject:
         """The claims of ``token``.
 
         Raises ``TokenBackendExpiredToken`` once ``exp`` has passed by more than the leeway, and
@@ -264,7 +264,7 @@ class TokenBackend:
             return verified.key in self.ring().verifying(verified.kid, time.time())
         return verified.key is self.get_verifying_key(token)
 
-    def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
+    def _verified(self, token: str | bytes, text: bytes) -> JSONObject:
         parts = jws.take_apart(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
@@ -289,7 +289,7 @@ class TokenBackend:
                 return key
         raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
 
-    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> object:
         """The key that ``get_verifying_key`` has for the token, also where a fallback has verified it."""
         if header.alg != self.algorithm:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -307,11 +307,11 @@ class TokenBackend:
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
-    def _fallbacks(self) -> tuple[Any, ...]:
+    def _fallbacks(self) -> tuple[object, ...]:
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
-    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
+    def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
+from ._types import JSONObject
 from .exceptions import ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class ForeignToken(tokens.Token):
         self.current_time = tokens.aware_utcnow()
         self._read(token, verify=True)
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         trusted = trust.trusted_issuer(token)
         if trusted is None:
             raise TokenError(_INVALID)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher, make_password, must_update_salt
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser as _UserModel
+else:
+    _UserModel = object
 
 
 def lasting_salt(encoded: str) -> str | None:
@@ -22,7 +27,7 @@ def lasting_salt(encoded: str) -> str | None:
         return None
 
 
-class KeepsSalt:
+class KeepsSalt(_UserModel):
     """For a user model: an upgrade of a password's hash keeps its salt, so that tokens survive it.
 
     Write ``class User(KeepsSalt, AbstractUser)``. Django draws a new salt when it hashes a
@@ -31,15 +36,11 @@ class KeepsSalt:
     hasher does not take (bcrypt makes its own), is drawn anew all the same.
     """
 
-    password: Any
-    _password: Any
-    save: Any
-
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether the password is right; a hash that is out of date is then replaced."""
         return check_password(raw_password, self.password, self._upgrade)
 
-    async def acheck_password(self, raw_password: str) -> bool:
+    async def acheck_password(self, raw_password: str | None) -> bool:
         """As ``check_password``, in a thread: hashing is slow on purpose."""
         return await sync_to_async(self.check_password)(raw_password)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import override
@@ -44,7 +43,7 @@ def challenge(request: HttpRequest | Request, *, scheme: str, realm: str) -> str
     return f'{header}, error="{error}", error_description="{DESCRIPTIONS.get(code, "The token was refused")}"'
 
 
-def log(error: Exception, claims: Mapping[str, Any] | None) -> None:
+def log(error: Exception, claims: Mapping[str, object] | None) -> None:
     """At DEBUG: each check that failed, and whose token it was, as far as its signature vouches for the ``claims``.
 
     What is not an error of ours is named by its class alone: its text may quote what it stumbled over.

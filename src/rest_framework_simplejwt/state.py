@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -139,7 +138,7 @@ def written_keys() -> tuple[list[Key], list[Key]]:
     return signing, verifying
 
 
-def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:
+def _read(setting: str, specs: Iterable[Mapping[str, object]], *, signs: bool) -> list[Key]:
     keys = []
     for number, spec in enumerate(specs or ()):
         try:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -36,7 +37,7 @@ class OutstandingTokenAdmin(IssuedAdmin):
     exclude = ("token",)
     revoked_model = BlacklistedToken
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: OutstandingToken | None = None) -> Any:
         """Leaves the text out also where a subclass has an ``exclude`` of its own, or makes every field read-only."""
         return self.fields or [name for name in super().get_fields(request, obj) if name != "token"]
 
@@ -60,7 +61,7 @@ class BlacklistedTokenAdmin(UserSearchAdmin):
         return obj.token.jti
 
     @admin.display(description=_("user"), ordering="token__user")
-    def token_user(self, obj: BlacklistedToken) -> Any:
+    def token_user(self, obj: BlacklistedToken) -> AbstractBaseUser | None:
         return obj.token.user
 
     @admin.display(description=_("created at"), ordering="token__created_at")

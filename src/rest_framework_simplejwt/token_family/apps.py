@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
@@ -39,7 +38,7 @@ class TokenFamilyConfig(AppConfig):
         self._check_claims_are_distinct(written)
 
     @staticmethod
-    def _check_claims_are_distinct(written: Callable[[str], Any]) -> None:
+    def _check_claims_are_distinct(written: Callable[[str], object]) -> None:
         # Read as written: a setting may still be filled by an app that is ready later.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
             written(name)

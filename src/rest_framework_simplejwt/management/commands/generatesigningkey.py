@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--kid", help="by default the key's RFC 7638 thumbprint, or a keyed hash of the secret")
         parser.add_argument("--passphrase-file", metavar="FILE", type=Path, help="encrypt the private key with that")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         algorithm, out = options["algorithm"], options["out"]
         passphrase = _passphrase(options["passphrase_file"], algorithm)
         made = _made(algorithm, passphrase)

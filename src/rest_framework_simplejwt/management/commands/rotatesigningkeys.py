@@ -49,7 +49,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         directory = options["directory"] or api_settings.SIGNING_KEYS_DIR
         if not directory:
             raise CommandError("Set SIMPLE_JWT['SIGNING_KEYS_DIR'], or name a --directory.")
