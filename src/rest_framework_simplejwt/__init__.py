@@ -2,6 +2,8 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
+__all__ = ["__version__"]
+
 __version__: str | None
 try:
     __version__ = version("djangorestframework-simplejwt")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
+from typing import TYPE_CHECKING
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -27,18 +28,27 @@ from .memo import Memo, Verified
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
+__all__ = [
+    "JWK_CLIENT_AVAILABLE",
+    "PyJWKClient",
+    "TokenBackend",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+]
+
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
-        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
-        "InvalidTokenError": "jwt.InvalidTokenError",
-        "PyJWKClientError": "jwt.PyJWKClientError",
-        "Token": "rest_framework_simplejwt.tokens.Token",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+            "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+            "InvalidTokenError": "jwt.InvalidTokenError",
+            "PyJWKClientError": "jwt.PyJWKClientError",
+            "Token": "rest_framework_simplejwt.tokens.Token",
+        },
+    )
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)

@@ -22,12 +22,57 @@ APIException (DRF)                   an HTTP answer: {"detail": ..., "code": ...
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
+
+from ._types import JSONObject
+
+if TYPE_CHECKING:
+    from rest_framework.exceptions import _APIExceptionInput
+
+__all__ = [
+    "AuthenticationFailed",
+    "DatabaseUnavailable",
+    "DetailDictMixin",
+    "ExpiredTokenError",
+    "InvalidToken",
+    "KeysUnavailable",
+    "LoginFailed",
+    "NoSigningKey",
+    "RefreshTokenBlacklistedError",
+    "RefusalCode",
+    "RequestTooLarge",
+    "RevocationDatabaseUnavailable",
+    "RevocationUnavailable",
+    "ServiceUnavailable",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+    "TokenError",
+    "TokenFamilyNotConfigured",
+    "TokenHasNoFamily",
+]
+
+
+class RefusalCode(str, Enum):
+    """Every ``code`` that an answer of this package has. The answer and ``get_codes()`` have it as a plain ``str``."""
+
+    TOKEN_NOT_VALID = "token_not_valid"
+    NO_ACTIVE_ACCOUNT = "no_active_account"
+    USER_NOT_FOUND = "user_not_found"
+    USER_INACTIVE = "user_inactive"
+    PASSWORD_CHANGED = "password_changed"
+    BAD_AUTHORIZATION_HEADER = "bad_authorization_header"
+    TOKEN_HAS_NO_FAMILY = "token_has_no_family"
+    REQUEST_TOO_LARGE = "request_too_large"
+    TOKEN_FAMILY_NOT_CONFIGURED = "token_family_not_configured"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"
 
 
 class TokenError(Exception):
@@ -49,31 +94,32 @@ class TokenBackendError(Exception):
 class TokenBackendExpiredToken(TokenBackendError):
     """The signature is good and the ``exp`` claim has passed; ``claims`` are those that were signed."""
 
-    claims: dict[str, Any] | None = None
+    claims: JSONObject | None = None
 
 
 class DetailDictMixin:
     """Answers ``{"detail": ..., "code": ...}``, plus the items of a ``detail`` given as a dict."""
 
-    default_detail: Any
+    default_detail: _APIExceptionInput
     default_code: str
 
-    def __init__(self, detail: Any = None, code: str | None = None) -> None:
+    def __init__(self, detail: _APIExceptionInput = None, code: str | None = None) -> None:
         # Not DRF's, which translates at once: most refusals of a flood are never read.
-        self._answer: dict[str, Any] = {"detail": self.default_detail, "code": self.default_code}
+        self._answer: dict[str, _APIExceptionInput] = {"detail": self.default_detail, "code": self.default_code}
         if isinstance(detail, dict):
             self._answer.update(detail)
         elif detail is not None:
             self._answer["detail"] = detail
         if code is not None:
-            self._answer["code"] = code
+            self._answer["code"] = code.value if isinstance(code, RefusalCode) else code
 
     if TYPE_CHECKING:
+        # A dict; DRF's is also a text or a list, and a narrower type would conflict with that.
         detail: Any
     else:
 
         @cached_property
-        def detail(self) -> Any:
+        def detail(self) -> dict[str, object]:
             """The answer, translated when it is first read; the ``code`` of each text in it is the answer's."""
             return exceptions.APIException(self._answer, str(self._answer["code"])).detail
 
@@ -87,13 +133,13 @@ class InvalidToken(AuthenticationFailed):
 
     status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = _("Token is invalid or expired")
-    default_code = "token_not_valid"
+    default_code = RefusalCode.TOKEN_NOT_VALID.value
 
 
 class LoginFailed(AuthenticationFailed):
     """401 ``no_active_account``: credentials were refused, for whatever reason, and no token."""
 
-    default_code = "no_active_account"
+    default_code = RefusalCode.NO_ACTIVE_ACCOUNT.value
 
 
 class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
@@ -101,7 +147,7 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("Token has no family ID")
-    default_code = "token_has_no_family"
+    default_code = RefusalCode.TOKEN_HAS_NO_FAMILY.value
 
 
 class RequestTooLarge(DetailDictMixin, exceptions.APIException):
@@ -110,7 +156,7 @@ class RequestTooLarge(DetailDictMixin, exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     # As Django says it, in English.
     default_detail = "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE."
-    default_code = "request_too_large"
+    default_code = RefusalCode.REQUEST_TOO_LARGE.value
 
 
 class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
@@ -121,7 +167,7 @@ class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("Tokens can't be checked at the moment, try again")
-    default_code = "service_unavailable"
+    default_code = RefusalCode.SERVICE_UNAVAILABLE.value
     # Seconds; DRF's exception handler makes the Retry-After header of it.
     wait = 1
 
@@ -129,7 +175,7 @@ class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
 class KeysUnavailable(ServiceUnavailable):
     """503: the issuer's keys (``JWK_URL``) can't be fetched, and none are remembered; or no key signs now."""
 
-    default_code = "keys_unavailable"
+    default_code = RefusalCode.KEYS_UNAVAILABLE.value
 
 
 class NoSigningKey(TokenBackendError, KeysUnavailable):
@@ -142,7 +188,7 @@ class NoSigningKey(TokenBackendError, KeysUnavailable):
 class RevocationUnavailable(ServiceUnavailable):
     """503: the store of revocations can't be asked: Redis, the database, or tables that are not migrated."""
 
-    default_code = "revocation_unavailable"
+    default_code = RefusalCode.REVOCATION_UNAVAILABLE.value
 
 
 class DatabaseUnavailable(ServiceUnavailable, OperationalError):
@@ -158,4 +204,4 @@ class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_501_NOT_IMPLEMENTED
     default_detail = _("Token family is not configured")
-    default_code = "token_family_not_configured"
+    default_code = RefusalCode.TOKEN_FAMILY_NOT_CONFIGURED.value

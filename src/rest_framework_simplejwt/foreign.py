@@ -16,6 +16,8 @@ from .exceptions import ExpiredTokenError, TokenBackendError, TokenBackendExpire
 if TYPE_CHECKING:
     from .backends import TokenBackend
 
+__all__ = ["ForeignToken"]
+
 
 _INVALID = _("Token is invalid")
 _EXPIRED = _("Token is expired")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 else:
     _UserModel = object
 
+__all__ = ["KeepsSalt"]
+
 
 def lasting_salt(encoded: str) -> str | None:
     """The salt of a password hash, which is drawn anew with each password.

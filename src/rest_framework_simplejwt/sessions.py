@@ -11,6 +11,8 @@ from . import revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
 
+__all__ = ["Revoked", "revoke_all", "revoke_everything", "revoke_family", "revoke_token"]
+
 
 @dataclass(frozen=True)
 class Revoked:

@@ -6,9 +6,15 @@ is none. Revoking everything of a user at once sends nothing: the caller knows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from django.db.models import Model
 from django.dispatch import Signal
+
+if TYPE_CHECKING:
+    from .tokens import Token
+
+__all__ = ["family_revoked", "refresh_token_reused", "token_issued", "token_refreshed", "token_revoked"]
 
 # A login bought `token`, for `user`; `request`. The sender is the token's class, here and below.
 token_issued = Signal()
@@ -30,6 +36,6 @@ family_revoked = Signal()
 refresh_token_reused = Signal()
 
 
-def send(signal: Signal, sender: Any, **facts: Any) -> None:
+def send(signal: Signal, sender: type[Token] | type[Model], **facts: object) -> None:
     """Tell every receiver, whatever the others raise."""
     signal.send_robust(sender, **facts)

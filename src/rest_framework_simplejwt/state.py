@@ -22,6 +22,8 @@ from .keys.directory import KeyDirectory
 from .keys.ring import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 
+__all__ = ["token_backend"]
+
 # In the order of TokenBackend's parameters.
 _POSITIONAL = (
     "ALGORITHM",

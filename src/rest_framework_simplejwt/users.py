@@ -21,11 +21,14 @@ from . import compiled, database_outage
 from .compiled import AnyField
 from .db_errors import first_line, is_unfit, misses_table
 from .exceptions import TokenError
+from .models import AnyUser
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
 
+__all__ = ["keyed_fingerprint", "keyed_or_md5_fingerprint", "md5_fingerprint"]
+
 # A user's password in short: what new tokens carry, or that and what else is accepted.
-Hasher: TypeAlias = Callable[[AbstractBaseUser], "str | tuple[str, ...]"]
+Hasher: TypeAlias = Callable[[Any], "str | tuple[str, ...]"]
 
 
 M = TypeVar("M", bound=Model)
@@ -218,7 +221,7 @@ def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
 
 
 @sensitive_variables()
-def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hasher) -> bool:
+def password_unchanged(user: AnyUser, fingerprint: object, hasher: Hasher) -> bool:
     """Whether ``fingerprint``, out of a token, is one that ``hasher`` accepts of the user's present password."""
     if not isinstance(fingerprint, str):
         return False
@@ -226,7 +229,7 @@ def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hash
     return any(hmac.compare_digest(claimed, _bytes(accepted)) for accepted in _accepted(user, hasher))
 
 
-def _accepted(user: AbstractBaseUser, hasher: Hasher) -> tuple[str, ...]:
+def _accepted(user: AnyUser, hasher: Hasher) -> tuple[str, ...]:
     fingerprints = hasher(user)
     return (fingerprints,) if isinstance(fingerprints, str) else tuple(fingerprints)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -16,16 +16,18 @@ from ..revocation import RevocationStore, token_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "AuthUser": "rest_framework_simplejwt.models.AuthUser",
-        "QuerySet": "django.db.models.QuerySet",
-        "Request": "rest_framework.request.Request",
-        "TokenUser": "rest_framework_simplejwt.models.TokenUser",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "AuthUser": "rest_framework_simplejwt.models.AuthUser",
+            "QuerySet": "django.db.models.QuerySet",
+            "Request": "rest_framework.request.Request",
+            "TokenUser": "rest_framework_simplejwt.models.TokenUser",
+        },
+    )
+
+__all__ = ["BlacklistedToken", "BlacklistedTokenAdmin", "OutstandingToken", "OutstandingTokenAdmin"]
 
 
 @admin.register(OutstandingToken)

@@ -13,6 +13,8 @@ from ..revocation import RevocationStore, family_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedTokenFamily, TokenFamily
 
+__all__ = ["BlacklistedTokenFamily", "BlacklistedTokenFamilyAdmin", "TokenFamily", "TokenFamilyAdmin"]
+
 
 @admin.register(TokenFamily)
 class TokenFamilyAdmin(IssuedAdmin):

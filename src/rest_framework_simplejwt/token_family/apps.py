@@ -8,6 +8,8 @@ from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+__all__ = ["TokenFamilyConfig"]
+
 # The rule of each is with the system checks, which only report it; but these can lose a family.
 _SETTINGS = (
     "TOKEN_FAMILY_ENABLED",

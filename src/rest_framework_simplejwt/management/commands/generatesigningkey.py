@@ -11,6 +11,8 @@ from rest_framework_simplejwt.keys import files, generate
 from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.keys.ring import read_key
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     help = "Makes a key for SIGNING_KEYS: a private key in PEM (PKCS8), or a random secret for HMAC; and tells its kid."

@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework_simplejwt import sessions
 from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     help = "Revokes refresh and sliding tokens, and token families."

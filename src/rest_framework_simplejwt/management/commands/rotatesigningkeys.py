@@ -20,6 +20,8 @@ from rest_framework_simplejwt.keys.ring import BadKey
 from rest_framework_simplejwt.keys.schedule import Plan, plan
 from rest_framework_simplejwt.settings import api_settings
 
+__all__ = ["Command"]
+
 # For clocks that differ, and answers that take their time.
 MARGIN = timedelta(minutes=1)
 LIFETIMES = (
