@@ -129,4 +129,4 @@ class TokenUser:
 
 # Whom a token names: a user out of the database, or the stand-in of `JWTStatelessUserAuthentication`.
 AnyUser: TypeAlias = AbstractBaseUser | TokenUser
-AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
+AuthUser = TypeVar("AuthUser", bound=AnyUser)

@@ -215,7 +215,7 @@ def keyed_or_md5_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
 
 
 @sensitive_variables()
-def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
+def password_fingerprint(user: AnyUser, hasher: Hasher) -> str:
     """The value of the revoke claim in a new token: it changes with the user's password."""
     return _accepted(user, hasher)[0]
 
