@@ -374,7 +374,20 @@ def rows(text):
 
 
 def exists(rows, text):
-    return compiled.exists(rows, text, alias="default", key=rows)
+    (found,) = compiled.exist([rows], [text], alias="default", key=rows)
+    return found
+
+
+def nobody(text):
+    return rows(text).filter(is_active=False)
+
+
+def test_several_queries_are_one_statement(alice, assert_statements):
+    with assert_statements(1):
+        found = compiled.exist(
+            [rows, nobody, rows], ["nobody", alice.email, alice.email], alias="default", key="several"
+        )
+    assert found == [False, False, True]
 
 
 @pytest.mark.parametrize("text", [FIELDS["email"], "other@example.com", compiled._HOLE, "", "%", "'", "é" * 300])

@@ -13,7 +13,6 @@ from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.needs("revocation", "families")]
-pytestmark.append(pytest.mark.usefixtures("each_way_of_asking"))
 
 GRACE = timedelta(seconds=10)
 

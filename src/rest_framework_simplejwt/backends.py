@@ -20,7 +20,7 @@ from jwt import algorithms
 from . import claims, jws
 from ._also import also_has
 from ._types import JSONObject
-from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
+from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
@@ -55,12 +55,15 @@ _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 
 _TIMES = ("exp", "iat", "nbf")
 
-_INVALID = _("Token is invalid")
-_EXPIRED = _("Token is expired")
 _WRONG_ALGORITHM = _("Invalid algorithm specified")
 
 _NO_LEEWAY = timedelta(0)
 _JSON = JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _system_clock() -> float:
+    # Looked up on each call, so that tests can patch it.
+    return time.time()
 
 
 class PyJWKClient(KeySetClient):
@@ -96,6 +99,7 @@ class TokenBackend:
     ``leeway`` is in seconds, or a ``timedelta``.
     ``verified_cache_size`` is how many tokens whose signature was good are remembered, for as long as
     their key would be used again; their claims are checked each time.
+    ``now`` returns the time in seconds since the epoch; by default the system's.
     Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
     package where that is missing.
     """
@@ -117,6 +121,7 @@ class TokenBackend:
         ring: Callable[[], KeyRing] | None = None,
         fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -134,6 +139,7 @@ class TokenBackend:
         self.ring = ring
         self.fallback_keys = tuple(fallback_keys)
         self._memo = Memo(verified_cache_size)
+        self._now = now or _system_clock
         self._signing = Outage(
             "The ring of signing keys",
             "logins and refreshes are answered 503",
@@ -203,7 +209,7 @@ class TokenBackend:
         except KeySetUnavailable as error:
             raise KeysUnavailable() from error
         except _UNFIT as error:
-            raise TokenBackendError(_INVALID) from error
+            raise TokenBackendError(INVALID) from error
 
     @sensitive_variables()
     def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
@@ -235,7 +241,7 @@ class TokenBackend:
     def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
         if self.ring is not None:
-            current = self.ring().current(time.time())
+            current = self.ring().current(self._now())
             if current is None:
                 error = NoSigningKey()
                 self._signing.failed(error)
@@ -266,12 +272,12 @@ class TokenBackend:
                 return payload
             return self._verified(token, text)
         except (jws.Malformed, claims.Unsound) as error:
-            raise TokenBackendError(_INVALID) from error
+            raise TokenBackendError(INVALID) from error
 
     def _still_vouches(self, verified: Verified, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
         if self.ring is not None:
-            return verified.key in self.ring().verifying(verified.kid, time.time())
+            return verified.key in self.ring().verifying(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
     def _verified(self, token: str | bytes, text: bytes) -> JSONObject:
@@ -290,7 +296,7 @@ class TokenBackend:
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         assert self.ring is not None, "the caller has looked"
         signature = jws.base64url_decode(parts.signature)
-        keys = self.ring().verifying(header.kid, time.time())
+        keys = self.ring().verifying(header.kid, self._now())
         fitting = [key for key in keys if key.algorithm == header.alg]
         if keys and not fitting:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -325,8 +331,8 @@ class TokenBackend:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:
-            claims.check_times(lifespan, now=time.time(), leeway=self.get_leeway().total_seconds())
+            claims.check_times(lifespan, now=self._now(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:
-            expired = TokenBackendExpiredToken(_EXPIRED)
+            expired = TokenBackendExpiredToken(EXPIRED)
             expired.claims = payload
             raise expired from error

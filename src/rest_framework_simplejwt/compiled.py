@@ -5,7 +5,7 @@ Where that might not be the same as asking the ORM anew, it is asked anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import FunctionType
@@ -53,15 +53,21 @@ def first(manager: Manager[M], name: str, value: object) -> M | None:
     return manager.filter(**{name: value}).first()
 
 
-def exists(rows: Callable[[str], QuerySet[Model]], text: str, *, alias: str, key: object) -> bool:
-    """``rows(text).exists()``. The ``key`` stands for a query that differs by that text alone."""
+def exist(
+    queries: Sequence[Callable[[str], QuerySet[Model]]], texts: Sequence[str], *, alias: str, key: object
+) -> list[bool]:
+    """``query(text).exists()`` of each query with its text, in one statement.
+
+    The ``key`` stands for the queries: under one key only the texts differ.
+    """
     connection = connections[alias]
     if not takes_sql(connection):
-        return rows(text).exists()
-    sql, params, hole = kept(connection, key, lambda: _with_a_hole(rows, alias))
+        return [query(text).exists() for query, text in zip(queries, texts, strict=True)]
+    sql, params = kept(connection, key, lambda: _existence(queries, alias))
+    remaining = iter(texts)
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*params[:hole], text, *params[hole + 1 :]))
-        return cursor.fetchone() is not None
+        cursor.execute(sql, [next(remaining) if param == _HOLE else param for param in params])
+        return [bool(found) for found in cursor.fetchone()]
 
 
 def kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
@@ -72,9 +78,12 @@ def kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], 
     return found[key]  # type: ignore[no-any-return]  # what was compiled under that key
 
 
-def _with_a_hole(rows: Callable[[str], QuerySet[Model]], alias: str) -> tuple[str, tuple[Any, ...], int]:
-    sql, params = rows(_HOLE).query.exists().get_compiler(alias).as_sql()
-    return sql, tuple(params), params.index(_HOLE)
+def _existence(queries: Sequence[Callable[[str], QuerySet[Model]]], alias: str) -> tuple[str, list[Any]]:
+    found = [query(_HOLE).query.exists().get_compiler(alias).as_sql() for query in queries]
+    return (
+        f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in found)}",
+        [param for _, params in found for param in params],
+    )
 
 
 @lru_cache(maxsize=64)

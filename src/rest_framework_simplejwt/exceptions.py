@@ -57,6 +57,10 @@ __all__ = [
     "TokenHasNoFamily",
 ]
 
+# What a bearer is told whatever the reason was, for one whose signature is not good or whose time has passed.
+INVALID = _("Token is invalid")
+EXPIRED = _("Token is expired")
+
 
 class RefusalCode(str, Enum):
     """Every ``code`` that an answer of this package has. The answer and ``get_codes()`` have it as a plain ``str``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from . import claims, revocation, signals, state
 from .exceptions import RefreshTokenBlacklistedError
 from .revocation import Successor, local_times, tokens_remembered
 from .settings import api_settings
-from .tokens import RefreshToken, Token, family_enabled, tokens_recorded
+from .tokens import RefreshToken, Token, is_first, overrides
 from .utils import datetime_to_epoch, logger
 
 R = TypeVar("R", bound=RefreshToken)
@@ -24,15 +24,11 @@ R = TypeVar("R", bound=RefreshToken)
 
 @dataclass(frozen=True)
 class Presented(Generic[R]):
-    """A refresh token that is good; or, ``replayed`` within the grace period, the one that it was turned into.
-
-    ``is_open``: whether it, or its family, was revoked is still to be found out.
-    """
+    """A refresh token that was verified; or, ``replayed`` within the grace period, its successor."""
 
     token: R
     replayed: bool = False
     request: Any = None
-    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,30 +41,22 @@ class Pair(Generic[R]):
     replayed: bool = False
 
 
-class _LostRace(Exception):
-    """Somebody else revoked the token first; what this transaction has written must go."""
-
-
 class _NotRevoked(Exception):
     """The store has no revocation of the token: it was taken back, or is not committed yet."""
 
 
 @sensitive_variables()
-def present(token_class: type[R], text: str | bytes, request: Any = None, *, at_once: bool = False) -> Presented[R]:
-    """The refresh token in ``text``, verified, or within the grace period its successor.
+def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+    """Verify the refresh token in ``text``; within the grace period of a consumed one, return its successor.
 
-    Raises ``TokenError``. A token that was signed by us and is revoked sounds the alarm first:
-    somebody uses what its owner no longer has. With ``at_once`` that may be left to ``refresh``, or to
-    ``settle``, of which one must follow.
+    Raises ``TokenError``. Reuse of a revoked token triggers the alarm first.
     """
-    is_open = at_once and _exchanges(token_class)
     try:
-        token = token_class._unasked(text) if is_open else token_class(text)
-        return Presented(token, request=request, is_open=is_open)
+        return Presented(token_class(text), request=request)
     except RefreshTokenBlacklistedError:
-        # The signature was verified before the blacklist was asked.
-        spent = token_class(text, verify=False)
-    return Presented(_successor_or_alarm(spent, request), replayed=True, request=request)
+        # Its signature was verified before the store was asked.
+        consumed = token_class(text, verify=False)
+    return Presented(_successor_or_alarm(consumed, request), replayed=True, request=request)
 
 
 @sensitive_variables()
@@ -87,113 +75,40 @@ def present_to_end(token_class: type[R], text: str | bytes, request: Any = None)
 
 
 @sensitive_variables()
-def refresh(presented: Presented[R]) -> Pair[R]:
-    """The new pair, with a refresh token under ``ROTATE_REFRESH_TOKENS``. Raises ``TokenError`` as ``rotate`` does."""
+def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
+    """Issue a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
+
+    ``owner``: the token's user, if it was looked up. Raises ``TokenError`` as ``rotate`` does.
+    """
     token, request = presented.token, presented.request
     if not api_settings.ROTATE_REFRESH_TOKENS:
         pair = Pair(token, str(token.access_token))
     elif presented.replayed:
         pair = _pair_of(token, replayed=True)
     else:
-        pair = rotate(token, request, is_open=presented.is_open)
+        pair = rotate(token, request, owner=owner)
     facts = {"token": pair.token, "replayed": pair.replayed, "request": request}
     revocation.token_store().after_commit(lambda: signals.send(signals.token_refreshed, type(token), **facts))
     return pair
 
 
 @sensitive_variables()
-def settle(presented: Presented[R]) -> None:
-    """Find out now what ``present`` left open. Raises as it does."""
-    if presented.is_open:
-        try:
-            presented.token._ask()
-        except RefreshTokenBlacklistedError:
-            _successor_or_alarm(presented.token, presented.request)
+def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
+    """Replace ``token`` by its successor: new jti, exp and iat, the other claims unchanged.
 
-
-@sensitive_variables()
-def rotate(token: R, request: Any = None, *, is_open: bool = False) -> Pair[R]:
-    """Turn ``token`` into its successor: new jti, exp and iat, recorded, the other claims kept.
-
-    With ``BLACKLIST_AFTER_ROTATION`` the old token is spent in the same transaction. Whoever
-    finds it spent already gets the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and
-    else ``RefreshTokenBlacklistedError``: there is never a second lineage. If anything fails,
-    nothing is kept and the old token is still good. ``is_open``: as in ``Presented``.
+    With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction. If another request has
+    consumed it meanwhile, returns the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and raises
+    ``RefreshTokenBlacklistedError`` after it. If anything fails, nothing is recorded and the old token stays valid.
     """
-    spends = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
-    successor = _minted_from(token, spends)
-    # Signed before the old one is spent: what can't be signed must cost nobody their login.
+    consumes = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
+    successor = _successor_of(token, consumes)
+    # Signed before the old one is consumed: what can't be signed must cost nobody their login.
     pair = _pair_of(successor)
-    try:
-        if not is_open or not _exchange(token, pair):
-            _spend(token, successor, spends)
-    except _LostRace:
+    if not consumes:
+        revocation.token_store().transact(partial(successor._outstand_for, owner))
+    elif not token._consume(successor, owner):
         return _pair_of(_successor_or_alarm(token, request), replayed=True)
     return pair
-
-
-def _spend(token: R, successor: R, spends: bool) -> None:
-    spent = copy(token)
-    if spends:
-        spent._successor = successor._issued()
-
-    def exchange() -> None:
-        successor.outstand()
-        if spends and not _revoke(spent):
-            raise _LostRace
-
-    revocation.token_store().transact(exchange)
-
-
-def _exchange(token: R, pair: Pair[R]) -> bool:
-    """Spend a token that was not asked about in one go, or else ask."""
-    store: Any = revocation.token_store()
-    successor = replace(pair.token._issued(), text=lambda: pair.refresh or "")
-    if store.exchange(token._issued(), successor, revocation.family_store() if family_enabled() else None):
-        return True
-    try:
-        token._ask()
-    except RefreshTokenBlacklistedError as error:
-        raise _LostRace from error
-    return False
-
-
-# What decides on a revocation, or hears of it.
-_HOOKS = (
-    "verify",
-    "check_blacklist",
-    "check_family_blacklist",
-    "blacklist",
-    "outstand",
-    "_ask",
-    "_unasked",
-    "_issued",
-)
-
-
-def _written(token_class: type, name: str) -> Any:
-    """What stands under the ``name`` in the class or in one that it inherits from, which may not be there to be got."""
-    return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
-
-
-_OWN_HOOKS = {name: _written(RefreshToken, name) for name in _HOOKS}
-
-
-def _exchanges(token_class: type[RefreshToken]) -> bool:
-    """Whether the store may find out that the token was revoked while it spends it.
-
-    Not where the project has a say in that, nor where a changed password is a reason to revoke it.
-    """
-    if not (api_settings.ROTATE_REFRESH_TOKENS and api_settings.BLACKLIST_AFTER_ROTATION and tokens_recorded()):
-        return False
-    if api_settings.CHECK_REVOKE_TOKEN:
-        return False
-    if any(_written(token_class, name) is not hook for name, hook in _OWN_HOOKS.items()):
-        return False
-    store: Any = revocation.token_store()
-    if not hasattr(store, "exchanges") or store.holds_back_others():
-        return False
-    return bool(store.exchanges(revocation.family_store() if family_enabled() else None))
 
 
 @sensitive_variables()
@@ -216,19 +131,14 @@ def revoke(token: RefreshToken) -> None:
 
 def _revoke(token: Any) -> bool:
     blacklist = getattr(token, "blacklist", None)
-    return _is_first(blacklist() if blacklist else None)
+    return is_first(blacklist() if blacklist else None)
 
 
-def _is_first(outcome: Any) -> bool:
-    # Projects override the methods that revoke, and some answer with nothing: only a plain "no" is a lost race.
-    return not (isinstance(outcome, tuple) and outcome[1] is False)
-
-
-def _minted_from(token: R, spends: bool) -> R:
+def _successor_of(token: R, consumes: bool) -> R:
     successor = copy(token)
     successor.token = None
     successor.payload = claims.copied(token.payload)
-    if spends and type(token).set_jti.__module__ == Token.__module__:
+    if consumes and type(token).set_jti.__module__ == Token.__module__:
         # Whoever refreshes the same token derives the same id, and so meets the others at one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
     else:
@@ -302,7 +212,6 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
     family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None
     if family_id is None:
         return
-    spent._family_revoked_for = "reuse"
     try:
         outcome = revocation.family_store().lasting(family_id, partial(_end_family, spent))
     except _NotRevoked:
@@ -310,8 +219,8 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
         # back, the revocation of the family with it. Or only a cache says so.
         if not _is_on_record(spent):
             return
-        outcome = spent.blacklist_family()
-    if not _is_first(outcome):
+        outcome = spent._blacklist_family_for("reuse")
+    if not is_first(outcome):
         # It was told when the family was revoked; a thief who tries on does not fill the log.
         return
     facts = {"family_id": family_id, "jti": _jti(spent), "user_id": spent.get(api_settings.USER_ID_CLAIM)}
@@ -325,12 +234,12 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
 def _end_family(spent: RefreshToken) -> Any:
     if not _is_on_record(spent):
         raise _NotRevoked
-    return spent.blacklist_family()
+    return spent._blacklist_family_for("reuse")
 
 
 def _is_on_record(spent: RefreshToken) -> bool:
     """Whether the store has the revocation of ``spent``, or a project's own ``check_blacklist`` knows of another."""
-    if _written(type(spent), "check_blacklist") is not _OWN_HOOKS["check_blacklist"]:
+    if overrides(type(spent), "check_blacklist"):
         return True
     return revocation.token_store(cached=False).is_revoked(_jti(spent))
 

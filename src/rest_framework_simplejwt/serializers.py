@@ -203,15 +203,15 @@ class _OfUserSerializer(_SecretSerializer):
         "password_changed": _("The user's password has been changed."),
     }
 
-    def _check_user(self, token: Any) -> None:
-        """Raise ``AuthenticationFailed`` unless the token's user may have another token, or ``users.NotKept``.
+    def _check_user(self, token: Any) -> Any:
+        """The token's user, who may have another token; ``None`` if it has no user claim, such as a machine's.
 
-        A token without a user claim, such as a machine's, has no user to check.
+        Raises ``AuthenticationFailed`` for any other user, and ``users.NotKept``.
         """
         if api_settings.USER_ID_CLAIM not in token:
-            return
+            return None
         try:
-            token._owner = self._checked_user(token)
+            return self._checked_user(token)
         except AuthenticationFailed as refusal:
             refusals.log(refusal, token.payload)
             raise
@@ -227,18 +227,19 @@ class _OfUserSerializer(_SecretSerializer):
             raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
         return user
 
-    def _require_user(self, token: Any) -> None:
+    def _require_user(self, token: Any) -> Any:
         """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
         try:
-            self._check_user(token)
+            return self._check_user(token)
         except users.NotKept as error:
             raise self._no_active_account() from error
 
-    def _check_known_user(self, token: Any) -> None:
-        """As ``_check_user``, where the project looks users up by their tokens at all: a stateless service does not."""
+    def _check_known_user(self, token: Any) -> Any:
+        """As ``_check_user``; ``None`` too where the project keeps no users, or authenticates by the token alone."""
         if not _trusts_tokens_alone():
             with suppress(users.NotKept):
-                self._check_user(token)
+                return self._check_user(token)
+        return None
 
     def _no_active_account(self) -> AuthenticationFailed:
         return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
@@ -253,17 +254,12 @@ class TokenRefreshSerializer(_OfUserSerializer):
     @sensitive_variables()
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         request = self.context.get("request")
-        presented = rotation.present(self.token_class, attrs["refresh"], request, at_once=True)
+        presented = rotation.present(self.token_class, attrs["refresh"], request)
+        user = self._require_user(presented.token)
         try:
-            self._require_user(presented.token)
-        except Exception:
-            # Whatever it was, an error of a project's rule included: reuse of the token must not go unnoticed.
-            rotation.settle(presented)
-            raise
-        try:
-            pair = rotation.refresh(presented)
+            pair = rotation.refresh(presented, owner=user)
         except IntegrityError as error:
-            if not users.is_gone(presented.token._owner):
+            if not users.is_gone(user):
                 raise
             raise self._no_active_account() from error
         data = {"access": pair.access}
@@ -281,11 +277,11 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
-        self._check_known_user(token)
+        user = self._check_known_user(token)
         token.set_exp()
         token.set_iat()
         # Its record must last as long as this copy.
-        token.outstand()
+        token._outstand_for(user)
         return {"token": str(token)}
 
 

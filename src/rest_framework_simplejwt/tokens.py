@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
 from django.db.models import Model
@@ -18,13 +19,17 @@ from django.views.decorators.debug import sensitive_variables
 from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
 from ._also import also_has
 from ._optional import available_if
+from ._types import JSONObject
 from .exceptions import (
+    EXPIRED,
+    INVALID,
     ExpiredTokenError,
     RefreshTokenBlacklistedError,
     TokenBackendError,
     TokenBackendExpiredToken,
     TokenError,
 )
+from .models import AnyUser
 from .models import AuthUser as AuthUser
 from .models import TokenUser as TokenUser
 from .revocation import Issued, families_remembered, tokens_remembered
@@ -57,9 +62,6 @@ __getattr__ = also_has(
     },
 )
 
-_INVALID = _("Token is invalid")
-_EXPIRED = _("Token is expired")
-
 _NONE = timedelta(0)
 
 
@@ -79,13 +81,13 @@ class Token:
     ``ExpiredTokenError`` or another ``TokenError``.
     """
 
-    token_type: ClassVar[str | None] = None
-    lifetime: ClassVar[timedelta | None] = None
+    token_type: str | None = None
+    lifetime: timedelta | None = None
     _token_backend: TokenBackend | None = None
-    # The user it was checked to belong to, once somebody has looked.
+    # The user that it was checked to belong to, once somebody has looked.
     _owner: Any = None
-    # False while one is made that is to be spent: whoever spends it finds out whether it was revoked.
-    _is_asked = True
+    # While its revocation is checked: what the stores say of it and of its family.
+    _lookup: revocation.Lookup | None = None
     # True once this instance has recorded itself, or its family.
     _is_recorded = False
 
@@ -98,11 +100,20 @@ class Token:
         if self.token_type is None or self.lifetime is None:
             raise TokenError(_("Cannot create token with no type or lifetime"))
         self.token = token
-        self.current_time = aware_utcnow()
+        if "current_time" not in vars(self):
+            self.current_time = aware_utcnow()
         if token is None:
             self._mint()
         else:
             self._read(token, verify)
+
+    @classmethod
+    def _made_at(cls, moment: datetime) -> Self:
+        """A new token as of ``moment``: its ``iat`` and ``exp`` count from there."""
+        token = cls.__new__(cls)
+        token.current_time = moment
+        token.__init__()  # type: ignore[misc]  # once its time is known
+        return token
 
     def _mint(self) -> None:
         self.payload = {}
@@ -126,16 +137,16 @@ class Token:
     def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
         # Whatever else a request's JSON may hold where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
-            raise TokenError(_INVALID)
+            raise TokenError(INVALID)
         backend = self.get_token_backend()
         try:
             payload = backend.decode(token, verify=verify)
             if verify and api_settings.TRUSTED_ISSUERS:
                 trust.check_ours(payload)
         except TokenBackendExpiredToken as error:
-            raise ExpiredTokenError(_EXPIRED) from error
+            raise ExpiredTokenError(EXPIRED) from error
         except TokenBackendError as error:
-            raise TokenError(_INVALID) from error
+            raise TokenError(INVALID) from error
         if verify and _has_profile(backend):
             profile.check(token, payload, self.token_type, required=api_settings.ACCESS_TOKEN_PROFILE_REQUIRED)
         return payload
@@ -225,8 +236,13 @@ class Token:
         """Record the token as issued; kinds that can't be revoked leave no record."""
         return None
 
+    def _outstand_for(self, owner: Any) -> tuple[OutstandingToken, bool] | None:
+        """As ``outstand``, for a token whose user was looked up already: ``owner``, or ``None``."""
+        self._owner = owner
+        return self.outstand()
+
     @classmethod
-    def for_user(cls: type[T], user: Any) -> T:
+    def for_user(cls, user: AnyUser) -> Self:
         """A new token for ``user``, an instance of the user model.
 
         Raises ``TokenError`` for an instance of another model, whose key may be another user's, and for
@@ -267,6 +283,7 @@ def _has_profile(backend: TokenBackend) -> bool:
 
 
 T = TypeVar("T", bound=Token)
+A = TypeVar("A", bound=Token, covariant=True)
 
 # Of a kind that is signed and verified by the process-wide backend.
 _USUAL_BACKEND = (None, Token.token_backend, Token.get_token_backend)
@@ -285,38 +302,22 @@ class BlacklistMixin(_Mixin[T]):
     ``blacklist`` and ``check_blacklist`` do not exist.
     """
 
-    # While it is being spent: what a refresh turns it into.
+    # While a refresh consumes it by ``blacklist``: what replaces it.
     _successor: Issued | None = None
     # The id that it was recorded under, and until when.
     _recorded: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
-        if not tokens_remembered():
-            super().verify()
-        elif self._is_asked:
+        if tokens_remembered():
             self.check_blacklist()
-            super().verify()
-        else:
-            self._verify_unasked()
-
-    def _verify_unasked(self) -> None:
-        try:
-            super().verify()
-        except TokenError:
-            # A revoked token is refused as that, whatever else is wrong with it.
-            self._ask()
-            raise
-
-    def _ask(self) -> None:
-        """Raise ``TokenError`` if this token or its family was revoked, as ``verify`` does unless it was put off."""
-        self.check_blacklist()
+        super().verify()
 
     @available_if(tokens_remembered)
     def check_blacklist(self) -> None:
         """Raise ``RefreshTokenBlacklistedError`` if this token was revoked."""
         # A token without a usable id was never recorded; verify() refuses it.
-        jti = self.payload.get(api_settings.JTI_CLAIM)  # type: ignore[arg-type]  # None is no claim's name
-        if claims.is_id(jti) and revocation.token_store().is_revoked(jti):
+        lookup = self._lookup or revocation.Lookup(_token_id(self), None)
+        if lookup.is_token_revoked:
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
     @available_if(tokens_remembered)
@@ -342,11 +343,32 @@ class BlacklistMixin(_Mixin[T]):
 
     @classmethod
     @sensitive_variables()
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if tokens_recorded():
             token._record(token._issued(user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+        return token
+
+    def _consume(self, successor: Token, owner: Any = None) -> bool:
+        """Revoke this token and record its ``successor``, both or neither. True for exactly one caller.
+
+        ``owner``: the user of both, if it was looked up.
+        """
+        assert isinstance(successor, BlacklistMixin)
+        store = revocation.token_store()
+        successor._owner = owner
+        if not overrides(type(self), "blacklist", "outstand"):
+            return store.exchange(self._issued(), successor._issued())
+        consumed = copy(self)
+        consumed._successor = successor._issued()
+
+        def exchange() -> bool:
+            first = is_first(consumed.blacklist())
+            if first:
+                successor.outstand()
+            return first
+
+        return store.transact(exchange)
 
     def _record(self, issued: Issued) -> tuple[Any, bool]:
         self._is_recorded = True
@@ -391,8 +413,7 @@ class FamilyMixin(_Mixin[T]):
     def verify(self) -> None:
         if family_enabled():
             self.check_family_expiration(self, self.current_time)
-            if self._is_asked or _family_id(self) is None:
-                self.check_family_blacklist(self)
+            self.check_family_blacklist(self)
         super().verify()
 
     @available_if(family_enabled)
@@ -414,7 +435,7 @@ class FamilyMixin(_Mixin[T]):
         family_id = _family_id(token)
         if family_id is None:
             logger.warning("A %s token without a family was accepted", token.token_type)
-        elif revocation.family_store().is_revoked(family_id):
+        elif (token._lookup or revocation.Lookup(None, family_id)).is_family_revoked:
             raise TokenError(_("Token family is blacklisted"))
 
     @available_if(family_enabled)
@@ -444,14 +465,19 @@ class FamilyMixin(_Mixin[T]):
         return record, first
 
     @classmethod
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if family_enabled():
             family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
             if api_settings.TOKEN_FAMILY_LIFETIME is not None:
                 token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
             token._record_family(token._issued_family(family_id, user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+        return token
+
+    def _blacklist_family_for(self, reason: str) -> tuple[BlacklistedTokenFamily, bool]:
+        """As ``blacklist_family``; receivers of the signal are told the ``reason``."""
+        self._family_revoked_for = reason
+        return self.blacklist_family()
 
     def _record_family(self, issued: Issued) -> None:
         self._is_recorded = True
@@ -484,7 +510,9 @@ class AccessToken(Token):
     """Opens the API until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` only while its family lives."""
 
     token_type = "access"
-    lifetime = classproperty(lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME")
+    )
 
     def verify(self) -> None:
         super().verify()
@@ -497,7 +525,9 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     """Opens the API until it expires, and can be refreshed in place until its refresh-exp claim."""
 
     token_type = "sliding"
-    lifetime = classproperty(lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME")
+    )
 
     def _mint(self) -> None:
         super()._mint()
@@ -513,43 +543,41 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
         return replace(super()._to_revoke(), expires_at=claims.prolonged(end, self._extra_leeway()))
 
 
+class _IssuesAccess(Protocol[A]):
+    @property
+    def access_token_class(self) -> type[A]: ...
+    @property
+    def no_copy_claims(self) -> Iterable[str | None]: ...
+
+    current_time: datetime
+    payload: JSONObject
+
+
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
     """Buys new access tokens until it expires or is revoked."""
 
     token_type = "refresh"
-    lifetime = classproperty(lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME"))
-    access_token_class: ClassVar[type[Token]] = AccessToken
-    no_copy_claims: ClassVar[Iterable[str | None]] = classproperty(  # type: ignore[assignment]  # read on the class
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME")
+    )
+    access_token_class: type[AccessToken] = AccessToken
+    no_copy_claims: Iterable[str | None] = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: (api_settings.TOKEN_TYPE_CLAIM, "exp", api_settings.JTI_CLAIM, "jti", "iat")
     )
 
-    @classmethod
-    def _unasked(cls, text: str | bytes) -> Self:
-        """The token in ``text``, verified but for whether it or its family was revoked: see ``_ask``."""
-        token = cls.__new__(cls)
-        token._is_asked = False
-        token.__init__(text)  # type: ignore[misc]  # told before it verifies
-        # Whoever verifies it again, or a copy, asks.
-        del token._is_asked
-        return token
+    def verify(self) -> None:
+        with _asked_once(self):
+            super().verify()
 
     def _extra_leeway_of_family(self) -> timedelta:
         # Access tokens have the family's claims too, and may have a leeway of their own.
         access = self.access_token_class.__new__(self.access_token_class)
         return max(self._extra_leeway(), access._extra_leeway())
 
-    def _ask(self) -> None:
-        super()._ask()
-        if family_enabled():
-            self.check_family_blacklist(self)
-
     @property
-    def access_token(self) -> Token:
+    def access_token(self: _IssuesAccess[A]) -> A:
         """A new access token on each read, as of this token's time, with its other claims copied."""
-        access = self.access_token_class()
-        access.current_time = self.current_time
-        access.set_exp()
-        access.set_iat()
+        access = self.access_token_class._made_at(self.current_time)
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
@@ -571,11 +599,29 @@ class UntypedToken(Token):
 
 def check_not_revoked(token: Token) -> None:
     """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or the family has ended."""
-    if tokens_remembered():
-        BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
-    if family_enabled() and _family_id(token) is not None:
-        FamilyMixin.check_family_expiration(token)
-        FamilyMixin.check_family_blacklist(token)
+    with _asked_once(token):
+        if tokens_remembered():
+            BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
+        if family_enabled() and _family_id(token) is not None:
+            FamilyMixin.check_family_expiration(token)
+            FamilyMixin.check_family_blacklist(token)
+
+
+@contextmanager
+def _asked_once(token: Token) -> Iterator[None]:
+    """Within it, the stores are asked once about ``token`` and its family, however many checks need the answer."""
+    family_id = token.get(api_settings.TOKEN_FAMILY_CLAIM) if family_enabled() else None
+    token._lookup = revocation.Lookup(_token_id(token), family_id if claims.is_id(family_id) else None)
+    try:
+        yield
+    finally:
+        # The next check asks again.
+        del token._lookup
+
+
+def _token_id(token: Token) -> str | None:
+    jti = token.payload.get(api_settings.JTI_CLAIM)  # type: ignore[arg-type]  # None is no claim's name
+    return jti if claims.is_id(jti) else None
 
 
 def _prolonged(recorded: tuple[str, datetime | None], issue: Callable[[], Issued]) -> Issued | None:
@@ -592,7 +638,7 @@ def _prolonged(recorded: tuple[str, datetime | None], issue: Callable[[], Issued
 def _family_id(token: Token) -> str | None:
     value = token.get(api_settings.TOKEN_FAMILY_CLAIM)
     if value is not None and not claims.is_id(value):
-        raise TokenError(_INVALID)
+        raise TokenError(INVALID)
     return value
 
 
@@ -626,3 +672,24 @@ def _owner_pk(token: Token, user: Any) -> Any:
         with suppress(users.NotKept):
             owner = users.named_by(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
     return None if owner is None else owner.pk
+
+
+def overrides(token_class: type, *names: str) -> bool:
+    """Whether a project has methods of its own, or patched ones, under any of these ``names`` of ``RefreshToken``."""
+    return any(_find_in_mro(token_class, name) is not _OURS[name] for name in names)
+
+
+def is_first(outcome: Any) -> bool:
+    """Whether the call of a method that revokes was the first one, by what the method returned.
+
+    Projects override these methods, and some return nothing: only a plain "no" means that another call was first.
+    """
+    return not (isinstance(outcome, tuple) and outcome[1] is False)
+
+
+def _find_in_mro(token_class: type, name: str) -> Any:
+    """The attribute as it stands in the class, which ``available_if`` may keep from being read."""
+    return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
+
+
+_OURS = {name: _find_in_mro(RefreshToken, name) for name in ("blacklist", "outstand", "check_blacklist")}

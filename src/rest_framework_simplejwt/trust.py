@@ -20,6 +20,7 @@ from .keys import fetch
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .keys.ring import BadKey, Key, KeyRing, Secret, read_key
 from .settings import api_settings
+from .settings_cache import BuiltFromSettings
 
 _ENTRY = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")
 # They are verified, and so they stay what the issuer said.
@@ -59,11 +60,11 @@ class TrustedIssuer:
         call ``user_id`` is no user of ours.
         """
         ours = {name: theirs[claim] for claim, name in self.claims.items() if claim in theirs}
-        closed = _of_ours().union(self.claims.values())
+        closed = _local_claims().union(self.claims.values())
         return {claim: value for claim, value in theirs.items() if claim not in closed} | ours
 
 
-def _of_ours() -> set[str | None]:
+def _local_claims() -> set[str | None]:
     return {
         api_settings.USER_ID_CLAIM,
         api_settings.TOKEN_TYPE_CLAIM,
@@ -86,31 +87,27 @@ _SETTINGS = (
     "SIGNING_KEY",
     "VERIFIED_TOKEN_CACHE_SIZE",
 )
-_current: tuple[tuple[object, ...], dict[str, TrustedIssuer]] | None = None
 
 
 @sensitive_variables()
 def trusted_issuers() -> Mapping[str, TrustedIssuer]:
-    """All of them by name, read once for each value of the settings.
+    """All trusted issuers by name, read again only after a change of the settings.
 
-    Raises ``ImproperlyConfigured`` that names the entry which can't be used.
+    Raises ``ImproperlyConfigured`` that names the first entry that can't be used.
     """
-    global _current
-    values = (
-        *[getattr(api_settings, name) for name in _SETTINGS],
-        settings.SECRET_KEY,
-        settings.SECRET_KEY_FALLBACKS,
-    )
-    if _current is None or _current[0] != values:
-        _current = values, dict(_sound())
-    return _current[1]
+    return _issuers.get()
 
 
-def _sound() -> Iterator[tuple[str, TrustedIssuer]]:
+def _load_issuers() -> dict[str, TrustedIssuer]:
+    issuers = {}
     for number, found in enumerate(read_issuers(api_settings.TRUSTED_ISSUERS)):
         if isinstance(found, BadIssuer):
             raise ImproperlyConfigured(f"SIMPLE_JWT['TRUSTED_ISSUERS'][{number}]: {found}.") from found
-        yield found.issuer, found
+        issuers[found.issuer] = found
+    return issuers
+
+
+_issuers = BuiltFromSettings(_load_issuers, _SETTINGS, django_names=["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
 
 
 def trusted_issuer(token: object) -> TrustedIssuer | None:

@@ -45,6 +45,11 @@ class Issued:
     is_end_known: bool = True
 
 
+def overrides(store: object, ours: type, *names: str) -> bool:
+    """Whether the ``store`` is of a project's subclass of ``ours`` that has its own methods under any of ``names``."""
+    return any(getattr(type(store), name) is not getattr(ours, name) for name in names)
+
+
 @dataclass(frozen=True)
 class Successor:
     """What a token was turned into: when, how long ago by the store's own clock, and whether it is revoked by now."""
@@ -81,7 +86,20 @@ class RevocationStore(Protocol):
         How many that were. In SQL the number of statements does not grow with theirs.
         """
 
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        """Revoke the token ``consumed`` and record its ``successor``, both or neither. True for exactly one caller.
+
+        False if the token was revoked before, by whomever; nothing is recorded then.
+        """
+
     def is_revoked(self, key: str) -> bool: ...
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """Whether the token ``key`` is revoked, and whether its family in the store ``families`` is.
+
+        In one question, if both stores keep their records in one place. The second answer means nothing if the
+        first is True.
+        """
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         """What a refresh turned ``key`` into; ``None`` if it was revoked otherwise, or not at all."""

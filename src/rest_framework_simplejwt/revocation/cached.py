@@ -44,6 +44,19 @@ class CachedStore:
             self._add_after_commit(key)
         return revoked
 
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        is_first = self._store.exchange(consumed, successor)
+        self._add_after_commit(consumed.id)
+        return is_first
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        if self._try(self._holds, key):
+            return True, False
+        token, family = self._store.are_revoked(key, families, family_id)
+        if token:
+            self._add_after_commit(key)
+        return token, family
+
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         return self._store.successor(key, successor_key, now=now)
 

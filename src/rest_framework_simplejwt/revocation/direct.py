@@ -30,14 +30,21 @@ class Tables:
     link: str
 
     def are_written_directly(self, alias: str) -> bool:
-        """Whether that is the same as saving instances: nobody listens, and the database can say what it wrote."""
+        """Whether ``insert`` and ``revoke`` do the same there as saving instances."""
         connection = connections[alias]
-        listened = any(
+        can_tell = connection.vendor in _VENDORS and connection.features.can_return_columns_from_insert
+        return can_tell and not self._are_listened_to()
+
+    def are_exchanged_directly(self, alias: str) -> bool:
+        """Whether ``exchange`` does the same there as saving instances."""
+        return compiled.takes_sql(connections[alias]) and not self._are_listened_to()
+
+    def _are_listened_to(self) -> bool:
+        return any(
             signal.has_listeners(model)
             for signal in (signals.pre_save, signals.post_save, signals.pre_init, signals.post_init)
             for model in (self.issued, self.revoked)
         )
-        return connection.vendor in _VENDORS and connection.features.can_return_columns_from_insert and not listened
 
 
 def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | None:
@@ -63,28 +70,20 @@ def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) ->
     return _row(tables.revoked, {pk.attname: found[0], link.attname: found[1], "blacklisted_at": now}, alias)
 
 
-def exchange(
-    tables: Tables,
-    key: str,
-    expires_at: datetime | None,
-    successor: Mapping[str, Any],
-    alias: str,
-    *,
-    family: tuple[Tables, str] | None,
-) -> bool:
-    """Revoke ``key`` and record its ``successor``. False if nothing was done, as with ``revoke``, or if the
-    ``family`` is revoked. One statement on PostgreSQL; elsewhere two, of which the first one writes: for a transaction.
+def exchange(tables: Tables, key: str, expires_at: datetime | None, successor: Mapping[str, Any], alias: str) -> bool:
+    """Revoke ``key`` and insert the row of its ``successor``. False where ``revoke`` would return ``None``.
+
+    Writes both or nothing: one statement on PostgreSQL; elsewhere two, which need a transaction. Raises
+    ``IntegrityError`` if another transaction was faster, on MySQL also if ``key`` was revoked before.
     """
     connection = connections[alias]
-    families, family_key = family or (None, None)
     params = _revocation_params(connection, tables, key, expires_at, timezone.now())
-    params += [] if families is None else [family_key]
     names, values = tuple(successor), _prepared(connection, tables.issued, successor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-            cursor.execute(_exchange(connection, tables, families, names), [*params, *values])
+            cursor.execute(_exchange(connection, tables, names), [*params, *values])
             return bool(cursor.rowcount)
-        cursor.execute(_revocation(connection, tables, families), params)
+        cursor.execute(_revocation(connection, tables), params)
         if not cursor.rowcount:
             return False
         cursor.execute(_insertion(connection, tables.issued, names), values)
@@ -117,17 +116,18 @@ def _insertion_unless_there(connection: BaseDatabaseWrapper, model: type[Model],
 
 
 @_once
-def _revocation(connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None = None) -> str:
-    """Of one key, which must be on record until the given moment; and unless a key of ``families`` is revoked."""
+def _revocation(connection: BaseDatabaseWrapper, tables: Tables) -> str:
+    """Of one key, which must be on record until the given moment."""
     moment, end = _field(tables.revoked, "blacklisted_at"), _quoted(connection, _field(tables.issued, "expires_at"))
-    unless = "" if families is None else f" AND NOT EXISTS ({_is_revoked(connection, families)})"
+    # MySQL has no such clause: there a second revocation is an error.
+    unless_there = "" if connection.vendor == "mysql" else " ON CONFLICT DO NOTHING"
     return (
         f"INSERT INTO {_table(connection, tables.revoked)}"
         f" ({_columns(connection, tables.revoked, (tables.link, 'blacklisted_at'))})"
         f" SELECT {_quoted(connection, tables.issued._meta.pk)}, {_cast(connection, moment)}"
         f" FROM {_table(connection, tables.issued)}"
         f" WHERE {_quoted(connection, _field(tables.issued, tables.key))} = %s AND ({end} IS NULL OR {end} >= %s)"
-        f"{unless} ON CONFLICT DO NOTHING"
+        f"{unless_there}"
     )
 
 
@@ -141,22 +141,15 @@ def _revocation_returned(connection: BaseDatabaseWrapper, tables: Tables) -> str
 
 @_once
 def _exchange(
-    connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None, names: tuple[str, ...]
+    connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...]
 ) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
     link = _quoted(connection, _field(tables.revoked, tables.link))
     casts = ", ".join(_cast(connection, _field(tables.issued, name)) for name in names)
     return (
-        f"WITH spent AS ({_revocation(connection, tables, families)} RETURNING {link})"
+        f"WITH consumed AS ({_revocation(connection, tables)} RETURNING {link})"
         f" INSERT INTO {_table(connection, tables.issued)} ({_columns(connection, tables.issued, names)})"
-        f" SELECT {casts} FROM spent"
+        f" SELECT {casts} FROM consumed"
     )
-
-
-def _is_revoked(connection: BaseDatabaseWrapper, tables: Tables) -> str:
-    issued, revoked = _table(connection, tables.issued), _table(connection, tables.revoked)
-    pk, link = (_quoted(connection, field) for field in (tables.issued._meta.pk, _field(tables.revoked, tables.link)))
-    key = _quoted(connection, _field(tables.issued, tables.key))
-    return f"SELECT 1 FROM {revoked} INNER JOIN {issued} ON {revoked}.{link} = {issued}.{pk} WHERE {issued}.{key} = %s"
 
 
 def _revocation_params(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
-from .base import Issued
+from .base import Issued, RevocationStore
 
 T = TypeVar("T")
 
@@ -34,8 +34,14 @@ class NullStore(Untransacted):
     def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
         return 0
 
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        return True
+
     def is_revoked(self, key: str) -> bool:
         return False
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        return False, families.is_revoked(family_id)
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> None:
         return None

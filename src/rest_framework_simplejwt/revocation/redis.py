@@ -29,7 +29,7 @@ from ..outage import Outage
 from ..settings import api_settings
 from ..utils import datetime_from_epoch, datetime_to_epoch
 from .access import fails_open
-from .base import SLACK, Issued, Successor
+from .base import SLACK, Issued, RevocationStore, Successor, overrides
 from .null import Untransacted
 
 T = TypeVar("T")
@@ -240,12 +240,43 @@ class RedisStore(Untransacted):
         return _BURY, 2, self._key(key), self._end_of(key), json.dumps(facts), ends, int(is_endless)
 
     def is_revoked(self, key: str) -> bool:
+        return self._exist(self._key(key))[0]
+
+    def _exist(self, *keys: str) -> list[bool]:
+        """Whether each of the keys exists, in one round trip.
+
+        If Redis is unavailable, no key exists where ``REVOCATION_FAIL_MODE`` is open; else raises as ``_ask``.
+        """
+
+        def look(client: redis.Redis) -> list[Any]:
+            with client.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.exists(key)
+                return pipe.execute()
+
         try:
-            return bool(self._ask(lambda client: client.exists(self._key(key))))
+            return [bool(found) for found in self._ask(look)]
         except RevocationUnavailable:
             if fails_open():
-                return False
+                return [False] * len(keys)
             raise
+
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        """As ``RevocationStore`` says, in two steps: a successor that is recorded although the second one fails
+        is known to nobody, and the next attempt records the same one.
+        """
+        self.remember(successor)
+        return self.revoke(replace(consumed, successor=successor))[1]
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        if (
+            not isinstance(families, RedisStore)
+            or families.client is not self.client
+            or any(overrides(store, RedisStore, "is_revoked") for store in (self, families))
+        ):
+            return self.is_revoked(key), families.is_revoked(family_id)
+        token, family = self._exist(self._key(key), families._key(family_id))
+        return token, family
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         found, server_time = self._ask(lambda client: client.eval(_LOOK, 1, self._key(key)))

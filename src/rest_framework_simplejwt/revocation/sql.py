@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
@@ -16,7 +16,7 @@ from ..db_errors import LostInsert, is_duplicate
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 from . import direct, transactions
-from .base import Issued, RevocationStore, Successor
+from .base import Issued, RevocationStore, Successor, overrides
 from .bulk import delete_rows, insert_from
 from .unmigrated import explained
 
@@ -86,44 +86,32 @@ class SQLStore:
     @explained
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
         alias, tables = self.alias, self._tables
-        if self._decides_as_we_do() and tables.are_written_directly(alias):
+        if tables.are_written_directly(alias):
             record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
             if record is not None:
                 return record, True
         return self.transact(lambda: self._revoke(issued))
 
-    def exchanges(self, families: RevocationStore | None) -> bool:
-        """Whether ``exchange`` does what ``is_revoked`` and the others would, of those ``families`` too."""
-        if families is not None and not (
-            isinstance(families, SQLStore) and families._decides_as_we_do() and families.alias == self.alias
-        ):
-            return False
-        return self._decides_as_we_do() and self._tables.are_written_directly(self.alias)
-
-    def holds_back_others(self) -> bool:
-        """Whether an attempt to write alone would keep an alarm of another connection from being ``lasting``."""
-        return transactions.holds_back_others(self.alias)
-
-    def _decides_as_we_do(self) -> bool:
-        """Not a project's own store, that has another answer, or hears of what is revoked."""
-        return all(getattr(type(self), name) is getattr(SQLStore, name) for name in _DECIDING)
-
     @explained
-    def exchange(self, spent: Issued, successor: Issued, families: SQLStore | None) -> bool:
-        """Revoke one token and record its successor, all or nothing, unless its family is revoked.
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        if self._exchange_directly(consumed, successor):
+            return True
+        # Why not is found out here: the token was revoked, is not on record, or another transaction was in the way.
+        return self.transact(partial(self._exchange, consumed, successor))
 
-        False if nothing was done, for whatever reason: the token was revoked, is not on record, its
-        family has ended, or another transaction was in the way. ``revoke`` and ``remember`` tell.
-        """
-        alias = self.alias
-        family = None if families is None or spent.family_id is None else (families._tables, spent.family_id)
+    def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
+        alias, tables = self.alias, self._tables
+        if overrides(self, SQLStore, "revoke", "remember") or not tables.are_exchanged_directly(alias):
+            return False
         values = self._values(successor)
+        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias)
+        return bool(transactions.at_once(alias, work, is_one=connections[alias].vendor == "postgresql"))
 
-        def work() -> bool:
-            return direct.exchange(self._tables, spent.id, spent.expires_at, values, alias, family=family)
-
-        one_statement = connections[alias].vendor == "postgresql"
-        return bool(transactions.at_once(alias, work, is_one=one_statement))
+    def _exchange(self, consumed: Issued, successor: Issued) -> bool:
+        _, is_first = self.revoke(consumed)
+        if is_first:
+            self.remember(successor)
+        return is_first
 
     def _revoke(self, issued: Issued) -> tuple[Any, bool]:
         row, _ = self.remember(issued)
@@ -157,10 +145,28 @@ class SQLStore:
 
     @explained
     def is_revoked(self, key: str) -> bool:
-        by_id = f"{self.link_field}__{self.id_field}"
-        return compiled.exists(
-            lambda text: self._revoked.filter(**{by_id: text}), key, alias=self.alias, key=self.revoked_model
+        return compiled.exist([self._revocations_of], [key], alias=self.alias, key=self.revoked_model)[0]
+
+    @explained
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        if not self._answers_with(families):
+            return self.is_revoked(key), families.is_revoked(family_id)
+        token, family = compiled.exist(
+            [self._revocations_of, families._revocations_of],
+            [key, family_id],
+            alias=self.alias,
+            key=(self.revoked_model, families.revoked_model),
         )
+        return token, family
+
+    def _answers_with(self, families: RevocationStore) -> TypeGuard[SQLStore]:
+        """Whether one statement can do what ``is_revoked`` of both stores does."""
+        if not isinstance(families, SQLStore) or families.alias != self.alias:
+            return False
+        return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
+
+    def _revocations_of(self, key: str) -> QuerySet[Any]:
+        return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key})
 
     @explained
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
@@ -216,9 +222,6 @@ class SQLStore:
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         transaction.on_commit(callback, using=self.alias)
-
-
-_DECIDING = ("is_revoked", "remember", "_remember", "revoke", "_revoke", "exchange", "transact", "alias")
 
 
 def _get_or_create(rows: QuerySet[Any], key: dict[str, Any], defaults: dict[str, Any]) -> tuple[Any, bool]:

@@ -17,7 +17,7 @@ from ..utils import logger
 F = TypeVar("F", bound=Callable[..., object])
 
 # The methods that only read, and with the one that may find that there is nothing to write.
-_READS = {"is_revoked", "successor", "_is_recorded"}
+_READS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
 _MAY_READ = {*_READS, "remember"}
 
 # By app label, the error that was logged.
