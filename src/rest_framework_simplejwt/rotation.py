@@ -5,9 +5,11 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -28,7 +30,7 @@ class Presented(Generic[R]):
 
     token: R
     replayed: bool = False
-    request: Any = None
+    request: HttpRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class _NotRevoked(Exception):
 
 
 @sensitive_variables()
-def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+def present(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> Presented[R]:
     """Verify the refresh token in ``text``; within the grace period of a consumed one, return its successor.
 
     Raises ``TokenError``. Reuse of a revoked token triggers the alarm first.
@@ -60,7 +62,7 @@ def present(token_class: type[R], text: str | bytes, request: Any = None) -> Pre
 
 
 @sensitive_variables()
-def present_to_end(token_class: type[R], text: str | bytes, request: Any = None) -> R:
+def present_to_end(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> R:
     """The refresh token in ``text`` by which its bearer wants to end something.
 
     As ``present``, but one that was logged out before is merely refused: a second click is no theft.
@@ -75,7 +77,7 @@ def present_to_end(token_class: type[R], text: str | bytes, request: Any = None)
 
 
 @sensitive_variables()
-def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
+def refresh(presented: Presented[R], owner: AbstractBaseUser | None = None) -> Pair[R]:
     """Issue a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
 
     ``owner``: the token's user, if it was looked up. Raises ``TokenError`` as ``rotate`` does.
@@ -93,7 +95,7 @@ def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
 
 
 @sensitive_variables()
-def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
+def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseUser | None = None) -> Pair[R]:
     """Replace ``token`` by its successor: new jti, exp and iat, the other claims unchanged.
 
     With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction. If another request has
@@ -112,7 +114,7 @@ def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
 
 
 @sensitive_variables()
-def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:
+def log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> None:
     """Revoke the refresh token in ``text``, where the project remembers revocations at all.
 
     Who loses the race to another log-out has what they wanted; who loses it to a refresh ends
@@ -124,12 +126,12 @@ def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> Non
         token = _successor_or_alarm(token, request)
 
 
-def revoke(token: RefreshToken) -> None:
+def revoke(token: Token) -> None:
     """Revoke one token, where the project remembers revocations at all."""
     _revoke(token)
 
 
-def _revoke(token: Any) -> bool:
+def _revoke(token: Token) -> bool:
     blacklist = getattr(token, "blacklist", None)
     return is_first(blacklist() if blacklist else None)
 
@@ -171,7 +173,7 @@ def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
     return None
 
 
-def _successor_or_alarm(spent: R, request: Any) -> R:
+def _successor_or_alarm(spent: R, request: HttpRequest | None) -> R:
     """What ``spent`` was turned into, if it may be handed out again. Raises ``RefreshTokenBlacklistedError`` if not."""
     successor = _within_grace(spent)
     if successor is None:
@@ -206,7 +208,7 @@ def _within_grace(spent: R) -> R | None:
     return successor
 
 
-def _sound_alarm(spent: RefreshToken, request: Any) -> None:
+def _sound_alarm(spent: RefreshToken, request: HttpRequest | None) -> None:
     """Revoke the family so that neither the refusal that follows nor a rollback undoes it, and tell."""
     get_family_id = getattr(spent, "get_family_id", None)
     family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None
@@ -231,7 +233,7 @@ def _sound_alarm(spent: RefreshToken, request: Any) -> None:
     signals.send(signals.refresh_token_reused, type(spent), request=request, **facts)
 
 
-def _end_family(spent: RefreshToken) -> Any:
+def _end_family(spent: RefreshToken) -> object:
     if not _is_on_record(spent):
         raise _NotRevoked
     return spent._blacklist_family_for("reuse")

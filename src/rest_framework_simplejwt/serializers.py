@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from copy import copy
 from traceback import clear_frames
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, user_login_failed
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError as UnfitValue
 from django.db import Error, IntegrityError
 from django.http import HttpRequest
@@ -26,24 +27,45 @@ from . import database_outage, refusals, rotation, signals, users
 from ._also import also_has
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .db_errors import is_unfit
-from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
+from .models import AuthUser, TokenUser
 from .revocation import token_store
 from .settings import api_settings
 from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
 
 if apps.is_installed("django.contrib.auth"):
-    from django.contrib.auth.models import update_last_login
+    from django.contrib.auth.models import update_last_login as update_last_login
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "ValidationError": "rest_framework.exceptions.ValidationError",
-        "exceptions": "rest_framework.exceptions",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "ValidationError": "rest_framework.exceptions.ValidationError",
+            "exceptions": "rest_framework.exceptions",
+        },
+    )
+
+# Without update_last_login, which needs django.contrib.auth.
+__all__ = [
+    "AuthUser",
+    "PasswordField",
+    "TokenBlacklistSerializer",
+    "TokenFamilyBlacklistSerializer",
+    "TokenField",
+    "TokenObtainPairSerializer",
+    "TokenObtainSerializer",
+    "TokenObtainSlidingSerializer",
+    "TokenRefreshSerializer",
+    "TokenRefreshSlidingSerializer",
+    "TokenUser",
+    "TokenVerifySerializer",
+    "api_settings",
+    "default_on_login_failed",
+    "default_on_login_success",
+]
+
+# A serializer's data by field name: what a field holds is the field's to say.
+Attrs: TypeAlias = dict[str, Any]
 
 _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
@@ -67,7 +89,7 @@ class PasswordField(serializers.CharField):
 class _ProhibitSurrogates(ProhibitSurrogateCharactersValidator):
     """As DRF's, which looks at one character after the other, also of ASCII, which has none."""
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: str) -> None:
         if not value.isascii():
             super().__call__(value)
 
@@ -103,11 +125,11 @@ class TokenObtainSerializer(_SecretSerializer):
     inactive or the password wrong.
     """
 
-    username_field: ClassVar[str] = classproperty(  # type: ignore[assignment]  # read on the class
+    username_field: str = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: get_user_model().USERNAME_FIELD
     )
-    token_class: ClassVar[type[Token] | None] = None
-    user: Any
+    token_class: type[Token] | None = None
+    user: AbstractBaseUser
 
     default_error_messages = {"no_active_account": _("No active account found with the given credentials")}
 
@@ -117,17 +139,18 @@ class TokenObtainSerializer(_SecretSerializer):
         self.fields["password"] = PasswordField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
-        self.user = self._authenticate(request, credentials)
-        if not api_settings.USER_AUTHENTICATION_RULE(self.user):
+        user = self._authenticate(request, credentials)
+        self.user = user  # type: ignore[assignment]  # None, which the rule refuses, is for the hooks of a project
+        if not api_settings.USER_AUTHENTICATION_RULE(user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])
         return {}
 
     @sensitive_variables()
-    def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
+    def _authenticate(self, request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
         """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
         try:
             with users.from_primary():
@@ -145,7 +168,7 @@ class TokenObtainSerializer(_SecretSerializer):
         return None
 
     @classmethod
-    def get_token(cls, user: Any) -> Any:
+    def get_token(cls, user: AbstractBaseUser) -> Token:
         """The token to answer with: override to add claims of your own."""
         assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
         return cls.token_class.for_user(user)
@@ -178,19 +201,29 @@ class TokenObtainSerializer(_SecretSerializer):
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
-    token_class = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> RefreshToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
-    token_class = SlidingToken
+    token_class: type[SlidingToken] = SlidingToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> SlidingToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
@@ -203,7 +236,7 @@ class _OfUserSerializer(_SecretSerializer):
         "password_changed": _("The user's password has been changed."),
     }
 
-    def _check_user(self, token: Any) -> Any:
+    def _check_user(self, token: Token) -> AbstractBaseUser | None:
         """The token's user, who may have another token; ``None`` if it has no user claim, such as a machine's.
 
         Raises ``AuthenticationFailed`` for any other user, and ``users.NotKept``.
@@ -216,7 +249,7 @@ class _OfUserSerializer(_SecretSerializer):
             refusals.log(refusal, token.payload)
             raise
 
-    def _checked_user(self, token: Any) -> Any:
+    def _checked_user(self, token: Token) -> AbstractBaseUser:
         user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
@@ -224,17 +257,17 @@ class _OfUserSerializer(_SecretSerializer):
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
-            raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
+            raise AuthenticationFailed(self.error_messages["password_changed"], RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _require_user(self, token: Any) -> Any:
+    def _require_user(self, token: Token) -> AbstractBaseUser | None:
         """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
         try:
             return self._check_user(token)
         except users.NotKept as error:
             raise self._no_active_account() from error
 
-    def _check_known_user(self, token: Any) -> Any:
+    def _check_known_user(self, token: Token) -> AbstractBaseUser | None:
         """As ``_check_user``; ``None`` too where the project keeps no users, or authenticates by the token alone."""
         if not _trusts_tokens_alone():
             with suppress(users.NotKept):
@@ -242,17 +275,17 @@ class _OfUserSerializer(_SecretSerializer):
         return None
 
     def _no_active_account(self) -> AuthenticationFailed:
-        return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+        return AuthenticationFailed(self.error_messages["no_active_account"], RefusalCode.NO_ACTIVE_ACCOUNT)
 
 
 class TokenRefreshSerializer(_OfUserSerializer):
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField()
     access = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
@@ -269,12 +302,12 @@ class TokenRefreshSerializer(_OfUserSerializer):
 
 
 class TokenRefreshSlidingSerializer(_OfUserSerializer):
-    token_class: ClassVar[type[Token]] = SlidingToken
+    token_class: type[Token] = SlidingToken
 
     token = TokenField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
@@ -291,12 +324,12 @@ class TokenVerifySerializer(_OfUserSerializer):
     A service that keeps no users, or authenticates by the token alone, does not look for the user.
     """
 
-    token_class: ClassVar[type[Token]] = UntypedToken
+    token_class: type[Token] = UntypedToken
 
     token = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -314,12 +347,12 @@ def _trusts_tokens_alone() -> bool:
 class TokenBlacklistSerializer(_SecretSerializer):
     """Revokes a refresh token; without the app that remembers revocations, accepts it all the same."""
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
@@ -327,13 +360,13 @@ class TokenBlacklistSerializer(_SecretSerializer):
 class TokenFamilyBlacklistSerializer(_SecretSerializer):
     """Revokes a refresh token's family. Raises ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400)."""
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
     message = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
         refresh = rotation.present_to_end(self.token_class, attrs["refresh"], self.context.get("request"))
@@ -343,7 +376,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
         return {"message": _("Token Family blacklisted")}
 
 
-def _call_backends(request: HttpRequest | None, credentials: dict[str, Any]) -> Any:
+def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
     """The user with these ``credentials``, or ``None``. What it raises leads to no variables that hold the password.
 
     Error reports show those of a backend's functions: the decorator of Django's ``authenticate`` names
@@ -369,13 +402,13 @@ def _clear_variables(error: BaseException) -> None:
             errors += link.__cause__, link.__context__
 
 
-def default_on_login_success(user: Any, request: HttpRequest | None) -> None:
+def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 
-def default_on_login_failed(credentials: dict[str, Any], request: HttpRequest | None) -> None:
+def default_on_login_failed(credentials: Attrs, request: HttpRequest | None) -> None:
     """Django's own ``user_login_failed`` signal has been sent; there is nothing to add."""
 
 
-def _masked(credentials: dict[str, Any]) -> dict[str, Any]:
+def _masked(credentials: Attrs) -> Attrs:
     return {name: _MASK if _SECRET.search(name) else value for name, value in credentials.items()}

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
@@ -29,13 +30,14 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from .models import AnyUser
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .models import AnyUser, AuthUser, TokenUser
 from .revocation import Issued, families_remembered, tokens_remembered
 from .settings import api_settings
-from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
-from .utils import datetime_to_epoch, logger
+from .utils import (
+    aware_utcnow,  # the clock, which test suites patch here
+    datetime_to_epoch,
+    logger,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,24 +45,47 @@ if TYPE_CHECKING:
     from .backends import TokenBackend
     from .token_blacklist.models import BlacklistedToken as BlacklistedToken
     from .token_blacklist.models import OutstandingToken as OutstandingToken
-    from .token_family.models import BlacklistedTokenFamily
+    from .token_family.models import BlacklistedTokenFamily as BlacklistedTokenFamily
+    from .token_family.models import TokenFamily as TokenFamily
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
-        "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
-        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-        "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
-        "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
-        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-        "get_user_model": "django.contrib.auth.get_user_model",
-        "import_string": "django.utils.module_loading.import_string",
-        "settings": "django.conf.settings",
-    },
-)
+else:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
+            "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
+            "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+            "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
+            "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
+            "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+            "get_user_model": "django.contrib.auth.get_user_model",
+            "import_string": "django.utils.module_loading.import_string",
+            "settings": "django.conf.settings",
+        },
+    )
+
+# BlacklistedToken and the like need their app, and so a star import must not ask for them.
+__all__ = [
+    "AccessToken",
+    "AuthUser",
+    "BlacklistMixin",
+    "ExpiredTokenError",
+    "FamilyMixin",
+    "RefreshToken",
+    "RefreshTokenBlacklistedError",
+    "SlidingToken",
+    "Token",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+    "TokenError",
+    "TokenUser",
+    "UntypedToken",
+    "api_settings",
+    "aware_utcnow",
+    "datetime_to_epoch",
+    "logger",
+]
 
 _NONE = timedelta(0)
 
@@ -85,14 +110,14 @@ class Token:
     lifetime: timedelta | None = None
     _token_backend: TokenBackend | None = None
     # The user that it was checked to belong to, once somebody has looked.
-    _owner: Any = None
+    _owner: AbstractBaseUser | None = None
     # While its revocation is checked: what the stores say of it and of its family.
     _lookup: revocation.Lookup | None = None
     # True once this instance has recorded itself, or its family.
     _is_recorded = False
 
     token: str | bytes | None
-    payload: dict[str, Any]
+    payload: JSONObject
     current_time: datetime
 
     @sensitive_variables()
@@ -124,7 +149,7 @@ class Token:
         self.set_jti()
 
     def _read(self, token: str | bytes, verify: bool) -> None:
-        signed: dict[str, Any] | None = None
+        signed: JSONObject | None = None
         try:
             self.payload = self._decode(token, verify)
             if verify:
@@ -134,7 +159,7 @@ class Token:
             refusals.log(error, getattr(error.__cause__, "claims", signed))
             raise
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         # Whatever else a request's JSON may hold where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(INVALID)
@@ -181,7 +206,7 @@ class Token:
     def __getitem__(self, key: str) -> Any:
         return self.payload[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self.payload[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -190,7 +215,7 @@ class Token:
     def __contains__(self, key: str) -> bool:
         return key in self.payload
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self.payload.get(key, default)
 
     def verify(self) -> None:
@@ -236,7 +261,7 @@ class Token:
         """Record the token as issued; kinds that can't be revoked leave no record."""
         return None
 
-    def _outstand_for(self, owner: Any) -> tuple[OutstandingToken, bool] | None:
+    def _outstand_for(self, owner: AbstractBaseUser | None) -> tuple[OutstandingToken, bool] | None:
         """As ``outstand``, for a token whose user was looked up already: ``owner``, or ``None``."""
         self._owner = owner
         return self.outstand()
@@ -349,7 +374,7 @@ class BlacklistMixin(_Mixin[T]):
             token._record(token._issued(user))
         return token
 
-    def _consume(self, successor: Token, owner: Any = None) -> bool:
+    def _consume(self, successor: Token, owner: AbstractBaseUser | None = None) -> bool:
         """Revoke this token and record its ``successor``, both or neither. True for exactly one caller.
 
         ``owner``: the user of both, if it was looked up.
@@ -382,7 +407,7 @@ class BlacklistMixin(_Mixin[T]):
             if issued is not None:
                 self._record(issued)
 
-    def _issued(self, user: Any = None) -> Issued:
+    def _issued(self, user: AnyUser | None = None) -> Issued:
         return Issued(
             id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
             issued_at=self.current_time,
@@ -494,7 +519,7 @@ class FamilyMixin(_Mixin[T]):
     def _extra_leeway_of_family(self) -> timedelta:
         return self._extra_leeway()
 
-    def _issued_family(self, family_id: str, user: Any = None) -> Issued:
+    def _issued_family(self, family_id: str, user: AnyUser | None = None) -> Issued:
         end = self.get_family_expiration_date()
         return Issued(
             id=family_id,
@@ -544,13 +569,15 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
 
 
 class _IssuesAccess(Protocol[A]):
+    """What ``access_token`` reads of a refresh token: by it, a type checker knows a subclass's own access token."""
+
+    payload: JSONObject
+    current_time: datetime
+
     @property
     def access_token_class(self) -> type[A]: ...
     @property
     def no_copy_claims(self) -> Iterable[str | None]: ...
-
-    current_time: datetime
-    payload: JSONObject
 
 
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
@@ -659,7 +686,7 @@ def _family_needed_until(token: Token) -> datetime | None:
         return None
 
 
-def _owner_pk(token: Token, user: Any) -> Any:
+def _owner_pk(token: Token, user: AnyUser | None) -> object:
     """The primary key of the user a token is issued to, ``None`` if that user is gone or never was.
 
     Raises ``TokenError`` for a ``user`` who is not an instance of the user model.
@@ -679,7 +706,7 @@ def overrides(token_class: type, *names: str) -> bool:
     return any(_find_in_mro(token_class, name) is not _OURS[name] for name in names)
 
 
-def is_first(outcome: Any) -> bool:
+def is_first(outcome: object) -> bool:
     """Whether the call of a method that revokes was the first one, by what the method returned.
 
     Projects override these methods, and some return nothing: only a plain "no" means that another call was first.
@@ -687,7 +714,7 @@ def is_first(outcome: Any) -> bool:
     return not (isinstance(outcome, tuple) and outcome[1] is False)
 
 
-def _find_in_mro(token_class: type, name: str) -> Any:
+def _find_in_mro(token_class: type, name: str) -> object:
     """The attribute as it stands in the class, which ``available_if`` may keep from being read."""
     return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
 
