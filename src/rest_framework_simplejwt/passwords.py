@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher, make_password, must_update_salt
-
-if TYPE_CHECKING:
-    from django.contrib.auth.base_user import AbstractBaseUser as _UserModel
-else:
-    _UserModel = object
 
 __all__ = ["KeepsSalt"]
 
@@ -29,7 +24,7 @@ def lasting_salt(encoded: str) -> str | None:
         return None
 
 
-class KeepsSalt(_UserModel):
+class KeepsSalt:
     """For a user model: an upgrade of a password's hash keeps its salt, so that tokens survive it.
 
     Write ``class User(KeepsSalt, AbstractUser)``. Django draws a new salt when it hashes a
@@ -37,6 +32,11 @@ class KeepsSalt(_UserModel):
     tell that from a new password. A salt that Django holds to be too short, or that the
     hasher does not take (bcrypt makes its own), is drawn anew all the same.
     """
+
+    # Of the user model, whose own types would conflict with narrower ones here.
+    password: Any
+    _password: Any
+    save: Any
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether the password is right; a hash that is out of date is then replaced."""
