@@ -35,7 +35,7 @@ class ForeignToken(tokens.Token):
     def __init__(self, token: str | bytes) -> None:
         self.token = token
         self.current_time = tokens.aware_utcnow()
-        self._read(token, verify=True)
+        self._load(token, verify=True)
 
     def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         trusted = trust.trusted_issuer(token)

@@ -1,4 +1,4 @@
-"""The shapes of what the views take and give; the work is done in tokens and rotation."""
+"""The serializers of the token views: they check requests and build responses; tokens and rotation do the work."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .db_errors import is_unfit
 from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
 from .models import AuthUser, TokenUser
+from .records import family_enabled
 from .revocation import token_store
 from .settings import api_settings
-from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
+from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked
 
 if apps.is_installed("django.contrib.auth"):
     from django.contrib.auth.models import update_last_login as update_last_login
@@ -71,12 +72,12 @@ _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
 
 
-# Characters of a user name or a password: hashing costs more the longer it is.
+# Characters of a user name or a password: the time to hash grows with the length.
 MAX_CREDENTIAL_LENGTH = 4096
 
 
 class PasswordField(serializers.CharField):
-    """Write-only, and taken to the letter: white space is part of a password. Bounded before it is hashed."""
+    """A write-only password. White space is kept; a password that is too long is refused before it is hashed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("style", {})["input_type"] = "password"
@@ -86,8 +87,8 @@ class PasswordField(serializers.CharField):
         super().__init__(*args, **kwargs)
 
 
-class _ProhibitSurrogates(ProhibitSurrogateCharactersValidator):
-    """As DRF's, which looks at one character after the other, also of ASCII, which has none."""
+class _FastProhibitSurrogates(ProhibitSurrogateCharactersValidator):
+    """Same as DRF's validator, but skips ASCII texts, which have no surrogates."""
 
     def __call__(self, value: str) -> None:
         if not value.isascii():
@@ -95,19 +96,19 @@ class _ProhibitSurrogates(ProhibitSurrogateCharactersValidator):
 
 
 class TokenField(serializers.CharField):
-    """A text that may be as long as a request: as a ``CharField``, only faster."""
+    """Same as ``CharField``, but faster for long ASCII texts such as tokens."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         slow = ProhibitSurrogateCharactersValidator
-        self.validators = [_ProhibitSurrogates() if type(each) is slow else each for each in self.validators]
+        self.validators = [_FastProhibitSurrogates() if type(each) is slow else each for each in self.validators]
 
 
 class _SecretSerializer(serializers.Serializer[Any]):
-    """Base of those that are given passwords or tokens, which error reports must not show."""
+    """Base of serializers that receive passwords or tokens: error reports must not show their data."""
 
     def __repr__(self) -> str:
-        """As DRF's, without the data."""
+        """The representation that DRF gives, without the data."""
         shown = copy(self)
         kwargs = {name: value for name, value in vars(self)["_kwargs"].items() if name != "data"}
         vars(shown).update(_args=(), _kwargs=kwargs)
@@ -119,10 +120,11 @@ class _SecretSerializer(serializers.Serializer[Any]):
 
 
 class TokenObtainSerializer(_SecretSerializer):
-    """Checks credentials; ``self.user`` is theirs once validated.
+    """Checks credentials. After ``validate``, ``self.user`` is the user that they belong to.
 
-    Raises ``LoginFailed`` (401 ``no_active_account``), whether the user is unknown,
-    inactive or the password wrong.
+    Override ``get_token`` to add claims, or ``validate`` to add to the response: it receives the validated fields
+    and returns the response's data. Raises ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or
+    inactive or the password is wrong.
     """
 
     username_field: str = classproperty(  # type: ignore[assignment]  # read on the class
@@ -151,7 +153,10 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def _authenticate(self, request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
-        """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
+        """The user with these credentials, or ``None``.
+
+        Returns ``None``, too, for a user name that the database can't hold in its column: no user has it.
+        """
         try:
             with users.from_primary():
                 user = _call_backends(request, credentials)
@@ -169,14 +174,19 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @classmethod
     def get_token(cls, user: AbstractBaseUser) -> Token:
-        """The token to answer with: override to add claims of your own."""
+        """Create the token for ``user``. Called once for each login, within its transaction.
+
+        Override it to add claims: call ``super().get_token(user)``, set them and return the token.
+        """
         assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
         return cls.token_class.for_user(user)
 
     def _log_in(self, answer: Callable[[Any], dict[str, str]]) -> dict[str, str]:
-        """The ``answer`` made of a new token: a login that can't be recorded, or answered, leaves no record.
+        """Create a token and return what ``answer`` makes of it, in one transaction.
 
-        A project's hooks run again only after a deadlock or a serialization failure, with what they wrote undone.
+        Nothing is recorded if creating, signing or a project's hook fails. The hooks run again only after a
+        deadlock or a serialization failure, when what they wrote was rolled back. Raises ``LoginFailed`` if the
+        user was deleted meanwhile.
         """
         request = self.context.get("request")
 
@@ -188,8 +198,8 @@ class TokenObtainSerializer(_SecretSerializer):
                 api_settings.ON_LOGIN_SUCCESS(self.user, request)
             answered = answer(token)
             if isinstance(token, Token):
-                # Whichever way `get_token` has set its expiry.
-                token._prolong_record()
+                # `get_token` may have set a later expiry by `token["exp"] = ...`.
+                token._extend_records()
             return answered
 
         try:
@@ -201,6 +211,8 @@ class TokenObtainSerializer(_SecretSerializer):
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
+    """Issues a refresh token and an access token for valid credentials."""
+
     token_class: type[RefreshToken] = RefreshToken
 
     if TYPE_CHECKING:
@@ -215,6 +227,8 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
+    """Issues a sliding token for valid credentials."""
+
     token_class: type[SlidingToken] = SlidingToken
 
     if TYPE_CHECKING:
@@ -228,8 +242,8 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
         return data | self._log_in(lambda token: {"token": str(token)})
 
 
-class _OfUserSerializer(_SecretSerializer):
-    """Base of those that refuse the token of a user who is gone, inactive or has changed their password."""
+class _UserTokenSerializer(_SecretSerializer):
+    """Base of serializers that refuse a token whose user was deleted, is inactive or has changed their password."""
 
     default_error_messages = {
         "no_active_account": _("No active account found for the given token."),
@@ -237,9 +251,10 @@ class _OfUserSerializer(_SecretSerializer):
     }
 
     def _check_user(self, token: Token) -> AbstractBaseUser | None:
-        """The token's user, who may have another token; ``None`` if it has no user claim, such as a machine's.
+        """Look up the token's user. ``None`` for a token without a user claim, such as that of a machine.
 
-        Raises ``AuthenticationFailed`` for any other user, and ``users.NotKept``.
+        Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.NotKept`` if the project
+        has no users.
         """
         if api_settings.USER_ID_CLAIM not in token:
             return None
@@ -261,14 +276,14 @@ class _OfUserSerializer(_SecretSerializer):
         return user
 
     def _require_user(self, token: Token) -> AbstractBaseUser | None:
-        """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
+        """As ``_check_user``, but refuse the token with ``AuthenticationFailed`` if the project has no users."""
         try:
             return self._check_user(token)
         except users.NotKept as error:
             raise self._no_active_account() from error
 
     def _check_known_user(self, token: Token) -> AbstractBaseUser | None:
-        """As ``_check_user``; ``None`` too where the project keeps no users, or authenticates by the token alone."""
+        """As ``_check_user``, but return ``None`` if the project has no users or authenticates by tokens alone."""
         if not _trusts_tokens_alone():
             with suppress(users.NotKept):
                 return self._check_user(token)
@@ -278,7 +293,15 @@ class _OfUserSerializer(_SecretSerializer):
         return AuthenticationFailed(self.error_messages["no_active_account"], RefusalCode.NO_ACTIVE_ACCOUNT)
 
 
-class TokenRefreshSerializer(_OfUserSerializer):
+class TokenRefreshSerializer(_UserTokenSerializer):
+    """Refreshes a pair: verifies the refresh token and its user, then issues a new access token.
+
+    Under ``ROTATE_REFRESH_TOKENS`` also a new refresh token. A subclass may make ``refresh`` optional and set
+    ``attrs["refresh"]``, for example from a cookie, before ``super().validate(attrs)``. Raises ``TokenError`` for a
+    refresh token that is not valid (the view answers 401 ``token_not_valid``) and ``AuthenticationFailed`` (401
+    ``no_active_account`` or ``password_changed``).
+    """
+
     token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField()
@@ -301,7 +324,9 @@ class TokenRefreshSerializer(_OfUserSerializer):
         return data
 
 
-class TokenRefreshSlidingSerializer(_OfUserSerializer):
+class TokenRefreshSlidingSerializer(_UserTokenSerializer):
+    """Refreshes a sliding token: the same token with a later expiry. Raises as ``TokenRefreshSerializer``."""
+
     token_class: type[Token] = SlidingToken
 
     token = TokenField()
@@ -313,15 +338,16 @@ class TokenRefreshSlidingSerializer(_OfUserSerializer):
         user = self._check_known_user(token)
         token.set_exp()
         token.set_iat()
-        # Its record must last as long as this copy.
+        # Its record must be kept as long as this copy is valid.
         token._outstand_for(user)
         return {"token": str(token)}
 
 
-class TokenVerifySerializer(_OfUserSerializer):
+class TokenVerifySerializer(_UserTokenSerializer):
     """Accepts any valid, unexpired, unrevoked token whose user still exists and is active.
 
-    A service that keeps no users, or authenticates by the token alone, does not look for the user.
+    A service without users, or one that authenticates by tokens alone, does not look up the user. Raises as
+    ``TokenRefreshSerializer``.
     """
 
     token_class: type[Token] = UntypedToken
@@ -337,15 +363,18 @@ class TokenVerifySerializer(_OfUserSerializer):
 
 
 def _trusts_tokens_alone() -> bool:
-    """Whether this service looks no user up by a token: its default authentication classes of ours are stateless."""
-    # Through the module: override_settings replaces DRF's object.
+    """Whether all of this package's classes in DRF's ``DEFAULT_AUTHENTICATION_CLASSES`` are stateless."""
+    # Read from the module: override_settings replaces DRF's object.
     classes: Collection[Any] = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     ours = [each for each in classes if issubclass(each, JWTAuthentication)]
     return bool(ours) and all(issubclass(each, JWTStatelessUserAuthentication) for each in ours)
 
 
 class TokenBlacklistSerializer(_SecretSerializer):
-    """Revokes a refresh token; without the app that remembers revocations, accepts it all the same."""
+    """Revokes a refresh token. Without a store of revocations it accepts the token and does nothing.
+
+    Raises ``TokenError`` for a token that is not valid.
+    """
 
     token_class: type[RefreshToken] = RefreshToken
 
@@ -358,7 +387,10 @@ class TokenBlacklistSerializer(_SecretSerializer):
 
 
 class TokenFamilyBlacklistSerializer(_SecretSerializer):
-    """Revokes a refresh token's family. Raises ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400)."""
+    """Revokes the family of a refresh token.
+
+    Raises ``TokenError``, ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400).
+    """
 
     token_class: type[RefreshToken] = RefreshToken
 
@@ -369,7 +401,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
     def validate(self, attrs: Attrs) -> Attrs:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
-        refresh = rotation.present_to_end(self.token_class, attrs["refresh"], self.context.get("request"))
+        refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         if refresh.get_family_id() is None:
             raise TokenHasNoFamily()
         refresh.blacklist_family()
@@ -377,10 +409,10 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
 
 
 def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
-    """The user with these ``credentials``, or ``None``. What it raises leads to no variables that hold the password.
+    """The user with these ``credentials``, or ``None``. An error of a backend is raised without local variables.
 
-    Error reports show those of a backend's functions: the decorator of Django's ``authenticate`` names
-    ``credentials`` alone, and the decorator nearest to a function decides.
+    Error reports show the variables of every function that an error passed, and those of a project's backend hold
+    the password. Django hides only the argument ``credentials`` of its own ``authenticate``.
     """
     try:
         return authenticate(request, **credentials)
@@ -391,7 +423,7 @@ def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractB
 
 
 def _clear_variables(error: BaseException) -> None:
-    """Clears the variables of all functions that have ended with ``error``, and with the errors that led to it."""
+    """Clear the local variables of all functions that raised ``error``, or an error that caused it."""
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
     while errors:
@@ -403,11 +435,12 @@ def _clear_variables(error: BaseException) -> None:
 
 
 def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Set the user's ``last_login`` to now."""
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 
 def default_on_login_failed(credentials: Attrs, request: HttpRequest | None) -> None:
-    """Django's own ``user_login_failed`` signal has been sent; there is nothing to add."""
+    """Does nothing. Django's own signal ``user_login_failed`` was sent before."""
 
 
 def _masked(credentials: Attrs) -> Attrs:

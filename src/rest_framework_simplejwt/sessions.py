@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 
-from . import revocation, signals, state, tokens, users
+from . import records, revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
 
@@ -46,9 +46,9 @@ def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
     now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a refresh that runs meanwhile finds its family ended.
-    if tokens.family_enabled():
+    if records.family_enabled():
         families = revocation.family_store().revoke_all(owner_pk, now=now, except_family=except_family)
-    if tokens.tokens_recorded():
+    if records.tokens_recorded():
         revoked = revocation.token_store().revoke_all(owner_pk, now=now, except_family=except_family)
     return Revoked(revoked, families)
 
