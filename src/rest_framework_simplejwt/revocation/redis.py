@@ -33,6 +33,8 @@ from .access import fails_open
 from .base import SLACK, Issued, RevocationStore, Successor, overrides
 from .null import Untransacted
 
+__all__ = ["TIMEOUT", "RedisStore"]
+
 T = TypeVar("T")
 
 # Seconds to connect, and to wait for an answer; each twice at the most.
