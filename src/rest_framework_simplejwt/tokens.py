@@ -331,6 +331,10 @@ else:
     _Mixin = Generic
 
 
+class _NotFirst(Exception):
+    """Another request has consumed the token: what this transaction wrote must be rolled back."""
+
+
 class BlacklistMixin(_Mixin[T]):
     """For kinds of token that can be revoked one by one.
 
@@ -405,13 +409,17 @@ class BlacklistMixin(_Mixin[T]):
         consumed = copy(self)
         consumed._successor = successor._record()
 
-        def exchange() -> bool:
-            first = is_first(consumed.blacklist())
-            if first:
-                successor.outstand()
-            return first
+        def exchange() -> None:
+            # In this order: a store without transactions must not revoke a token whose successor is not recorded.
+            successor.outstand()
+            if not is_first(consumed.blacklist()):
+                raise _NotFirst
 
-        return store.transact(exchange)
+        try:
+            store.transact(exchange)
+        except _NotFirst:
+            return False
+        return True
 
     def _write_record(self, issued: Issued) -> tuple[Any, bool]:
         self._recorded = issued.id, issued.expires_at
