@@ -60,7 +60,18 @@ else:
 
 
 class JWTAuthentication(BaseAuthentication):
-    """Authenticates by the token in the ``Authorization`` header, and looks its user up."""
+    """Authenticates a request by the token in its ``Authorization`` header, and looks up the token's user.
+
+    ``authenticate`` calls four methods in this order. A subclass may override each:
+
+    - ``get_header(request)`` returns the header as bytes, or ``None`` for a request without a token;
+    - ``get_raw_token(header)`` returns the token in it, or ``None`` for another scheme;
+    - ``get_validated_token(raw_token)`` returns the verified token, or raises ``InvalidToken``;
+    - ``get_user(validated_token)`` returns its user, or raises ``AuthenticationFailed``.
+
+    After a ``None`` the next authentication class of the view is tried.
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
+    """
 
     www_authenticate_realm = "api"
     media_type = "application/json"

@@ -120,11 +120,18 @@ class _SecretSerializer(serializers.Serializer[Any]):
 
 
 class TokenObtainSerializer(_SecretSerializer):
-    """Checks credentials. After ``validate``, ``self.user`` is the user that they belong to.
+    """Checks credentials. Subclass one of its two subclasses, which also issue the tokens.
 
-    Override ``get_token`` to add claims, or ``validate`` to add to the response: it receives the validated fields
-    and returns the response's data. Raises ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or
-    inactive or the password is wrong.
+    A subclass may set ``token_class``, a class of tokens, and override:
+
+    - ``get_token(user)``, called in the login's transaction: returns the token, with further claims.
+    - ``validate(attrs)``, called with the values of the fields: returns the response's data, a dict. Its
+      ``super().validate(attrs)`` checks the credentials, sets ``self.user`` and returns the data so far. It raises
+      ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or inactive or the password is wrong, after
+      a call of ``ON_LOGIN_FAILED``.
+    - ``username_field``, the name of the field that names the user, by default that of the user model.
+
+    Any other refusal is an ``AuthenticationFailed`` (401) or a DRF ``ValidationError`` (400) that a hook raises.
     """
 
     username_field: str = classproperty(  # type: ignore[assignment]  # read on the class
@@ -174,7 +181,7 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @classmethod
     def get_token(cls, user: AbstractBaseUser) -> Token:
-        """Create the token for ``user``. Called once for each login, within its transaction.
+        """Create the token for ``user``. Called in the login's transaction, once more if that is retried.
 
         Override it to add claims: call ``super().get_token(user)``, set them and return the token.
         """
@@ -211,7 +218,10 @@ class TokenObtainSerializer(_SecretSerializer):
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
-    """Issues a refresh token and an access token for valid credentials."""
+    """Issues a refresh token and an access token for valid credentials: ``{"refresh": ..., "access": ...}``.
+
+    ``get_token`` returns a refresh token; the access token is its ``access_token``. See ``TokenObtainSerializer``.
+    """
 
     token_class: type[RefreshToken] = RefreshToken
 
@@ -227,7 +237,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
-    """Issues a sliding token for valid credentials."""
+    """Issues a sliding token for valid credentials: ``{"token": ...}``. See ``TokenObtainSerializer``."""
 
     token_class: type[SlidingToken] = SlidingToken
 
@@ -435,12 +445,12 @@ def _clear_variables(error: BaseException) -> None:
 
 
 def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
-    """Set the user's ``last_login`` to now."""
+    """Set the user's ``last_login`` to now. The default of ``ON_LOGIN_SUCCESS``, called in the login's transaction."""
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 
 def default_on_login_failed(credentials: Attrs, request: HttpRequest | None) -> None:
-    """Does nothing. Django's own signal ``user_login_failed`` was sent before."""
+    """Does nothing: Django has sent its signal ``user_login_failed`` before. The default of ``ON_LOGIN_FAILED``."""
 
 
 def _masked(credentials: Attrs) -> Attrs:
