@@ -34,11 +34,19 @@ def codes_in_source():
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_code":
-                found.add(node.value.value)
+                found.add(code_of(node.value))
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AuthenticationFailed":
                 given = [*node.args[1:], *(keyword.value for keyword in node.keywords if keyword.arg == "code")]
-                found |= {argument.value for argument in given}
+                found |= {code_of(argument) for argument in given}
     return found
+
+
+def code_of(node):
+    """The code of the expression ``RefusalCode.NAME`` or ``RefusalCode.NAME.value``; any other one fails."""
+    text = ast.unparse(node)
+    match = re.fullmatch(r"(?:exceptions\.)?RefusalCode\.(\w+)(?:\.value)?", text)
+    assert match, f"{text} is not a member of RefusalCode"
+    return exceptions.RefusalCode[match[1]].value
 
 
 def default_as_markdown(name):
@@ -87,8 +95,8 @@ def test_a_table_matches_the_code(name):
     assert table_lines((REFERENCE / name).read_text()) == TABLES[name]()
 
 
-def test_the_documented_codes_are_those_of_the_code():
-    assert documented_codes().keys() == codes_in_source()
+def test_the_documented_codes_are_those_of_the_enum_and_each_is_in_use():
+    assert documented_codes().keys() == {code.value for code in exceptions.RefusalCode} == codes_in_source()
 
 
 @pytest.mark.parametrize("code", refusals.DESCRIPTIONS)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from rest_framework_simplejwt import exceptions
@@ -11,6 +13,24 @@ def test_a_detail_and_a_code_replace_the_defaults():
     error = exceptions.AuthenticationFailed("No.", code="because")
     assert error.detail == {"detail": "No.", "code": "because"}
     assert error.status_code == 401
+
+
+@pytest.mark.parametrize("code", exceptions.RefusalCode)
+def test_a_code_of_the_enum_is_sent_as_a_plain_string(code):
+    error = exceptions.AuthenticationFailed("No.", code)
+    code_in_response = error.detail["code"]
+    assert error.get_codes() == {"detail": code.value, "code": code.value}
+    assert type(error.get_codes()["detail"]) is type(error.detail["detail"].code) is str
+    assert (str(code_in_response), f"{code_in_response}", json.dumps(code_in_response)) == (
+        code.value,
+        code.value,
+        f'"{code.value}"',
+    )
+
+
+@pytest.mark.parametrize("error", vars(exceptions).values())
+def test_a_default_code_is_a_plain_string(error):
+    assert type(getattr(error, "default_code", "")) is str
 
 
 def test_a_dict_adds_to_the_response_and_keeps_the_defaults():

@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+__all__ = ["SimpleJWTConfig"]
+
 
 class SimpleJWTConfig(AppConfig):
     name = "rest_framework_simplejwt"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +19,7 @@ from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
+from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
@@ -27,18 +28,27 @@ from .memo import Memo, Verified
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
+__all__ = [
+    "JWK_CLIENT_AVAILABLE",
+    "PyJWKClient",
+    "TokenBackend",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+]
+
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
-        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
-        "InvalidTokenError": "jwt.InvalidTokenError",
-        "PyJWKClientError": "jwt.PyJWKClientError",
-        "Token": "rest_framework_simplejwt.tokens.Token",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+            "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+            "InvalidTokenError": "jwt.InvalidTokenError",
+            "PyJWKClientError": "jwt.PyJWKClientError",
+            "Token": "rest_framework_simplejwt.tokens.Token",
+        },
+    )
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
@@ -98,8 +108,8 @@ class TokenBackend:
     def __init__(
         self,
         algorithm: str,
-        signing_key: Any = None,
-        verifying_key: Any = "",
+        signing_key: object = None,
+        verifying_key: object = "",
         audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         jwk_url: str | None = None,
@@ -109,7 +119,7 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
-        fallback_keys: Iterable[Any] = (),
+        fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
         now: Callable[[], float] | None = None,
     ) -> None:
@@ -144,7 +154,7 @@ class TokenBackend:
             raise TokenBackendError(format_lazy(_("You must have cryptography installed to use {}."), algorithm))
 
     @cached_property
-    def prepared_signing_key(self) -> Any:
+    def prepared_signing_key(self) -> object:
         """The signing key, parsed once; ``None`` for a backend that only verifies.
 
         Raises ``ImproperlyConfigured`` for a blank secret of HMAC: the empty secret is known to everybody.
@@ -156,14 +166,14 @@ class TokenBackend:
         return self._prepare_key(self.signing_key)
 
     @cached_property
-    def prepared_verifying_key(self) -> Any:
+    def prepared_verifying_key(self) -> object:
         """The key that verifies, parsed once: the signing key itself for HMAC."""
         if self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
     @sensitive_variables()
-    def _prepare_key(self, key: Any) -> Any:
+    def _prepare_key(self, key: object) -> object:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
@@ -185,7 +195,7 @@ class TokenBackend:
         )
 
     @sensitive_variables()
-    def get_verifying_key(self, token: str | bytes) -> Any:
+    def get_verifying_key(self, token: str | bytes) -> object:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
         Raises ``TokenBackendError`` when the issuer publishes no such key, and ``KeysUnavailable``
@@ -202,7 +212,7 @@ class TokenBackend:
             raise TokenBackendError(INVALID) from error
 
     @sensitive_variables()
-    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
+    def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
@@ -217,13 +227,13 @@ class TokenBackend:
         if self.issuer is not None:
             issued["iss"] = self.issuer
         for claim in _TIMES:
-            if isinstance(issued.get(claim), datetime):
-                issued[claim] = datetime_to_epoch(issued[claim])
+            if isinstance(moment := issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
         return jws.join(header, segment, sign(header + b"." + segment))
 
-    def _json(self, payload: dict[str, Any]) -> str:
+    def _json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
             return _JSON.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
@@ -243,7 +253,7 @@ class TokenBackend:
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     @sensitive_variables()
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: str | bytes, verify: bool = True) -> JSONObject:
         """The claims of ``token``.
 
         Raises ``TokenBackendExpiredToken`` once ``exp`` has passed by more than the leeway, and
@@ -270,7 +280,7 @@ class TokenBackend:
             return verified.key in self.ring().verifying(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
-    def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
+    def _verified(self, token: str | bytes, text: bytes) -> JSONObject:
         parts = jws.take_apart(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
@@ -295,7 +305,7 @@ class TokenBackend:
                 return key
         raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
 
-    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> object:
         """The key that ``get_verifying_key`` has for the token, also where a fallback has verified it."""
         if header.alg != self.algorithm:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -313,11 +323,11 @@ class TokenBackend:
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
-    def _fallbacks(self) -> tuple[Any, ...]:
+    def _fallbacks(self) -> tuple[object, ...]:
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
-    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
+    def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:

@@ -22,6 +22,7 @@ APIException (DRF)                   an HTTP response: {"detail": ..., "code": .
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError
@@ -29,9 +30,53 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions, status
 
+from ._types import JSONObject
+
+if TYPE_CHECKING:
+    from rest_framework.exceptions import _APIExceptionInput
+
+__all__ = [
+    "AuthenticationFailed",
+    "DatabaseUnavailable",
+    "DetailDictMixin",
+    "ExpiredTokenError",
+    "InvalidToken",
+    "KeysUnavailable",
+    "LoginFailed",
+    "NoSigningKey",
+    "RefreshTokenBlacklistedError",
+    "RefusalCode",
+    "RequestTooLarge",
+    "RevocationDatabaseUnavailable",
+    "RevocationUnavailable",
+    "ServiceUnavailable",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+    "TokenError",
+    "TokenFamilyNotConfigured",
+    "TokenHasNoFamily",
+]
+
 # What a bearer is told whatever the reason was, for one whose signature is not good or whose time has passed.
 INVALID = _("Token is invalid")
 EXPIRED = _("Token is expired")
+
+
+class RefusalCode(str, Enum):
+    """Every ``code`` that an answer of this package has. The answer and ``get_codes()`` have it as a plain ``str``."""
+
+    TOKEN_NOT_VALID = "token_not_valid"
+    NO_ACTIVE_ACCOUNT = "no_active_account"
+    USER_NOT_FOUND = "user_not_found"
+    USER_INACTIVE = "user_inactive"
+    PASSWORD_CHANGED = "password_changed"
+    BAD_AUTHORIZATION_HEADER = "bad_authorization_header"
+    TOKEN_HAS_NO_FAMILY = "token_has_no_family"
+    REQUEST_TOO_LARGE = "request_too_large"
+    TOKEN_FAMILY_NOT_CONFIGURED = "token_family_not_configured"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    KEYS_UNAVAILABLE = "keys_unavailable"
+    REVOCATION_UNAVAILABLE = "revocation_unavailable"
 
 
 class TokenError(Exception):
@@ -53,7 +98,7 @@ class TokenBackendError(Exception):
 class TokenBackendExpiredToken(TokenBackendError):
     """The signature is valid, but the token has expired. ``claims`` are its verified claims, if set."""
 
-    claims: dict[str, Any] | None = None
+    claims: JSONObject | None = None
 
 
 class DetailDictMixin:
@@ -63,25 +108,26 @@ class DetailDictMixin:
     are added to the response and replace the defaults.
     """
 
-    default_detail: Any
+    default_detail: _APIExceptionInput
     default_code: str
 
-    def __init__(self, detail: Any = None, code: str | None = None) -> None:
+    def __init__(self, detail: _APIExceptionInput = None, code: str | None = None) -> None:
         # DRF's __init__ is not called: it translates immediately, and under a flood most refusals are never read.
-        self._response: dict[str, Any] = {"detail": self.default_detail, "code": self.default_code}
+        self._response: dict[str, _APIExceptionInput] = {"detail": self.default_detail, "code": self.default_code}
         if isinstance(detail, dict):
             self._response.update(detail)
         elif detail is not None:
             self._response["detail"] = detail
         if code is not None:
-            self._response["code"] = code
+            self._response["code"] = code.value if isinstance(code, RefusalCode) else code
 
     if TYPE_CHECKING:
+        # A dict; DRF's is also a text or a list, and a narrower type would conflict with that.
         detail: Any
     else:
 
         @cached_property
-        def detail(self) -> Any:
+        def detail(self) -> dict[str, object]:
             """The response, translated when it is first read. Each text in it has the ``code`` of the response."""
             return exceptions.APIException(self._response, str(self._response["code"])).detail
 
@@ -95,13 +141,13 @@ class InvalidToken(AuthenticationFailed):
 
     status_code = status.HTTP_401_UNAUTHORIZED
     default_detail = _("Token is invalid or expired")
-    default_code = "token_not_valid"
+    default_code = RefusalCode.TOKEN_NOT_VALID.value
 
 
 class LoginFailed(AuthenticationFailed):
     """401 ``no_active_account``: a login failed, because of a wrong user name or password or an inactive user."""
 
-    default_code = "no_active_account"
+    default_code = RefusalCode.NO_ACTIVE_ACCOUNT.value
 
 
 class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
@@ -109,7 +155,7 @@ class TokenHasNoFamily(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_400_BAD_REQUEST
     default_detail = _("Token has no family ID")
-    default_code = "token_has_no_family"
+    default_code = RefusalCode.TOKEN_HAS_NO_FAMILY.value
 
 
 class RequestTooLarge(DetailDictMixin, exceptions.APIException):
@@ -118,7 +164,7 @@ class RequestTooLarge(DetailDictMixin, exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     # Django's own text, which Django does not translate.
     default_detail = "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE."
-    default_code = "request_too_large"
+    default_code = RefusalCode.REQUEST_TOO_LARGE.value
 
 
 class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
@@ -129,7 +175,7 @@ class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _("Tokens can't be checked at the moment, try again")
-    default_code = "service_unavailable"
+    default_code = RefusalCode.SERVICE_UNAVAILABLE.value
     # In seconds. DRF's exception handler writes it into the header Retry-After.
     wait = 1
 
@@ -137,7 +183,7 @@ class ServiceUnavailable(DetailDictMixin, exceptions.APIException):
 class KeysUnavailable(ServiceUnavailable):
     """503 ``keys_unavailable``: an issuer's keys can't be fetched and none are kept, or we have no active key."""
 
-    default_code = "keys_unavailable"
+    default_code = RefusalCode.KEYS_UNAVAILABLE.value
 
 
 class NoSigningKey(TokenBackendError, KeysUnavailable):
@@ -153,7 +199,7 @@ class NoSigningKey(TokenBackendError, KeysUnavailable):
 class RevocationUnavailable(ServiceUnavailable):
     """503 ``revocation_unavailable``: the store (Redis or the database) is unavailable or lacks migrations."""
 
-    default_code = "revocation_unavailable"
+    default_code = RefusalCode.REVOCATION_UNAVAILABLE.value
 
 
 class DatabaseUnavailable(ServiceUnavailable, OperationalError):
@@ -172,4 +218,4 @@ class TokenFamilyNotConfigured(DetailDictMixin, exceptions.APIException):
 
     status_code = status.HTTP_501_NOT_IMPLEMENTED
     default_detail = _("Token family is not configured")
-    default_code = "token_family_not_configured"
+    default_code = RefusalCode.TOKEN_FAMILY_NOT_CONFIGURED.value

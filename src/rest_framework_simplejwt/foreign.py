@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
+from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
 
 if TYPE_CHECKING:
     from .backends import TokenBackend
+
+__all__ = ["ForeignToken"]
 
 
 class ForeignToken(tokens.Token):
@@ -34,7 +37,7 @@ class ForeignToken(tokens.Token):
         self.current_time = tokens.aware_utcnow()
         self._load(token, verify=True)
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         trusted = trust.trusted_issuer(token)
         if trusted is None:
             raise TokenError(INVALID)

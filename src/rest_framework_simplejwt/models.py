@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models.manager import EmptyManager
@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from .tokens import Token
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "auth_models": "django.contrib.auth.models",
-    },
-)
+else:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "auth_models": "django.contrib.auth.models",
+        },
+    )
+
+__all__ = ["AnyUser", "AuthUser", "TokenUser"]
 
 
 class TokenUser:
@@ -55,11 +58,11 @@ class TokenUser:
         return self.token.get(name)
 
     @cached_property
-    def id(self) -> Any:
-        return self.token[api_settings.USER_ID_CLAIM]
+    def id(self) -> str | int:
+        return self.token[api_settings.USER_ID_CLAIM]  # type: ignore[no-any-return]  # claims are untyped
 
     @cached_property
-    def pk(self) -> Any:
+    def pk(self) -> str | int:
         return self.id
 
     @cached_property
@@ -125,4 +128,6 @@ class TokenUser:
         raise NotImplementedError("Token users have no DB representation")
 
 
-AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
+# Whom a token names: a user out of the database, or the stand-in of `JWTStatelessUserAuthentication`.
+AnyUser: TypeAlias = AbstractBaseUser | TokenUser
+AuthUser = TypeVar("AuthUser", bound=AnyUser)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import claims, revocation, users
 from .exceptions import INVALID, TokenError
+from .models import AnyUser
 from .revocation import Issued, families_remembered, tokens_remembered
 from .settings import api_settings
 
@@ -54,7 +55,7 @@ def one_lookup(token: Token) -> Iterator[None]:
         del token._lookup
 
 
-def record_of(token: Token, *, leeway: timedelta, user: Any = None) -> Issued:
+def record_of(token: Token, *, leeway: timedelta, user: AnyUser | None = None) -> Issued:
     """The record of ``token``, to be kept for ``leeway`` after its expiry.
 
     ``user``: its owner; by default the one that its user claim names. Raises ``TokenError`` for a token without
@@ -72,7 +73,9 @@ def record_of(token: Token, *, leeway: timedelta, user: Any = None) -> Issued:
     )
 
 
-def family_record_of(token: Token, family: str, end: datetime | None, *, leeway: timedelta, user: Any = None) -> Issued:
+def family_record_of(
+    token: Token, family: str, end: datetime | None, *, leeway: timedelta, user: AnyUser | None = None
+) -> Issued:
     """The record of the family that ``token`` belongs to, to be kept for ``leeway`` after its ``end``."""
     return Issued(
         id=family,
@@ -113,7 +116,7 @@ def _family_needed_until(token: Token) -> datetime | None:
         return None
 
 
-def _owner_pk(token: Token, user: Any) -> Any:
+def _owner_pk(token: Token, user: AnyUser | None) -> object:
     """The primary key of the user that ``token`` is issued to; ``None`` if there is no such user.
 
     Raises ``TokenError`` for a ``user`` that is not an instance of the user model.

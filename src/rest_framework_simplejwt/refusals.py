@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import override
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from .exceptions import RefusalCode
 from .settings import api_settings
 from .utils import logger
 
@@ -18,13 +18,13 @@ _ATTRIBUTE = "simplejwt_refusal"
 _PACKAGE = __name__.rpartition(".")[0]
 
 # The error_description of each code. In English, because the header may contain only ASCII.
-DESCRIPTIONS = {
-    "token_not_valid": "The token is malformed, expired, revoked or not for this",
-    "user_not_found": "The token's user does not exist",
-    "user_inactive": "The token's user is inactive",
-    "no_active_account": "The token's user does not exist or is inactive",
-    "password_changed": "The password has been changed since the token was issued",
-    "bad_authorization_header": "One token must follow the scheme",
+DESCRIPTIONS: dict[str, str] = {
+    RefusalCode.TOKEN_NOT_VALID: "The token is malformed, expired, revoked or not for this",
+    RefusalCode.USER_NOT_FOUND: "The token's user does not exist",
+    RefusalCode.USER_INACTIVE: "The token's user is inactive",
+    RefusalCode.NO_ACTIVE_ACCOUNT: "The token's user does not exist or is inactive",
+    RefusalCode.PASSWORD_CHANGED: "The password has been changed since the token was issued",
+    RefusalCode.BAD_AUTHORIZATION_HEADER: "One token must follow the scheme",
 }
 
 
@@ -40,11 +40,11 @@ def challenge(request: HttpRequest | Request, *, scheme: str, realm: str) -> str
     if refusal is None:
         return header
     code = _code(refusal)
-    error = "invalid_request" if code == "bad_authorization_header" else "invalid_token"
+    error = "invalid_request" if code == RefusalCode.BAD_AUTHORIZATION_HEADER else "invalid_token"
     return f'{header}, error="{error}", error_description="{DESCRIPTIONS.get(code, "The token was refused")}"'
 
 
-def log(error: Exception, claims: Mapping[str, Any] | None) -> None:
+def log(error: Exception, claims: Mapping[str, object] | None) -> None:
     """Log at DEBUG why a token was refused: the error, its causes, and the user and id in the verified ``claims``.
 
     ``claims`` is ``None`` if the signature is not verified. Of an exception of another package only the class is

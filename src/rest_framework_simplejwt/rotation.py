@@ -5,9 +5,11 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -28,7 +30,7 @@ class Presented(Generic[R]):
 
     token: R
     replayed: bool = False
-    request: Any = None
+    request: HttpRequest | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class _NotRevoked(Exception):
 
 
 @sensitive_variables()
-def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+def present(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> Presented[R]:
     """Verify the refresh token in ``text``; within the grace period of a consumed one, return its successor.
 
     Raises ``TokenError``. Reuse of a revoked token triggers the alarm first.
@@ -63,7 +65,7 @@ def present(token_class: type[R], text: str | bytes, request: Any = None) -> Pre
 
 
 @sensitive_variables()
-def present_to_log_out(token_class: type[R], text: str | bytes, request: Any = None) -> R:
+def present_to_log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> R:
     """Verify the refresh token in ``text``, which a client presents to log out.
 
     As ``present``, but a token that was logged out before triggers no alarm: a second click is no theft.
@@ -78,7 +80,7 @@ def present_to_log_out(token_class: type[R], text: str | bytes, request: Any = N
 
 
 @sensitive_variables()
-def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
+def refresh(presented: Presented[R], owner: AbstractBaseUser | None = None) -> Pair[R]:
     """Issue a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
 
     ``owner``: the token's user, if it was looked up. Raises ``TokenError`` as ``rotate`` does.
@@ -96,7 +98,7 @@ def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
 
 
 @sensitive_variables()
-def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
+def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseUser | None = None) -> Pair[R]:
     """Replace ``token`` by its successor, which has a new jti, exp and iat and the same other claims.
 
     With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction. If another request has
@@ -115,7 +117,7 @@ def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
 
 
 @sensitive_variables()
-def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:
+def log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> None:
     """Revoke the refresh token in ``text``, if the project has a store of revocations.
 
     A token that another logout has revoked meanwhile is not an error. If a refresh has consumed it meanwhile,
@@ -126,12 +128,12 @@ def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> Non
         token = _successor_or_alarm(token, request)
 
 
-def revoke(token: RefreshToken) -> None:
+def revoke(token: Token) -> None:
     """Revoke one token, if the project has a store of revocations."""
     _revoke(token)
 
 
-def _revoke(token: Any) -> bool:
+def _revoke(token: Token) -> bool:
     """Revoke ``token``. True if this call was the first, and where nothing is recorded."""
     blacklist = getattr(token, "blacklist", None)
     return is_first(blacklist() if blacklist else None)
@@ -170,7 +172,7 @@ def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
     return None
 
 
-def _successor_or_alarm(revoked: R, request: Any) -> R:
+def _successor_or_alarm(revoked: R, request: HttpRequest | None) -> R:
     """The successor of ``revoked`` within the grace period.
 
     Otherwise triggers the alarm and raises ``RefreshTokenBlacklistedError``.
@@ -208,7 +210,7 @@ def _successor_within_grace(consumed: R) -> R | None:
     return successor
 
 
-def _trigger_alarm(reused: RefreshToken, request: Any) -> None:
+def _trigger_alarm(reused: RefreshToken, request: HttpRequest | None) -> None:
     """Under ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` revoke the family, and tell the log and the signal's receivers.
 
     The revocation is committed even if the caller's transaction is rolled back.
@@ -236,7 +238,7 @@ def _trigger_alarm(reused: RefreshToken, request: Any) -> None:
     signals.send(signals.refresh_token_reused, type(reused), request=request, **facts)
 
 
-def _revoke_family(reused: RefreshToken) -> Any:
+def _revoke_family(reused: RefreshToken) -> object:
     """Revoke the family. Raises ``_NotRevoked`` if this connection does not see that ``reused`` is revoked."""
     if not _is_on_record(reused):
         raise _NotRevoked

@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from copy import copy
 from traceback import clear_frames
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, user_login_failed
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError as UnfitValue
 from django.db import Error, IntegrityError
 from django.http import HttpRequest
@@ -26,25 +27,46 @@ from . import database_outage, refusals, rotation, signals, users
 from ._also import also_has
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .db_errors import is_unfit
-from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
+from .models import AuthUser, TokenUser
 from .records import family_enabled
 from .revocation import token_store
 from .settings import api_settings
 from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked
 
 if apps.is_installed("django.contrib.auth"):
-    from django.contrib.auth.models import update_last_login
+    from django.contrib.auth.models import update_last_login as update_last_login
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "ValidationError": "rest_framework.exceptions.ValidationError",
-        "exceptions": "rest_framework.exceptions",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "ValidationError": "rest_framework.exceptions.ValidationError",
+            "exceptions": "rest_framework.exceptions",
+        },
+    )
+
+# Without update_last_login, which needs django.contrib.auth.
+__all__ = [
+    "AuthUser",
+    "PasswordField",
+    "TokenBlacklistSerializer",
+    "TokenFamilyBlacklistSerializer",
+    "TokenField",
+    "TokenObtainPairSerializer",
+    "TokenObtainSerializer",
+    "TokenObtainSlidingSerializer",
+    "TokenRefreshSerializer",
+    "TokenRefreshSlidingSerializer",
+    "TokenUser",
+    "TokenVerifySerializer",
+    "api_settings",
+    "default_on_login_failed",
+    "default_on_login_success",
+]
+
+# A serializer's data by field name: what a field holds is the field's to say.
+Attrs: TypeAlias = dict[str, Any]
 
 _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
@@ -68,7 +90,7 @@ class PasswordField(serializers.CharField):
 class _FastProhibitSurrogates(ProhibitSurrogateCharactersValidator):
     """Same as DRF's validator, but skips ASCII texts, which have no surrogates."""
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: str) -> None:
         if not value.isascii():
             super().__call__(value)
 
@@ -98,18 +120,25 @@ class _SecretSerializer(serializers.Serializer[Any]):
 
 
 class TokenObtainSerializer(_SecretSerializer):
-    """Checks credentials. After ``validate``, ``self.user`` is the user that they belong to.
+    """Checks credentials. Subclass one of its two subclasses, which also issue the tokens.
 
-    Override ``get_token`` to add claims, or ``validate`` to add to the response: it receives the validated fields
-    and returns the response's data. Raises ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or
-    inactive or the password is wrong.
+    A subclass may set ``token_class``, a class of tokens, and override:
+
+    - ``get_token(user)``, called in the login's transaction: returns the token, with further claims.
+    - ``validate(attrs)``, called with the values of the fields: returns the response's data, a dict. Its
+      ``super().validate(attrs)`` checks the credentials, sets ``self.user`` and returns the data so far. It raises
+      ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or inactive or the password is wrong, after
+      a call of ``ON_LOGIN_FAILED``.
+    - ``username_field``, the name of the field that names the user, by default that of the user model.
+
+    Any other refusal is an ``AuthenticationFailed`` (401) or a DRF ``ValidationError`` (400) that a hook raises.
     """
 
-    username_field: ClassVar[str] = classproperty(  # type: ignore[assignment]  # read on the class
+    username_field: str = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: get_user_model().USERNAME_FIELD
     )
-    token_class: ClassVar[type[Token] | None] = None
-    user: Any
+    token_class: type[Token] | None = None
+    user: AbstractBaseUser
 
     default_error_messages = {"no_active_account": _("No active account found with the given credentials")}
 
@@ -119,17 +148,18 @@ class TokenObtainSerializer(_SecretSerializer):
         self.fields["password"] = PasswordField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
-        self.user = self._authenticate(request, credentials)
-        if not api_settings.USER_AUTHENTICATION_RULE(self.user):
+        user = self._authenticate(request, credentials)
+        self.user = user  # type: ignore[assignment]  # None, which the rule refuses, is for the hooks of a project
+        if not api_settings.USER_AUTHENTICATION_RULE(user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])
         return {}
 
     @sensitive_variables()
-    def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
+    def _authenticate(self, request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
         """The user with these credentials, or ``None``.
 
         Returns ``None``, too, for a user name that the database can't hold in its column: no user has it.
@@ -150,8 +180,8 @@ class TokenObtainSerializer(_SecretSerializer):
         return None
 
     @classmethod
-    def get_token(cls, user: Any) -> Any:
-        """Create the token for ``user``. Called once for each login, within its transaction.
+    def get_token(cls, user: AbstractBaseUser) -> Token:
+        """Create the token for ``user``. Called in the login's transaction, once more if that is retried.
 
         Override it to add claims: call ``super().get_token(user)``, set them and return the token.
         """
@@ -188,23 +218,36 @@ class TokenObtainSerializer(_SecretSerializer):
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
-    """Issues a refresh token and an access token for valid credentials."""
+    """Issues a refresh token and an access token for valid credentials: ``{"refresh": ..., "access": ...}``.
 
-    token_class = RefreshToken
+    ``get_token`` returns a refresh token; the access token is its ``access_token``. See ``TokenObtainSerializer``.
+    """
+
+    token_class: type[RefreshToken] = RefreshToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> RefreshToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
-    """Issues a sliding token for valid credentials."""
+    """Issues a sliding token for valid credentials: ``{"token": ...}``. See ``TokenObtainSerializer``."""
 
-    token_class = SlidingToken
+    token_class: type[SlidingToken] = SlidingToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> SlidingToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
@@ -217,7 +260,7 @@ class _UserTokenSerializer(_SecretSerializer):
         "password_changed": _("The user's password has been changed."),
     }
 
-    def _check_user(self, token: Any) -> Any:
+    def _check_user(self, token: Token) -> AbstractBaseUser | None:
         """Look up the token's user. ``None`` for a token without a user claim, such as that of a machine.
 
         Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.NotKept`` if the project
@@ -231,7 +274,7 @@ class _UserTokenSerializer(_SecretSerializer):
             refusals.log(refusal, token.payload)
             raise
 
-    def _checked_user(self, token: Any) -> Any:
+    def _checked_user(self, token: Token) -> AbstractBaseUser:
         user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
@@ -239,17 +282,17 @@ class _UserTokenSerializer(_SecretSerializer):
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
-            raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
+            raise AuthenticationFailed(self.error_messages["password_changed"], RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _require_user(self, token: Any) -> Any:
+    def _require_user(self, token: Token) -> AbstractBaseUser | None:
         """As ``_check_user``, but refuse the token with ``AuthenticationFailed`` if the project has no users."""
         try:
             return self._check_user(token)
         except users.NotKept as error:
             raise self._no_active_account() from error
 
-    def _check_known_user(self, token: Any) -> Any:
+    def _check_known_user(self, token: Token) -> AbstractBaseUser | None:
         """As ``_check_user``, but return ``None`` if the project has no users or authenticates by tokens alone."""
         if not _trusts_tokens_alone():
             with suppress(users.NotKept):
@@ -257,7 +300,7 @@ class _UserTokenSerializer(_SecretSerializer):
         return None
 
     def _no_active_account(self) -> AuthenticationFailed:
-        return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+        return AuthenticationFailed(self.error_messages["no_active_account"], RefusalCode.NO_ACTIVE_ACCOUNT)
 
 
 class TokenRefreshSerializer(_UserTokenSerializer):
@@ -269,13 +312,13 @@ class TokenRefreshSerializer(_UserTokenSerializer):
     ``no_active_account`` or ``password_changed``).
     """
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField()
     access = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
@@ -294,12 +337,12 @@ class TokenRefreshSerializer(_UserTokenSerializer):
 class TokenRefreshSlidingSerializer(_UserTokenSerializer):
     """Refreshes a sliding token: the same token with a later expiry. Raises as ``TokenRefreshSerializer``."""
 
-    token_class: ClassVar[type[Token]] = SlidingToken
+    token_class: type[Token] = SlidingToken
 
     token = TokenField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
@@ -317,12 +360,12 @@ class TokenVerifySerializer(_UserTokenSerializer):
     ``TokenRefreshSerializer``.
     """
 
-    token_class: ClassVar[type[Token]] = UntypedToken
+    token_class: type[Token] = UntypedToken
 
     token = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -343,12 +386,12 @@ class TokenBlacklistSerializer(_SecretSerializer):
     Raises ``TokenError`` for a token that is not valid.
     """
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
@@ -359,13 +402,13 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
     Raises ``TokenError``, ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400).
     """
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
     message = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
         refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))
@@ -375,7 +418,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
         return {"message": _("Token Family blacklisted")}
 
 
-def _call_backends(request: HttpRequest | None, credentials: dict[str, Any]) -> Any:
+def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
     """The user with these ``credentials``, or ``None``. An error of a backend is raised without local variables.
 
     Error reports show the variables of every function that an error passed, and those of a project's backend hold
@@ -401,14 +444,14 @@ def _clear_variables(error: BaseException) -> None:
             errors += link.__cause__, link.__context__
 
 
-def default_on_login_success(user: Any, request: HttpRequest | None) -> None:
-    """Set the user's ``last_login`` to now."""
+def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Set the user's ``last_login`` to now. The default of ``ON_LOGIN_SUCCESS``, called in the login's transaction."""
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 
-def default_on_login_failed(credentials: dict[str, Any], request: HttpRequest | None) -> None:
-    """Does nothing. Django's own signal ``user_login_failed`` was sent before."""
+def default_on_login_failed(credentials: Attrs, request: HttpRequest | None) -> None:
+    """Does nothing: Django has sent its signal ``user_login_failed`` before. The default of ``ON_LOGIN_FAILED``."""
 
 
-def _masked(credentials: dict[str, Any]) -> dict[str, Any]:
+def _masked(credentials: Attrs) -> Attrs:
     return {name: _MASK if _SECRET.search(name) else value for name, value in credentials.items()}

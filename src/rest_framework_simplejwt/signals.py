@@ -7,9 +7,15 @@ the exception of a receiver and calls the other receivers. ``request`` is ``None
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from django.db.models import Model
 from django.dispatch import Signal
+
+if TYPE_CHECKING:
+    from .tokens import Token
+
+__all__ = ["family_revoked", "refresh_token_reused", "token_issued", "token_refreshed", "token_revoked"]
 
 # A login issued `token` (a refresh or sliding token) for `user`. Arguments: `token`, `user`, `request`.
 token_issued = Signal()
@@ -32,6 +38,6 @@ family_revoked = Signal()
 refresh_token_reused = Signal()
 
 
-def send(signal: Signal, sender: Any, **arguments: Any) -> None:
+def send(signal: Signal, sender: type[Token] | type[Model], **arguments: object) -> None:
     """Call every receiver of ``signal``. Django logs the exceptions of receivers; none is raised."""
     signal.send_robust(sender, **arguments)

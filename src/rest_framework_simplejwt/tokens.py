@@ -7,9 +7,10 @@ from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from . import claims, jws, profile, records, refusals, revocation, signals, state, trust, users
 from ._also import also_has
 from ._optional import available_if
+from ._types import JSONObject
 from .exceptions import (
     EXPIRED,
     INVALID,
@@ -27,13 +29,15 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .models import AnyUser, AuthUser, TokenUser
 from .records import family_enabled, tokens_recorded
 from .revocation import Issued, tokens_remembered
 from .settings import api_settings
-from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
-from .utils import datetime_to_epoch, logger
+from .utils import (
+    aware_utcnow,  # the clock, which test suites patch here
+    datetime_to_epoch,
+    logger,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,24 +45,46 @@ if TYPE_CHECKING:
     from .backends import TokenBackend
     from .token_blacklist.models import BlacklistedToken as BlacklistedToken
     from .token_blacklist.models import OutstandingToken as OutstandingToken
-    from .token_family.models import BlacklistedTokenFamily
+    from .token_family.models import BlacklistedTokenFamily as BlacklistedTokenFamily
+    from .token_family.models import TokenFamily as TokenFamily
+else:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
+            "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
+            "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+            "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
+            "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
+            "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+            "get_user_model": "django.contrib.auth.get_user_model",
+            "import_string": "django.utils.module_loading.import_string",
+            "settings": "django.conf.settings",
+        },
+    )
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
-        "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
-        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-        "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
-        "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
-        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-        "get_user_model": "django.contrib.auth.get_user_model",
-        "import_string": "django.utils.module_loading.import_string",
-        "settings": "django.conf.settings",
-    },
-)
+# BlacklistedToken and the like need their app, and so a star import must not ask for them.
+__all__ = [
+    "AccessToken",
+    "AuthUser",
+    "BlacklistMixin",
+    "ExpiredTokenError",
+    "FamilyMixin",
+    "RefreshToken",
+    "RefreshTokenBlacklistedError",
+    "SlidingToken",
+    "Token",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+    "TokenError",
+    "TokenUser",
+    "UntypedToken",
+    "api_settings",
+    "aware_utcnow",
+    "datetime_to_epoch",
+    "logger",
+]
 
 _NO_TIME = timedelta(0)
 
@@ -75,17 +101,17 @@ class Token:
     ``get_token_backend``.
     """
 
-    token_type: ClassVar[str | None] = None
-    lifetime: ClassVar[timedelta | None] = None
+    token_type: str | None = None
+    lifetime: timedelta | None = None
     # A project's own backend for this class; ``None`` for the process-wide one.
     _token_backend: TokenBackend | None = None
     # The user that this token belongs to, if it was looked up.
-    _owner: Any = None
+    _owner: AbstractBaseUser | None = None
     # What the stores say of this token and its family, while one verification shares the answer.
     _lookup: revocation.Lookup | None = None
 
     token: str | bytes | None
-    payload: dict[str, Any]
+    payload: JSONObject
     current_time: datetime
 
     @sensitive_variables()
@@ -118,7 +144,7 @@ class Token:
 
     def _load(self, token: str | bytes, verify: bool) -> None:
         """Set ``payload`` to the claims in ``token``. Raises ``TokenError``, and logs why."""
-        verified: dict[str, Any] | None = None
+        verified: JSONObject | None = None
         try:
             self.payload = self._decode(token, verify)
             if verify:
@@ -128,7 +154,7 @@ class Token:
             refusals.log(error, getattr(error.__cause__, "claims", verified))
             raise
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         # The JSON of a request may hold any value where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(INVALID)
@@ -176,7 +202,7 @@ class Token:
     def __getitem__(self, key: str) -> Any:
         return self.payload[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self.payload[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -185,7 +211,7 @@ class Token:
     def __contains__(self, key: str) -> bool:
         return key in self.payload
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self.payload.get(key, default)
 
     def verify(self) -> None:
@@ -234,7 +260,7 @@ class Token:
         """Record the token as issued. Returns ``None``: tokens of this class can't be revoked and are not recorded."""
         return None
 
-    def _outstand_for(self, owner: Any) -> tuple[OutstandingToken, bool] | None:
+    def _outstand_for(self, owner: AbstractBaseUser | None) -> tuple[OutstandingToken, bool] | None:
         """Call ``outstand`` for a token whose user was looked up already; ``None`` for a token without a user."""
         self._owner = owner
         return self.outstand()
@@ -243,7 +269,7 @@ class Token:
         """Extend the records that this instance has written, if they would now be purged too early."""
 
     @classmethod
-    def for_user(cls: type[T], user: Any) -> T:
+    def for_user(cls, user: AnyUser) -> Self:
         """Create a token for ``user``, an instance of the user model.
 
         Raises ``TokenError`` for an instance of another model, whose id may be another user's, and for a user who
@@ -293,6 +319,7 @@ def _has_profile(backend: TokenBackend) -> bool:
 
 
 T = TypeVar("T", bound=Token)
+A = TypeVar("A", bound=Token, covariant=True)
 
 # What a class has that signs and verifies with the process-wide backend.
 _USUAL_BACKEND = (None, Token.token_backend, Token.get_token_backend)
@@ -362,13 +389,13 @@ class BlacklistMixin(_Mixin[T]):
 
     @classmethod
     @sensitive_variables()
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if tokens_recorded():
             token._write_record(token._record(user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+        return token
 
-    def _consume(self, successor: Token, owner: Any = None) -> bool:
+    def _consume(self, successor: Token, owner: AbstractBaseUser | None = None) -> bool:
         """Revoke this token and record its ``successor``, both or neither. True for exactly one caller.
 
         ``owner``: the user of both tokens, if it was looked up. A project's own ``blacklist`` and ``outstand`` are
@@ -405,7 +432,7 @@ class BlacklistMixin(_Mixin[T]):
             if issued is not None:
                 self._write_record(issued)
 
-    def _record(self, user: Any = None) -> Issued:
+    def _record(self, user: AnyUser | None = None) -> Issued:
         """The record of this token as issued, to ``user`` if given. Raises ``TokenError`` without an id or expiry."""
         return records.record_of(self, leeway=self._extra_leeway(), user=user)
 
@@ -489,14 +516,14 @@ class FamilyMixin(_Mixin[T]):
         return self.blacklist_family()
 
     @classmethod
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if family_enabled():
             family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
             if api_settings.TOKEN_FAMILY_LIFETIME is not None:
                 token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
             token._write_family_record(token._family_record(family_id, user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+        return token
 
     def _write_family_record(self, issued: Issued) -> None:
         self._recorded_family = issued.id, issued.expires_at
@@ -513,7 +540,7 @@ class FamilyMixin(_Mixin[T]):
         """How much longer than ``LEEWAY`` a token of the family may be accepted after the family's end."""
         return self._extra_leeway()
 
-    def _family_record(self, family_id: str, user: Any = None) -> Issued:
+    def _family_record(self, family_id: str, user: AnyUser | None = None) -> Issued:
         """The record of this token's family. Raises ``TokenError`` for a malformed end."""
         end = self.get_family_expiration_date()
         return records.family_record_of(self, family_id, end, leeway=self._extra_leeway_of_family(), user=user)
@@ -523,7 +550,9 @@ class AccessToken(Token):
     """Authenticates requests until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` not after its family's end."""
 
     token_type = "access"
-    lifetime = classproperty(lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME")
+    )
 
     def verify(self) -> None:
         super().verify()
@@ -536,7 +565,9 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     """Authenticates requests until it expires, and can itself be refreshed until its refresh-exp claim has passed."""
 
     token_type = "sliding"
-    lifetime = classproperty(lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME")
+    )
 
     def _create_claims(self) -> None:
         super()._create_claims()
@@ -552,6 +583,18 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
         return replace(super()._revocation_record(), expires_at=claims.prolonged(end, self._extra_leeway()))
 
 
+class _IssuesAccess(Protocol[A]):
+    """The members of a refresh token that ``access_token`` reads. They tell type checkers what it returns."""
+
+    payload: JSONObject
+    current_time: datetime
+
+    @property
+    def access_token_class(self) -> type[A]: ...
+    @property
+    def no_copy_claims(self) -> Iterable[str | None]: ...
+
+
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
     """Creates access tokens until it expires or is revoked.
 
@@ -560,9 +603,11 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     """
 
     token_type = "refresh"
-    lifetime = classproperty(lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME"))
-    access_token_class: ClassVar[type[Token]] = AccessToken
-    no_copy_claims: ClassVar[Iterable[str | None]] = classproperty(  # type: ignore[assignment]  # read on the class
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME")
+    )
+    access_token_class: type[AccessToken] = AccessToken
+    no_copy_claims: Iterable[str | None] = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: (api_settings.TOKEN_TYPE_CLAIM, "exp", api_settings.JTI_CLAIM, "jti", "iat")
     )
 
@@ -576,7 +621,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         return max(self._extra_leeway(), access._extra_leeway())
 
     @property
-    def access_token(self) -> Token:
+    def access_token(self: _IssuesAccess[A]) -> A:
         """A new access token on each read, created as of this token's ``current_time``, with its other claims."""
         access = self.access_token_class._created_at(self.current_time)
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
@@ -613,7 +658,7 @@ def overrides(token_class: type, *names: str) -> bool:
     return any(_find_in_mro(token_class, name) is not _OURS[name] for name in names)
 
 
-def is_first(outcome: Any) -> bool:
+def is_first(outcome: object) -> bool:
     """Whether a method that revokes was the first to do so, by what it returned.
 
     Projects override these methods, and some return nothing: only a plain "no" means that another call was first.
@@ -621,7 +666,7 @@ def is_first(outcome: Any) -> bool:
     return not (isinstance(outcome, tuple) and outcome[1] is False)
 
 
-def _find_in_mro(token_class: type, name: str) -> Any:
+def _find_in_mro(token_class: type, name: str) -> object:
     """The attribute in the class that defines it. Unlike ``getattr`` it also finds what ``available_if`` hides."""
     return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.request import Request
 
-from .exceptions import AuthenticationFailed
+from .exceptions import AuthenticationFailed, RefusalCode
 
 
 def read_header(request: HttpRequest | Request, name: str) -> bytes | None:
@@ -32,7 +32,7 @@ def extract_token(header: bytes, schemes: Collection[str]) -> bytes | None:
         return None
     if len(words) != 2:
         raise AuthenticationFailed(
-            _("Authorization header must contain two space-delimited values"), code="bad_authorization_header"
+            _("Authorization header must contain two space-delimited values"), RefusalCode.BAD_AUTHORIZATION_HEADER
         )
     return words[1]
 

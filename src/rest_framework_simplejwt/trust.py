@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeGuard
@@ -13,6 +13,7 @@ from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
 from . import jws
+from ._types import JSONObject
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
 from .keys import fetch
@@ -36,11 +37,11 @@ class TrustedIssuer:
 
     issuer: str
     claims: Mapping[str, str]
-    entry: Mapping[str, Any] = field(repr=False)
+    entry: Mapping[str, object] = field(repr=False)
     # By algorithm. Each has the keys of that algorithm alone, and checks the issuer and the audience.
     backends: Mapping[str, TokenBackend] = field(repr=False)
 
-    def decode(self, token: str | bytes) -> dict[str, Any]:
+    def decode(self, token: str | bytes) -> JSONObject:
         """Their claims, verified, under their names. Raises as ``TokenBackend.decode``, ``KeysUnavailable`` too."""
         try:
             algorithm = jws.read_header(jws.take_apart(token).header, keys_published=True).alg
@@ -52,7 +53,7 @@ class TrustedIssuer:
             raise TokenBackendError("Invalid algorithm specified")
         return backend.decode(token)
 
-    def translated(self, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    def translated(self, theirs: Mapping[str, object]) -> JSONObject:
         """The claims as the project sees them.
 
         What means something to us alone comes from ``claims`` or not at all: what they happen to
@@ -123,7 +124,7 @@ def trusted_issuer(token: object) -> TrustedIssuer | None:
     return _named(named)
 
 
-def check_ours(claims: Mapping[str, Any]) -> None:
+def check_ours(claims: Mapping[str, object]) -> None:
     """Raise ``TokenBackendError`` if verified ``claims`` bear another's name: only that issuer's keys speak for it."""
     if _named(claims.get("iss")) is not None:
         raise TokenBackendError("our key has signed it, and 'iss' is one of TRUSTED_ISSUERS")
@@ -133,9 +134,9 @@ def _named(issuer: object) -> TrustedIssuer | None:
     return trusted_issuers().get(issuer) if isinstance(issuer, str) else None
 
 
-def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer]:
+def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIssuer]:
     """Each entry as what it is, or as what is wrong with it."""
-    ours: Any = api_settings.ISSUER
+    ours: object = api_settings.ISSUER
     own = ours if isinstance(ours, Collection) and not isinstance(ours, str) else [ours]
     seen: set[str] = set()
     for entry in entries:
@@ -151,7 +152,7 @@ def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer
             yield error
 
 
-def _read(entry: Any) -> TrustedIssuer:
+def _read(entry: object) -> TrustedIssuer:
     if not isinstance(entry, Mapping):
         raise BadIssuer("it is no dict")
     for name in map(str, entry.keys() - set(_ENTRY)):
@@ -166,16 +167,16 @@ def _read(entry: Any) -> TrustedIssuer:
         raise BadIssuer(str(error).rstrip(".")) from error
 
 
-def _is_name(value: Any) -> TypeGuard[str]:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 
-def _names(entry: Mapping[str, Any], name: str) -> list[str]:
+def _names(entry: Mapping[str, object], name: str) -> list[str]:
     value = entry.get(name)
     return list(value) if isinstance(value, (list, tuple)) and all(map(_is_name, value)) else []
 
 
-def _audience(entry: Mapping[str, Any]) -> list[str]:
+def _audience(entry: Mapping[str, object]) -> list[str]:
     one = entry.get("audience")
     audience = [one] if isinstance(one, str) and one else _names(entry, "audience")
     if not audience:
@@ -184,14 +185,14 @@ def _audience(entry: Mapping[str, Any]) -> list[str]:
     return audience
 
 
-def _algorithms(entry: Mapping[str, Any]) -> list[str]:
+def _algorithms(entry: Mapping[str, object]) -> list[str]:
     algorithms = _names(entry, "algorithms")
     if not algorithms or not ALLOWED_ALGORITHMS.issuperset(algorithms):
         raise BadIssuer(f"it needs algorithms, a list of some of {sorted(ALLOWED_ALGORITHMS)}")
     return algorithms
 
 
-def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
+def _claims(entry: Mapping[str, object]) -> dict[str, str]:
     claims = entry.get("claims") or {}
     if not isinstance(claims, Mapping) or not all(map(_is_name, (*claims.keys(), *claims.values()))):
         raise BadIssuer("its claims are no dict from their names to ours")
@@ -201,7 +202,7 @@ def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
     return dict(claims)
 
 
-def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
+def _backends(entry: Mapping[str, object], issuer: str) -> dict[str, TokenBackend]:
     audience, algorithms = _audience(entry), _algorithms(entry)
     url, specs = entry.get("jwk_url"), entry.get("keys")
     if bool(url) == bool(specs):
@@ -233,7 +234,7 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
         raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
 
 
-def _keys(specs: Any, algorithms: list[str]) -> list[Key]:
+def _keys(specs: object, algorithms: list[str]) -> list[Key]:
     if not isinstance(specs, (list, tuple)):
         raise BadIssuer("its keys are no list")
     keys = []
@@ -257,7 +258,7 @@ def _our_secrets() -> list[bytes]:
     return [force_bytes(secret) for secret in secrets if isinstance(secret, (str, bytes))]
 
 
-def _ring(keys: list[Key], algorithm: str) -> Any:
+def _ring(keys: list[Key], algorithm: str) -> Callable[[], KeyRing]:
     try:
         ring = KeyRing(verifying=[key for key in keys if key.algorithm == algorithm])
     except BadKey as error:

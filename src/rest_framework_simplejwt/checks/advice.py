@@ -74,7 +74,7 @@ def family_logout_without_families() -> Iterator[Finding]:
 def short_secret() -> Iterator[Finding]:
     """The HMAC secret is shorter than the hash of its algorithm (RFC 7518 section 3.2): it can be guessed offline."""
     secret = keys.hmac_secret()
-    if secret is not None and len(secret) < (needed := _MINIMUM_SECRET_BYTES[configured("ALGORITHM")]):
+    if secret is not None and len(secret) < (needed := _MINIMUM_SECRET_BYTES[str(configured("ALGORITHM"))]):
         yield Finding(
             f"The secret that signs tokens has fewer than {needed} bytes: it can be guessed offline.",
             needed=str(needed),
@@ -125,7 +125,9 @@ def redis_database_shared_with_cache() -> Iterator[Finding]:
     """``RedisStore`` shares its Redis database with a cache: ``cache.clear()`` deletes the revocations."""
     store = caches.configured_redis_store()
     client = None if store is None else caches.redis_client(store)
-    for alias in settings.CACHES if client is not None else ():
+    if client is None:
+        return
+    for alias in settings.CACHES:
         if caches.redis_address(client) in caches.redis_addresses_of_cache(settings.CACHES[alias], type(client)):
             yield Finding(
                 f"RedisStore shares its Redis database with the cache {alias!r}: clearing that cache deletes "
@@ -193,9 +195,10 @@ def long_access_token_lifetime() -> Iterator[Finding]:
     sliding = ["SLIDING_TOKEN_LIFETIME"] if has_route_to(*shapes.SLIDING_VIEWS) else []
     for name in ("ACCESS_TOKEN_LIFETIME", *sliding):
         lifetime = configured(name)
-        is_long = isinstance(lifetime, timedelta) and lifetime > timedelta(days=1)
+        if not isinstance(lifetime, timedelta) or lifetime <= timedelta(days=1):
+            continue
         # W036 reports a lifetime that is too long for a date.
-        if is_long and not shapes.ends_after_year_9999(lifetime):
+        if not shapes.ends_after_year_9999(lifetime):
             text = f"SIMPLE_JWT[{name!r}] is longer than a day: a stolen token stays valid for that long."
             yield Finding(text, name=name)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from .project import configured, import_or_none, is_subclass_of
 from .registry import Finding, check
+
+if TYPE_CHECKING:
+    from redis import ConnectionPool, Redis
+
+    from ..revocation.redis import RedisStore
 
 _REDIS_STORE = "rest_framework_simplejwt.revocation.redis.RedisStore"
 # Options of django-redis that RedisStore can't follow: they name another server than LOCATION, or another client class.
@@ -29,14 +34,15 @@ def revocation_cache_config() -> dict[str, Any] | None:
     return found
 
 
-def configured_redis_store() -> Any | None:
+def configured_redis_store() -> type[RedisStore] | None:
     """The configured store, if it is ``RedisStore`` or a subclass that does not override ``client``."""
-    store = import_or_none(configured("REVOCATION_STORE"))
-    ours = import_or_none(_REDIS_STORE) if is_subclass_of(store, _REDIS_STORE) else None
-    return store if ours is not None and store.client is ours.client else None
+    store: Any = import_or_none(configured("REVOCATION_STORE"))
+    ours: Any = import_or_none(_REDIS_STORE) if is_subclass_of(store, _REDIS_STORE) else None
+    found: type[RedisStore] | None = store if ours is not None and store.client is ours.client else None
+    return found
 
 
-def redis_client(store: Any) -> Any | None:
+def redis_client(store: type[RedisStore]) -> Redis | None:
     """The Redis client of a store class, not connected yet; ``None`` if its address is missing or invalid."""
     try:
         return store("token").client
@@ -44,7 +50,7 @@ def redis_client(store: Any) -> Any | None:
         return None
 
 
-def redis_address(client: Any) -> tuple[Any, ...]:
+def redis_address(client: Redis) -> tuple[object, ...]:
     """Where the client connects: the path of a socket, the host, the port and the number of the database."""
     arguments = client.connection_pool.connection_kwargs
     return (
@@ -55,7 +61,7 @@ def redis_address(client: Any) -> tuple[Any, ...]:
     )
 
 
-def redis_addresses_of_cache(cache: dict[str, Any], client_class: Any) -> Iterator[tuple[Any, ...]]:
+def redis_addresses_of_cache(cache: dict[str, Any], client_class: type[Redis]) -> Iterator[tuple[object, ...]]:
     """The ``redis_address`` of each server of an entry of ``CACHES``; nothing if the cache is not in Redis."""
     location = cache.get("LOCATION") or ()
     for url in location.split(",") if isinstance(location, str) else location:
@@ -127,7 +133,7 @@ def families_without_expiry() -> Iterator[Finding]:
         )
 
 
-def _connection_error(pool: Any) -> str | None:
+def _connection_error(pool: ConnectionPool) -> str | None:
     """Why a connection can't be made with the arguments of ``pool``; ``None`` if it can. Does not connect."""
     arguments = pool.connection_kwargs
     objects = [name for name in _OBJECT_ARGUMENTS if isinstance(arguments.get(name), str)]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from inspect import getsource
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.utils.encoding import force_bytes
@@ -66,12 +66,12 @@ def generated_key() -> Iterator[Finding]:
         yield Finding(f"{name} is generated when the settings are loaded ({line}): each process has a different key.")
 
 
-def _is_in_environment(key: Any) -> bool:
+def _is_in_environment(key: object) -> bool:
     """Whether an environment variable has the key as its value."""
     return isinstance(key, (str, bytes)) and force_bytes(key) in {force_bytes(value) for value in os.environ.values()}
 
 
-def _sources_of_key(key: Any) -> tuple[str, list[_Source]]:
+def _sources_of_key(key: object) -> tuple[str, list[_Source]]:
     """The name of the setting that holds the key, and each expression that the settings modules assign to it."""
     if _signing_key_of(getattr(settings, "SIMPLE_JWT", None)) is key:
         parsed = _modules_with("SIMPLE_JWT", lambda value: _signing_key_of(value) is key)
@@ -85,17 +85,17 @@ def _sources_of_key(key: Any) -> tuple[str, list[_Source]]:
     return "", []
 
 
-def _signing_key_of(simple_jwt: Any) -> Any:
+def _signing_key_of(simple_jwt: object) -> object:
     return simple_jwt.get("SIGNING_KEY") if isinstance(simple_jwt, Mapping) else None
 
 
-def _sources_of_name(name: str, value: Any) -> list[_Source]:
+def _sources_of_name(name: str, value: object) -> list[_Source]:
     """The expressions that are assigned to ``name``, in each module where that name has the object ``value``."""
     parsed = _modules_with(name, lambda found: found is value)
     return [_Source(module, tree, assigned) for module, tree in parsed for assigned in _assigned_values(tree, name)]
 
 
-def _modules_with(name: str, is_match: Callable[[Any], bool]) -> Iterator[tuple[ModuleType, ast.Module]]:
+def _modules_with(name: str, is_match: Callable[[object], bool]) -> Iterator[tuple[ModuleType, ast.Module]]:
     """The imported modules whose attribute ``name`` matches, with their parsed source.
 
     A module that has the name by a star import matches too.
@@ -140,7 +140,7 @@ def _is_signing_key(key: ast.expr | None) -> bool:
     return isinstance(key, ast.Constant) and key.value == "SIGNING_KEY"
 
 
-def _is_other_constant(expression: ast.expr, key: Any) -> bool:
+def _is_other_constant(expression: ast.expr, key: object) -> bool:
     """Whether the expression is a literal that differs from the key, so that the key comes from elsewhere."""
     return isinstance(expression, ast.Constant) and expression.value != key
 

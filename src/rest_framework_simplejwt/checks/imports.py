@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from django.utils.module_loading import import_string
 
@@ -14,7 +13,7 @@ from .registry import Finding, check
 _SERIALIZERS = [name for name in DEFAULTS if name.endswith("_SERIALIZER")]
 
 
-def _configured_paths() -> Iterator[tuple[str, Any]]:
+def _configured_paths() -> Iterator[tuple[str, object]]:
     """Each dotted path that the project changed, with the name of its setting.
 
     The defaults are skipped: they may need an app that the project does not install.
@@ -26,12 +25,12 @@ def _configured_paths() -> Iterator[tuple[str, Any]]:
             yield name, configured(name)
 
 
-def _token_classes() -> list[Any]:
+def _token_classes() -> list[object]:
     classes = configured("AUTH_TOKEN_CLASSES")
     return list(classes) if isinstance(classes, Collection) and not isinstance(classes, str) else []
 
 
-def _import_error(name: str, value: Any) -> str | None:
+def _import_error(name: str, value: object) -> str | None:
     # Views import the path of a serializer themselves. The other settings may hold the object itself.
     if not isinstance(value, str) and name in _SERIALIZERS:
         return "is not a dotted path"

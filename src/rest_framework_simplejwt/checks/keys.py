@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -69,7 +68,7 @@ def _has_verifying_key() -> bool:
     return _is_not_blank(configured("VERIFYING_KEY"))
 
 
-def _is_not_blank(value: Any) -> bool:
+def _is_not_blank(value: object) -> bool:
     return value is not None and not algorithms.is_blank(value)
 
 
@@ -247,5 +246,5 @@ def unreadable_key_ring() -> Iterator[Finding]:
 
 def hmac_secret() -> bytes | None:
     """The HMAC secret in bytes; ``None`` for other algorithms, or if the secret is blank or not a string."""
-    key: Any = configured("SIGNING_KEY")
+    key: object = configured("SIGNING_KEY")
     return force_bytes(key) if uses_hmac() and _has_signing_key() and isinstance(key, (str, bytes)) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from inspect import getattr_static
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 
 from .. import profile
 from ..revocation import family_installed
@@ -43,7 +43,7 @@ _CLAIMS = (
 _OBTAINING_VIEWS = ("TokenObtainPairView", "TokenObtainSlidingView")
 
 
-def _similar_setting(name: Any) -> str | None:
+def _similar_setting(name: object) -> str | None:
     """The setting that ``name`` is probably a misspelling of."""
     return next(iter(get_close_matches(str(name).upper(), DEFAULTS, n=1, cutoff=_SIMILARITY)), None)
 
@@ -178,7 +178,7 @@ def missing_user_field() -> Iterator[Finding]:
         yield Finding(text, model=label)
 
 
-def _user_model() -> Any:
+def _user_model() -> type[Model] | None:
     try:
         return get_user_model()
     except Exception:  # noqa: BLE001  # there is no user model without django.contrib.auth
@@ -199,6 +199,6 @@ def _is_user_id_field_read() -> bool:
     return is_customized("USER_ID_FIELD") or has_route_to(*_OBTAINING_VIEWS) or any(reading_user)
 
 
-def _has_attribute(model: Any, name: str) -> bool:
+def _has_attribute(model: object, name: str) -> bool:
     # A model with __getattr__ may compute any attribute.
     return name == "pk" or any(getattr_static(model, each, None) is not None for each in (name, "__getattr__"))

@@ -6,10 +6,9 @@ No function here raises, whatever else is wrong with the project, and none conne
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.conf import settings
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 
@@ -17,7 +16,7 @@ from ..revocation import blacklist_installed, family_installed
 from ..settings import DEFAULTS, api_settings
 
 
-def configured(name: str) -> Any:
+def configured(name: str) -> object:
     """The project's value of a setting, or its default. A dotted path is returned as a string, not imported."""
     return vars(api_settings).get(name, api_settings.user_settings.get(name, DEFAULTS[name]))
 
@@ -32,17 +31,17 @@ def is_simple_jwt_a_dict() -> bool:
     return isinstance(getattr(settings, "SIMPLE_JWT", None), Mapping | None)
 
 
-def unknown_keys() -> list[Any]:
+def unknown_keys() -> list[object]:
     """The keys of ``SIMPLE_JWT`` that are not names of settings of this package."""
     return [name for name in api_settings.user_settings if name not in DEFAULTS]
 
 
-def is_blank(name: Any) -> bool:
+def is_blank(name: object) -> bool:
     """Whether ``name`` is a string that is empty or only white space."""
     return isinstance(name, str) and not name.strip()
 
 
-def import_or_none(path: Any) -> Any:
+def import_or_none(path: object) -> object:
     """The object at the dotted path ``path``; ``path`` itself if it is not a string; ``None`` if the import fails."""
     try:
         return import_string(path) if isinstance(path, str) else path
@@ -60,7 +59,7 @@ def has_family_store() -> bool:
     return configured("REVOCATION_STORE") is not None or family_installed()
 
 
-def is_subclass_of(candidate: Any, *paths: str) -> bool:
+def is_subclass_of(candidate: object, *paths: str) -> bool:
     """Whether ``candidate`` is one of the classes named by ``paths``, or a subclass.
 
     The classes are compared by dotted path and are not imported.
@@ -75,13 +74,13 @@ def has_route_to(*names: str) -> bool:
     return any(is_subclass_of(view, *paths) for view in routed_view_classes())
 
 
-def all_authentication_classes() -> list[Any]:
+def all_authentication_classes() -> list[object]:
     """The default authentication classes, and those of every view that a URL leads to."""
     of_views = [each for view in routed_view_classes() for each in _authentication_classes_of(view)]
     return [*default_authentication_classes(), *of_views]
 
 
-def default_authentication_classes() -> list[Any]:
+def default_authentication_classes() -> list[object]:
     """DRF's ``DEFAULT_AUTHENTICATION_CLASSES``, imported; empty if one can't be imported."""
     try:
         # Read through the module, because override_settings replaces DRF's settings object.
@@ -90,12 +89,12 @@ def default_authentication_classes() -> list[Any]:
         return []
 
 
-def _authentication_classes_of(view: Any) -> list[Any]:
+def _authentication_classes_of(view: object) -> list[object]:
     classes = getattr(view, "authentication_classes", ())
     return list(classes) if isinstance(classes, (list, tuple)) else []
 
 
-def routed_view_classes() -> list[Any]:
+def routed_view_classes() -> list[object]:
     """The class of each view that a URL leads to, ``None`` for a plain function; empty without a ``ROOT_URLCONF``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
@@ -105,9 +104,9 @@ def routed_view_classes() -> list[Any]:
         return []
 
 
-def _view_classes(resolver: Any) -> Iterator[Any]:
+def _view_classes(resolver: URLResolver) -> Iterator[object]:
     for entry in resolver.url_patterns:
-        if hasattr(entry, "url_patterns"):
+        if isinstance(entry, URLResolver):
             yield from _view_classes(entry)
         else:
             # DRF's as_view and @api_view set `cls`, Django's as_view sets `view_class`.

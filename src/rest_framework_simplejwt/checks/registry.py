@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
@@ -85,7 +84,7 @@ def check(
     def register_check(find: FindFunction) -> FindFunction:
         entry = CHECKS[check_id] = Check(check_id, hint, find, deploy, database)
 
-        def run(app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+        def run(app_configs: object, databases: Iterable[str] | None = None, **kwargs: object) -> list[CheckMessage]:
             return entry.messages(databases)
 
         if database:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeGuard
 
 from ..revocation import blacklist_installed
 from ..settings import DEFAULTS
@@ -113,7 +113,7 @@ def set_jti_without_grace_period() -> Iterator[Finding]:
         )
 
 
-def refresh_token_classes() -> Iterator[Any]:
+def refresh_token_classes() -> Iterator[object]:
     """The token classes of ``TOKEN_REFRESH_SERIALIZER``, if changed, and of the refresh serializers of routed views."""
     serializers = []
     if is_customized("TOKEN_REFRESH_SERIALIZER"):
@@ -126,9 +126,9 @@ def refresh_token_classes() -> Iterator[Any]:
         )
     for serializer in serializers:
         if is_subclass_of(serializer, "rest_framework_simplejwt.serializers.TokenRefreshSerializer"):
-            yield serializer.token_class
+            yield getattr(serializer, "token_class", None)
 
 
-def _overrides_set_jti(token_class: Any) -> bool:
+def _overrides_set_jti(token_class: object) -> TypeGuard[type]:
     bases = token_class.__mro__ if isinstance(token_class, type) else ()
     return any("set_jti" in vars(base) and base.__module__ != "rest_framework_simplejwt.tokens" for base in bases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta, timezone
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -24,74 +24,75 @@ def is_grace_period_valid() -> bool:
     return isinstance(period, timedelta) and timedelta(0) <= period <= LONGEST_GRACE_PERIOD
 
 
-def _is_none_or(is_valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _is_none_or(is_valid: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or is_valid(value)
 
 
-def _is_string(value: Any) -> bool:
+def _is_string(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and not is_blank(value)
 
 
-def _is_bool(value: Any) -> bool:
+def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_timedelta(value: Any) -> bool:
+def _is_timedelta(value: object) -> bool:
     return isinstance(value, timedelta)
 
 
-def _is_positive_timedelta(value: Any) -> bool:
+def _is_positive_timedelta(value: object) -> bool:
     return isinstance(value, timedelta) and value > timedelta(0)
 
 
-def _is_positive_int(value: Any) -> bool:
+def _is_positive_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _is_non_negative_int(value: Any) -> bool:
+def _is_non_negative_int(value: object) -> bool:
     return (value == 0 and not isinstance(value, bool)) or _is_positive_int(value)
 
 
-def _is_positive_number(value: Any) -> bool:
+def _is_positive_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
 
 
-def _is_number_or_timedelta(value: Any) -> bool:
+def _is_number_or_timedelta(value: object) -> bool:
     return isinstance(value, timedelta) or (isinstance(value, (int, float)) and isfinite(value))
 
 
-def _is_non_negative_skew(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value >= timedelta(0) if isinstance(value, timedelta) else is_number and value >= 0
+def _is_non_negative_skew(value: object) -> bool:
+    if isinstance(value, timedelta):
+        return value >= timedelta(0)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[object]:
     """The items of a collection, a string as a list of one, ``[]`` for anything else."""
     return [value] if isinstance(value, str) else list(value) if isinstance(value, Collection) else []
 
 
-def _are_strings(value: Any) -> bool:
+def _are_strings(value: object) -> bool:
     items = _as_list(value)
     return bool(items) and all(isinstance(item, str) for item in items)
 
 
-def _have_no_white_space(value: Any) -> bool:
-    return all(len(item.split()) == 1 and item == item.strip() for item in _as_list(value))
+def _have_no_white_space(value: object) -> bool:
+    return all(isinstance(item, str) and item.split() == [item] for item in _as_list(value))
 
 
-def _contains_string(value: Any) -> bool:
+def _contains_string(value: object) -> bool:
     return isinstance(value, str) or any(isinstance(name, str) for name in _members(value))
 
 
-def _are_names(value: Any) -> bool:
+def _are_names(value: object) -> bool:
     return _is_name(value) or (bool(_members(value)) and all(map(_is_name, _members(value))))
 
 
-def _members(value: Any) -> list[Any]:
+def _members(value: object) -> list[object]:
     """The items of a collection; ``[]`` for a string and for anything else."""
     return list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
 
@@ -109,7 +110,7 @@ class Rule(NamedTuple):
     """What the settings ``names`` accept. ``expected`` completes the sentence "The setting must be ..."."""
 
     names: Collection[str]
-    is_valid: Callable[[Any], bool]
+    is_valid: Callable[[object], bool]
     expected: str
 
 
@@ -161,7 +162,7 @@ SHOULD = [
 
 SLIDING_VIEWS = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
 # Settings that only one feature reads: the beginning of their names, and whether the feature is in use.
-_FEATURES: dict[str, Callable[[], Any]] = {
+_FEATURES: dict[str, Callable[[], object]] = {
     "SLIDING_TOKEN_": lambda: has_route_to(*SLIDING_VIEWS),
     "REVOKE_TOKEN_CLAIM": lambda: configured("CHECK_REVOKE_TOKEN"),
     "TOKEN_FAMILY_": lambda: configured("TOKEN_FAMILY_ENABLED"),

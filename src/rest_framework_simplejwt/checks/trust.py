@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .. import trust
 from .project import configured
@@ -15,7 +14,7 @@ _ENTRY = (
 )
 
 
-def _entries() -> list[Any]:
+def _entries() -> list[object]:
     value = configured("TRUSTED_ISSUERS")
     return list(value) if isinstance(value, (list, tuple)) else []
 
@@ -46,7 +45,7 @@ def ambiguous_issuer_users() -> Iterator[Finding]:
         )
 
 
-def _mapped_claims(entry: Mapping[str, Any]) -> list[Any]:
+def _mapped_claims(entry: Mapping[str, object]) -> list[object]:
     """The names of this project's claims to which the entry maps claims of its issuer."""
     claims = entry.get("claims")
     return list(claims.values()) if isinstance(claims, Mapping) else []

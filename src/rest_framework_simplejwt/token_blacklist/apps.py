@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..settings import api_settings
 
+__all__ = ["TokenBlacklistConfig"]
+
 
 class TokenBlacklistConfig(AppConfig):
     name = "rest_framework_simplejwt.token_blacklist"

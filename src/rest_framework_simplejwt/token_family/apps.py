@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+__all__ = ["TokenFamilyConfig"]
 
 # The rule of each is with the system checks, which only report it; but these can lose a family.
 _SETTINGS = (
@@ -39,8 +40,8 @@ class TokenFamilyConfig(AppConfig):
         self._check_claims_are_distinct(configured)
 
     @staticmethod
-    def _check_claims_are_distinct(configured: Callable[[str], Any]) -> None:
-        # Read as configured: a setting may still be filled by an app that is ready later.
+    def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
+        # The values are read without importing: a setting may still be filled by an app that is ready later.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
             configured(name)
             for name in ("TOKEN_TYPE_CLAIM", "JTI_CLAIM", "USER_ID_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM")
