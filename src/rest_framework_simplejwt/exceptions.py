@@ -57,13 +57,13 @@ __all__ = [
     "TokenHasNoFamily",
 ]
 
-# What a bearer is told whatever the reason was, for one whose signature is not good or whose time has passed.
+# The only texts that a client gets about a token that is invalid for any reason, or expired.
 INVALID = _("Token is invalid")
 EXPIRED = _("Token is expired")
 
 
 class RefusalCode(str, Enum):
-    """Every ``code`` that an answer of this package has. The answer and ``get_codes()`` have it as a plain ``str``."""
+    """Every ``code`` of the error responses of this package. Responses and ``get_codes()`` contain plain strings."""
 
     TOKEN_NOT_VALID = "token_not_valid"
     NO_ACTIVE_ACCOUNT = "no_active_account"
@@ -122,7 +122,7 @@ class DetailDictMixin:
             self._response["code"] = code.value if isinstance(code, RefusalCode) else code
 
     if TYPE_CHECKING:
-        # A dict; DRF's is also a text or a list, and a narrower type would conflict with that.
+        # Always a dict. DRF's type also allows a string or a list, and a narrower type would conflict with it.
         detail: Any
     else:
 

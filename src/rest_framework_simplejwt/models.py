@@ -128,6 +128,6 @@ class TokenUser:
         raise NotImplementedError("Token users have no DB representation")
 
 
-# Whom a token names: a user out of the database, or the stand-in of `JWTStatelessUserAuthentication`.
+# The user of a token: one from the database, or the TokenUser of JWTStatelessUserAuthentication.
 AnyUser: TypeAlias = AbstractBaseUser | TokenUser
 AuthUser = TypeVar("AuthUser", bound=AnyUser)
