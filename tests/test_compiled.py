@@ -376,7 +376,20 @@ def rows(text):
 
 
 def exists(rows, text):
-    return compiled.exists(rows, text, alias="default", key=rows)
+    (found,) = compiled.exist([rows], [text], alias="default", key=rows)
+    return found
+
+
+def nobody(text):
+    return rows(text).filter(is_active=False)
+
+
+def test_several_queries_are_one_statement(alice, assert_statements):
+    with assert_statements(1):
+        found = compiled.exist(
+            [rows, nobody, rows], ["nobody", alice.email, alice.email], alias="default", key="several"
+        )
+    assert found == [False, False, True]
 
 
 @pytest.mark.parametrize("text", [FIELDS["email"], "other@example.com", compiled._PLACEHOLDER, "", "%", "'", "é" * 300])
@@ -414,9 +427,9 @@ def test_an_integer_for_a_custom_field_type_goes_through_the_orm(django_user_mod
     # Raises KeyError for an unknown type, as on PostgreSQL.
     ops = SimpleNamespace(integer_field_range={}.__getitem__)
     compiler = SimpleNamespace(connection=SimpleNamespace(ops=ops))
-    lookup = compiled._CompiledLookup(django_user_model, models.Field(), "", (), compiler, converters=None)
-    assert lookup.accepts("text")
-    assert not lookup.accepts(1)
+    query = compiled._RowQuery(django_user_model, models.Field(), "", (), compiler, converters=None)
+    assert query.accepts("text")
+    assert not query.accepts(1)
 
 
 @pytest.fixture

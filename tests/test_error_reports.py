@@ -195,7 +195,7 @@ CALLS = {
     "validate, refresh": lambda refresh, access, user: (
         lambda: serializers.TokenRefreshSerializer().validate({"refresh": refresh})
     ),
-    "present": lambda refresh, access, user: lambda: rotation.present(RefreshToken, refresh, at_once=True),
+    "present": lambda refresh, access, user: lambda: rotation.present(RefreshToken, refresh),
     "rotate": lambda refresh, access, user: lambda: rotation.rotate(RefreshToken(refresh)),
     "log_out": lambda refresh, access, user: lambda: rotation.log_out(RefreshToken, refresh),
     "revoke_all": lambda refresh, access, user: lambda: sessions.revoke_all(user),

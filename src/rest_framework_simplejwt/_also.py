@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from django.utils.module_loading import import_string
 
 
-def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], Any]]) -> Callable[[str], Any]:
+def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], object]]) -> Callable[[str], object]:
     """Return a ``__getattr__`` for the module called ``module``, which resolves ``names`` at each access.
 
     Each name has the dotted path of an object, or a function that returns the value; for any other name, the
@@ -16,7 +15,7 @@ def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], Any]]) -
     requires no app to be installed, and may lead to a higher layer than ``module``.
     """
 
-    def get(name: str) -> Any:
+    def get(name: str) -> object:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         source = names[name]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -19,7 +19,8 @@ from jwt import algorithms
 
 from . import claims, jws
 from ._also import lazy_attributes
-from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
+from ._types import JSONObject
+from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
@@ -27,30 +28,42 @@ from .memo import Memo, VerifiedToken
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
+__all__ = [
+    "JWK_CLIENT_AVAILABLE",
+    "PyJWKClient",
+    "TokenBackend",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+]
+
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = lazy_attributes(
-    __name__,
-    {
-        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
-        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
-        "InvalidTokenError": "jwt.InvalidTokenError",
-        "PyJWKClientError": "jwt.PyJWKClientError",
-        "Token": "rest_framework_simplejwt.tokens.Token",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+            "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+            "InvalidTokenError": "jwt.InvalidTokenError",
+            "PyJWKClientError": "jwt.PyJWKClientError",
+            "Token": "rest_framework_simplejwt.tokens.Token",
+        },
+    )
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 
 _TIMES = ("exp", "iat", "nbf")
 
-_INVALID = _("Token is invalid")
-_EXPIRED = _("Token is expired")
 _WRONG_ALGORITHM = _("Invalid algorithm specified")
 
 _NO_LEEWAY = timedelta(0)
 _JSON = JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _system_clock() -> float:
+    # Looked up on each call, so that tests can patch it.
+    return time.time()
 
 
 class PyJWKClient(KeySetClient):
@@ -86,6 +99,7 @@ class TokenBackend:
     ``leeway`` is in seconds, or a ``timedelta``.
     ``verified_cache_size`` is how many tokens whose signature was good are remembered, for as long as
     their key would be used again; their claims are checked each time.
+    ``now`` returns the time in seconds since the epoch; by default the system's.
     Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
     package where that is missing.
     """
@@ -94,8 +108,8 @@ class TokenBackend:
     def __init__(
         self,
         algorithm: str,
-        signing_key: Any = None,
-        verifying_key: Any = "",
+        signing_key: object = None,
+        verifying_key: object = "",
         audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         jwk_url: str | None = None,
@@ -105,8 +119,9 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
-        fallback_keys: Iterable[Any] = (),
+        fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -124,6 +139,7 @@ class TokenBackend:
         self.ring = ring
         self.fallback_keys = tuple(fallback_keys)
         self._memo = Memo(verified_cache_size)
+        self._now = now or _system_clock
         self._signing = Outage(
             "The ring of signing keys",
             "logins and refreshes are answered 503",
@@ -138,7 +154,7 @@ class TokenBackend:
             raise TokenBackendError(format_lazy(_("You must have cryptography installed to use {}."), algorithm))
 
     @cached_property
-    def prepared_signing_key(self) -> Any:
+    def prepared_signing_key(self) -> object:
         """The signing key, parsed once; ``None`` for a backend that only verifies.
 
         Raises ``ImproperlyConfigured`` for a blank secret of HMAC: the empty secret is known to everybody.
@@ -150,14 +166,14 @@ class TokenBackend:
         return self._prepare_key(self.signing_key)
 
     @cached_property
-    def prepared_verifying_key(self) -> Any:
+    def prepared_verifying_key(self) -> object:
         """The key that verifies, parsed once: the signing key itself for HMAC."""
         if self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
     @sensitive_variables()
-    def _prepare_key(self, key: Any) -> Any:
+    def _prepare_key(self, key: object) -> object:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
@@ -179,7 +195,7 @@ class TokenBackend:
         )
 
     @sensitive_variables()
-    def get_verifying_key(self, token: str | bytes) -> Any:
+    def get_verifying_key(self, token: str | bytes) -> object:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
         Raises ``TokenBackendError`` when the issuer publishes no such key, and ``KeysUnavailable``
@@ -193,10 +209,10 @@ class TokenBackend:
         except KeySetUnavailable as error:
             raise KeysUnavailable() from error
         except _UNFIT as error:
-            raise TokenBackendError(_INVALID) from error
+            raise TokenBackendError(INVALID) from error
 
     @sensitive_variables()
-    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
+    def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
@@ -211,13 +227,13 @@ class TokenBackend:
         if self.issuer is not None:
             issued["iss"] = self.issuer
         for claim in _TIMES:
-            if isinstance(issued.get(claim), datetime):
-                issued[claim] = datetime_to_epoch(issued[claim])
+            if isinstance(moment := issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
         return jws.join_compact(header, segment, sign(header + b"." + segment))
 
-    def _json(self, payload: dict[str, Any]) -> str:
+    def _json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
             return _JSON.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
@@ -225,7 +241,7 @@ class TokenBackend:
     def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
         if self.ring is not None:
-            current = self.ring().signing_key(time.time())
+            current = self.ring().signing_key(self._now())
             if current is None:
                 error = NoSigningKey()
                 self._signing.start(error)
@@ -237,7 +253,7 @@ class TokenBackend:
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     @sensitive_variables()
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: str | bytes, verify: bool = True) -> JSONObject:
         """The claims of ``token``.
 
         Raises ``TokenBackendExpiredToken`` once ``exp`` has passed by more than the leeway, and
@@ -256,15 +272,15 @@ class TokenBackend:
                 return payload
             return self._verified(token, text)
         except (jws.Malformed, claims.InvalidClaims) as error:
-            raise TokenBackendError(_INVALID) from error
+            raise TokenBackendError(INVALID) from error
 
     def _still_vouches(self, verified: VerifiedToken, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
         if self.ring is not None:
-            return verified.key in self.ring().verifying_keys(verified.kid, time.time())
+            return verified.key in self.ring().verifying_keys(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
-    def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
+    def _verified(self, token: str | bytes, text: bytes) -> JSONObject:
         parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
@@ -280,7 +296,7 @@ class TokenBackend:
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         assert self.ring is not None, "the caller has looked"
         signature = jws.base64url_decode(parts.signature)
-        keys = self.ring().verifying_keys(header.kid, time.time())
+        keys = self.ring().verifying_keys(header.kid, self._now())
         fitting = [key for key in keys if key.algorithm == header.alg]
         if keys and not fitting:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -289,7 +305,7 @@ class TokenBackend:
                 return key
         raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
 
-    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> object:
         """The key that ``get_verifying_key`` has for the token, also where a fallback has verified it."""
         if header.alg != self.algorithm:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -307,16 +323,16 @@ class TokenBackend:
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
-    def _fallbacks(self) -> tuple[Any, ...]:
+    def _fallbacks(self) -> tuple[object, ...]:
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
-    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
+    def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:
-            claims.check_times(lifespan, now=time.time(), leeway=self.get_leeway().total_seconds())
+            claims.check_times(lifespan, now=self._now(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:
-            expired = TokenBackendExpiredToken(_EXPIRED)
+            expired = TokenBackendExpiredToken(EXPIRED)
             expired.claims = payload
             raise expired from error

@@ -5,19 +5,22 @@ Where the result could differ from that of the ORM, the query goes through the O
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Manager, Model, QuerySet, lookups
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+AnyField: TypeAlias = "Field[Any, Any]"
 
 # Other vendors may have another SQL dialect, or none, as MongoDB. There, every query goes through the ORM.
 _VENDORS = {"sqlite", "postgresql", "mysql"}
@@ -39,33 +42,38 @@ def supports_sql(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor in _VENDORS
 
 
-def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
+def first(manager: Manager[M], name: str, value: object) -> M | None:
     """Return ``manager.filter(name=value).first()``, from the database that the manager and the routers choose."""
     # An instance may have members of its own too, such as those that a test has patched.
     field = _plain_field(manager, name) if vars(manager).keys().isdisjoint(_MANAGER_MEMBERS) else None
     if field is not None and supports_sql(connection := connections[manager.db]):
         try:
-            lookup = cached_on(connection, (manager, name), lambda: _compile_lookup(manager, field, value, connection))
+            query = cached_on(
+                connection, (manager, name), lambda: _compile_row_query(manager, field, value, connection)
+            )
         except EmptyResultSet:
             return None
-        if lookup is not None and lookup.accepts(value):
-            return lookup.fetch(value, connection)
+        if query is not None and query.accepts(value):
+            return query.fetch(value, connection)
     return manager.filter(**{name: value}).first()
 
 
-def exists(rows: Callable[[str], QuerySet[Any]], text: str, *, alias: str, key: object) -> bool:
-    """Return ``rows(text).exists()``, from the database ``alias``.
+def exist(
+    queries: Sequence[Callable[[str], QuerySet[Model]]], texts: Sequence[str], *, alias: str, key: object
+) -> list[bool]:
+    """Return ``query(text).exists()`` for each query with the text at the same position, in one statement.
 
-    ``rows`` must build the same query for each text, apart from one parameter that is the text itself. ``key`` is a
-    hashable that identifies ``rows``: callers with an equal key share one compiled query.
+    Each query must be the same for every text, apart from one parameter that is the text itself. ``alias`` is the
+    database. ``key`` is a hashable that identifies ``queries``: callers with an equal key share one compiled statement.
     """
     connection = connections[alias]
     if not supports_sql(connection):
-        return rows(text).exists()
-    sql, params, position = cached_on(connection, key, lambda: _compile_exists(rows, alias))
+        return [query(text).exists() for query, text in zip(queries, texts, strict=True)]
+    sql, params = cached_on(connection, key, lambda: _compile_exist(queries, alias))
+    remaining = iter(texts)
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*params[:position], text, *params[position + 1 :]))
-        return cursor.fetchone() is not None
+        cursor.execute(sql, [next(remaining) if param == _PLACEHOLDER else param for param in params])
+        return [bool(found) for found in cursor.fetchone()]
 
 
 def cached_on(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
@@ -76,18 +84,21 @@ def cached_on(connection: BaseDatabaseWrapper, key: object, compile_it: Callable
     return cache[key]  # type: ignore[no-any-return]  # compile_it() returned it
 
 
-def _compile_exists(rows: Callable[[str], QuerySet[Any]], alias: str) -> tuple[str, tuple[Any, ...], int]:
-    """Return the SQL of ``rows(text).exists()``, its parameters, and the position of the text among them."""
-    sql, params = rows(_PLACEHOLDER).query.exists().get_compiler(alias).as_sql()
-    return sql, tuple(params), params.index(_PLACEHOLDER)
+def _compile_exist(queries: Sequence[Callable[[str], QuerySet[Model]]], alias: str) -> tuple[str, list[Any]]:
+    """Return the SQL of ``exist``, and its parameters, with ``_PLACEHOLDER`` for each text."""
+    compiled = [query(_PLACEHOLDER).query.exists().get_compiler(alias).as_sql() for query in queries]
+    return (
+        f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in compiled)}",
+        [param for _, params in compiled for param in params],
+    )
 
 
 @lru_cache(maxsize=64)
-def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
-    """Return the field ``name`` of the manager's model if a lookup by it can be compiled once, else ``None``.
+def _plain_field(manager: Manager[Model], name: str) -> AnyField | None:
+    """Return the field ``name`` of the manager's model if a query by it can be compiled once, else ``None``.
 
     The field must be unique and no relation, with Django's own ``exact`` lookup; the model must have one table; and
-    neither the manager nor its query set may override a member that the lookup uses.
+    neither the manager nor its query set may override a member that the query uses.
     """
     if any(getattr(type(manager), member, None) is not getattr(Manager, member) for member in _MANAGER_MEMBERS):
         return None
@@ -100,23 +111,24 @@ def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
         field = options.pk if name == "pk" else options.get_field(name)
     except FieldDoesNotExist:
         return None
-    is_plain = isinstance(field, Field) and field.unique and not field.is_relation
-    return field if is_plain and field.get_lookup("exact").__module__ == lookups.__name__ else None
+    if not isinstance(field, Field) or not field.unique or field.is_relation:
+        return None
+    return field if field.get_lookup("exact").__module__ == lookups.__name__ else None
 
 
 @dataclass(frozen=True)
-class _CompiledLookup:
+class _RowQuery(Generic[M]):
     """The SQL that selects one row of a model by ``field``, and what builds an instance from that row."""
 
-    from_db: Callable[..., Any]
-    field: Field[Any, Any]
+    from_db: Callable[..., M]
+    field: AnyField
     sql: str
     # Of the columns, in the order of the SELECT.
     attribute_names: tuple[str, ...]
-    compiler: Any
+    compiler: SQLCompiler
     converters: Any
 
-    def accepts(self, value: Any) -> bool:
+    def accepts(self, value: object) -> bool:
         """Return whether the column can hold ``value``: databases raise an error for an integer that is too large."""
         if not isinstance(value, int):
             return True
@@ -126,7 +138,7 @@ class _CompiledLookup:
             return False  # The field's type is one of the project's own.
         return low is None or low <= value <= high
 
-    def fetch(self, value: Any, connection: BaseDatabaseWrapper) -> Any | None:
+    def fetch(self, value: object, connection: BaseDatabaseWrapper) -> M | None:
         """Return the instance with that ``value``, or ``None`` if there is none."""
         with connection.cursor() as cursor:
             cursor.execute(self.sql, (_to_parameter(self.field, value, connection),))
@@ -137,9 +149,9 @@ class _CompiledLookup:
         return self.from_db(connection.alias, self.attribute_names, converted)
 
 
-def _compile_lookup(
-    manager: Manager[Any], field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper
-) -> _CompiledLookup | None:
+def _compile_row_query(
+    manager: Manager[M], field: AnyField, value: object, connection: BaseDatabaseWrapper
+) -> _RowQuery[M] | None:
     """Return ``None`` if the SQL has any parameter but ``value``, as for a field that compares an expression."""
     rows = manager.filter(**{field.name: value}).order_by()
     compiler = rows.query.get_compiler(connection=connection)
@@ -148,12 +160,12 @@ def _compile_lookup(
         return None
     columns = [column for column, _, _ in compiler.select]
     names = tuple(column.target.attname for column in columns)
-    return _CompiledLookup(
+    return _RowQuery(
         _instance_builder(manager.model, rows), field, sql, names, compiler, compiler.get_converters(columns)
     )
 
 
-def _instance_builder(model: type[Model], rows: Any) -> Callable[..., Any]:
+def _instance_builder(model: type[M], rows: Any) -> Callable[..., M]:
     """Return ``model.from_db``, with the fetch mode of the query set ``rows`` where Django (6.1 on) would pass it."""
     from_db = model.from_db
     takes_fetch_mode = hasattr(rows, "_fetch_mode") and (
@@ -162,6 +174,6 @@ def _instance_builder(model: type[Model], rows: Any) -> Callable[..., Any]:
     return partial(from_db, fetch_mode=rows._fetch_mode) if takes_fetch_mode else from_db
 
 
-def _to_parameter(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
+def _to_parameter(field: AnyField, value: object, connection: BaseDatabaseWrapper) -> Any:
     """Return ``value`` as the field passes it to the database driver."""
     return field.get_db_prep_value(field.get_prep_value(value), connection, prepared=True)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
 from functools import lru_cache
 from math import isinf
 from typing import Any, NamedTuple, NoReturn
+
+from ._types import JSONObject
 
 # Header parameters that change what a signature means. We support none (RFC 7515 section 4.1.11, RFC 7797).
 _EXTENSIONS = frozenset({"crit", "b64", "zip"})
@@ -49,7 +52,7 @@ class Compact(NamedTuple):
 class Header(NamedTuple):
     """The header parameters that we use. ``alg`` may be any JSON value; ``typ`` is ``"JWT"`` where it is missing."""
 
-    alg: Any
+    alg: object
     kid: str | None
     typ: str
 
@@ -76,7 +79,7 @@ def split_compact(token: str | bytes) -> Compact:
     return Compact(header, payload, signature, text[: -len(signature) - 1])
 
 
-def unverified_payload(token: str | bytes) -> dict[str, Any]:
+def unverified_payload(token: str | bytes) -> JSONObject:
     """Return the claims of a token without looking at the third segment, which may be any text.
 
     Raises ``Malformed`` if the header or the payload is not a JSON object.
@@ -115,7 +118,7 @@ def base64url_decode(segment: bytes) -> bytes:
     return data
 
 
-def decode_object(segment: bytes) -> dict[str, Any]:
+def decode_object(segment: bytes) -> JSONObject:
     """Decode a segment that holds a JSON object. Raises ``Malformed``, as ``decode_text`` and ``parse_object`` do."""
     return parse_object(decode_text(segment))
 
@@ -128,7 +131,7 @@ def decode_text(segment: bytes) -> str:
         raise Malformed("a segment is not UTF-8") from error
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def parse_object(text: str) -> JSONObject:
     """Parse a JSON object.
 
     Raises ``Malformed`` for other JSON, for a name that occurs twice in one object (RFC 7519 section 4), for NaN,
@@ -163,7 +166,7 @@ def is_too_deep(value: object) -> bool:
     return True
 
 
-def _parse_flat_object(text: str) -> dict[str, Any] | None:
+def _parse_flat_object(text: str) -> JSONObject | None:
     """Parse an object without nested objects, faster than ``_DECODER`` does.
 
     Returns ``None`` if ``text`` is something else, may contain a name twice, or starts or ends with white space.
@@ -175,7 +178,7 @@ def _parse_flat_object(text: str) -> dict[str, Any] | None:
     return value if end == len(text) and text.count(":") == len(value) else None
 
 
-def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> JSONObject:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Malformed("a name occurs twice in one JSON object")
@@ -217,7 +220,7 @@ def cached_header(segment: bytes, *, keys_published: bool) -> Header:
     return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))
 
 
-def check_header(header: dict[str, Any], *, keys_published: bool) -> None:
+def check_header(header: Mapping[str, object], *, keys_published: bool) -> None:
     """Raise ``Malformed`` for a header with an extension, with the location of a key, or with a value of a wrong type.
 
     ``keys_published``: the issuer publishes its keys at a URL that we have configured. Its tokens may say where the

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from . import jws
+from ._types import JSONObject
 from .claims import is_flat
 
 # Bytes. Longer tokens are not cached, which bounds the memory of the cache.
@@ -18,14 +18,14 @@ class VerifiedToken:
     """What ``TokenBackend`` found in a token whose signature it has verified."""
 
     # The claims as JSON text. The first call of claims() replaces it by a dict, if no claim is a list or a dict.
-    payload: str | dict[str, Any]
+    payload: str | JSONObject
     # As claims.lifespan() returns it.
     lifespan: tuple[float, float]
     # The key that TokenBackend would verify this token with, and the kid in the token's header.
-    key: Any
+    key: object
     kid: str | None
 
-    def claims(self) -> dict[str, Any]:
+    def claims(self) -> JSONObject:
         """Return the claims in a new dict that the caller may change."""
         if isinstance(self.payload, dict):
             return self.payload.copy()

@@ -7,6 +7,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher, make_password, must_update_salt
 
+__all__ = ["KeepsSalt"]
+
 
 def reusable_salt(encoded: str) -> str | None:
     """Return the salt of a password hash. Each new password gets a new salt, so the salt identifies the password.
@@ -31,15 +33,16 @@ class KeepsSalt:
     (bcrypt makes its own).
     """
 
+    # Any, because narrower types conflict with those of the user model.
     password: Any
     _password: Any
     save: Any
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Return whether the password is right. If so, and the hash is outdated, replace and save it."""
         return check_password(raw_password, self.password, self._upgrade)
 
-    async def acheck_password(self, raw_password: str) -> bool:
+    async def acheck_password(self, raw_password: str | None) -> bool:
         """Do what ``check_password`` does, in a thread: hashing takes long on purpose."""
         return await sync_to_async(self.check_password)(raw_password)
 

@@ -9,6 +9,7 @@ from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 from django.utils.translation import gettext_lazy as _
 
 from . import jws
+from ._types import JSONObject
 from .exceptions import TokenError
 
 RFC_9068 = "rfc9068"
@@ -28,8 +29,8 @@ def header_type(token_type: str | None) -> str:
 
 
 def with_required_claims(
-    claims: Mapping[str, Any], token_type: str | None, *, user_id_claim: str, client_id: str | None
-) -> dict[str, Any]:
+    claims: Mapping[str, object], token_type: str | None, *, user_id_claim: str, client_id: str | None
+) -> JSONObject:
     """Return a copy of ``claims``; for an access token, with ``sub`` and ``client_id`` added where they are missing.
 
     RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string. Without that claim,
@@ -44,7 +45,7 @@ def with_required_claims(
     return completed
 
 
-def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None, *, required: bool) -> None:
+def check(token: str | bytes, claims: Mapping[str, object], token_type: str | None, *, required: bool) -> None:
     """Raise ``TokenError`` unless the header's ``typ`` fits ``token_type`` and the claims of section 2.2 are present.
 
     Call it with a token whose signature, issuer, audience and times are verified. Only an access token needs the

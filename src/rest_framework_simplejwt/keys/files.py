@@ -1,6 +1,7 @@
 """The two files of a key in a directory: ``<kid>.pem``, the private key (PKCS8), and ``<kid>.json``, its metadata.
 
-The metadata say when the key is active. Both files must exist: a key is withdrawn by deleting either of them.
+The metadata say when the key can sign and when it retires. Both files must exist: a key is withdrawn by deleting
+either of them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Stamp = tuple[tuple[int, int, int] | BadKey, ...]
 class Metadata:
     """The content of a ``.json`` file. Its times have a time zone.
 
-    A key is active from ``not_before`` (``None``: always) until ``retire_after`` (``None``: it does not retire).
+    A key can sign from ``not_before`` on (``None``: always), and retires at ``retire_after`` (``None``: never).
     """
 
     kid: str

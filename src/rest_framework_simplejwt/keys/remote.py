@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any
 
 import jwt
 
 from .. import forks
+from .._types import JSONObject
 from ..outage import Outage
 from . import fetch
 from .ring import fits
@@ -41,7 +41,7 @@ class VerifyingKey:
     """A parsed public key, and the ``kid`` that it was published with."""
 
     key_id: str | None
-    key: Any
+    key: object
 
 
 def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
@@ -61,7 +61,7 @@ def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
     return usable
 
 
-def _is_usable(jwk: Any, algorithm: str) -> bool:
+def _is_usable(jwk: object, algorithm: str) -> bool:
     """Return whether the members of a JWK allow its use to verify with ``algorithm``."""
     if not isinstance(jwk, dict) or not fits(jwk, algorithm):
         return False
@@ -77,7 +77,7 @@ def _is_usable(jwk: Any, algorithm: str) -> bool:
     )
 
 
-def _parse_jwk(jwk: dict[str, Any], algorithm: str) -> VerifyingKey | None:
+def _parse_jwk(jwk: JSONObject, algorithm: str) -> VerifyingKey | None:
     """Return ``None`` for a key that PyJWT or cryptography rejects."""
     try:
         return VerifyingKey(jwk.get("kid"), jwt.PyJWK(jwk, algorithm).key)

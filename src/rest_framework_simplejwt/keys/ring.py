@@ -15,13 +15,17 @@ from datetime import datetime
 from math import inf
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jwt import PyJWTError
 from jwt.algorithms import Algorithm
 from jwt.utils import base64url_encode
 
+from .._types import JSONObject
 from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 # The key type of each algorithm, and its curves (RFC 7518 section 3.1, RFC 8037).
 _KEY_TYPES: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -53,7 +57,7 @@ class BadKey(ValueError):
     """A key can't be read or used. The text says what is wrong, and quotes nothing of the key."""
 
 
-def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
+def fits(jwk: Mapping[str, object], algorithm: str) -> bool:
     """Return whether the type and the curve of a public key are those that ``algorithm`` needs."""
     if algorithm not in _KEY_TYPES:
         return False
@@ -61,7 +65,7 @@ def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
     return jwk.get("kty") == key_type and (curves is None or jwk.get("crv") in curves)
 
 
-def thumbprint(jwk: Mapping[str, Any]) -> str:
+def thumbprint(jwk: JSONObject) -> str:
     """Return the SHA-256 thumbprint of a public key (RFC 7638), in base64url without padding."""
     members = {name: jwk[name] for name in _PUBLIC_MEMBERS[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
@@ -72,7 +76,7 @@ def thumbprint(jwk: Mapping[str, Any]) -> str:
 class Role:
     """When a key is used, and whether it also verifies tokens without a ``kid``.
 
-    A key is active from ``not_before`` until it retires at ``retire_after``. Before ``not_before`` it is published and
+    A key can sign from ``not_before`` on, and retires at ``retire_after``. Before ``not_before`` it is published and
     verifies tokens already: a machine whose clock is fast may sign with it.
     """
 
@@ -129,8 +133,8 @@ class Secret(Key):
 class KeyPair(Key):
     """A key for the other algorithms. ``private`` is ``None`` if this service only verifies with it."""
 
-    public: Any = field(default=None, repr=False)
-    private: Any = field(default=None, repr=False)
+    public: PublicKeyTypes | None = field(default=None, repr=False)
+    private: PrivateKeyTypes | None = field(default=None, repr=False)
 
     @property
     def can_sign(self) -> bool:
@@ -143,18 +147,18 @@ class KeyPair(Key):
         return self.implementation.verify(message, self.public, signature)
 
     @property
-    def jwk(self) -> dict[str, Any]:
+    def jwk(self) -> JSONObject:
         """The public part as a JWK (RFC 7517 section 4), as it is published."""
         return {**public_jwk(self.public, self.algorithm), "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
 
-def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
+def public_jwk(public: object, algorithm: str) -> JSONObject:
     """Return the JWK members that define a public key, and no others."""
     exported = get_algorithm(algorithm).to_jwk(public, as_dict=True)
     return {name: exported[name] for name in _PUBLIC_MEMBERS[exported["kty"]]}
 
 
-def jwk_set(keys: Iterable[KeyPair]) -> dict[str, list[dict[str, Any]]]:
+def jwk_set(keys: Iterable[KeyPair]) -> dict[str, list[JSONObject]]:
     """Return a JWK Set (RFC 7517 section 5) of the public parts of ``keys``."""
     return {"keys": [key.jwk for key in keys]}
 
@@ -174,7 +178,7 @@ class KeyRing:
                 raise BadKey(f"two keys have the kid {kid!r}")
 
     def signing_key(self, now: float) -> Key | None:
-        """Return the key that signs: the one that became active last; of several at once, the first in the ring.
+        """Return the active key: of those that can sign, the one with the latest ``not_before``; of several, the first.
 
         Returns ``None`` if no key may sign now.
         """
@@ -194,7 +198,7 @@ class KeyRing:
         return tuple(key for key in self._all if isinstance(key, KeyPair) and now < key.role.retire_after)
 
 
-def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
+def read_key(spec: Mapping[str, object], *, signs: bool) -> Key:
     """Return the key that an entry of ``SIGNING_KEYS`` (``signs=True``) or ``VERIFYING_KEYS`` describes.
 
     With ``signs=False``, only the public part of a private key is kept. Raises ``BadKey`` if the entry is not valid,
@@ -224,7 +228,7 @@ def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
         raise error if isinstance(error, BadKey) else BadKey(f"it can't be read as a key for {algorithm}") from error
 
 
-def _read_time(spec: Mapping[str, Any], name: str, default: float) -> float:
+def _read_time(spec: Mapping[str, object], name: str, default: float) -> float:
     """Return the time in ``spec[name]``, which is an aware ``datetime`` or a number. Raises ``BadKey``."""
     value = spec.get(name)
     if value is None:
@@ -238,7 +242,7 @@ def _read_time(spec: Mapping[str, Any], name: str, default: float) -> float:
     raise BadKey(f"its {name} must be a datetime with a time zone, or a number of seconds since the epoch")
 
 
-def _read_material(spec: Mapping[str, Any]) -> Any:
+def _read_material(spec: Mapping[str, object]) -> object:
     """Return the key's text, bytes or object from the one source that ``spec`` names. Raises ``BadKey``."""
     given = [name for name in _SOURCES if spec.get(name)]
     if len(given) != 1:
@@ -258,7 +262,7 @@ def _read_file(path: Any) -> bytes:
         raise BadKey(f"its key_file can't be read: {type(error).__name__}") from None
 
 
-def _call(function: Callable[[], Any] | str) -> Any:
+def _call(function: Any) -> object:
     """Call a function, given as an object or as its dotted path. Raises ``BadKey``."""
     try:
         callable_ = resolve_name(function) if isinstance(function, str) else function
@@ -270,14 +274,14 @@ def _call(function: Callable[[], Any] | str) -> Any:
         raise BadKey(f"its key_callable can't be called: {type(error).__name__}") from error
 
 
-_SOURCES: dict[str, Callable[[Any], Any]] = {
+_SOURCES: dict[str, Callable[[Any], object]] = {
     "key": lambda key: key,
     "key_file": _read_file,
     "key_callable": _call,
 }
 
 
-def _make_secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
+def _make_secret(algorithm: str, kid: str | None, role: Role, material: object) -> Secret:
     secret = get_algorithm(algorithm).prepare_key(material)
     # Not a thumbprint: the kid is public. A keyed hash reveals no more of the secret than the tokens do.
     default_kid = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
@@ -285,7 +289,7 @@ def _make_secret(algorithm: str, kid: str | None, role: Role, material: Any) -> 
 
 
 def _make_key_pair(
-    algorithm: str, kid: str | None, role: Role, material: Any, passphrase: Any, *, signs: bool
+    algorithm: str, kid: str | None, role: Role, material: object, passphrase: object, *, signs: bool
 ) -> KeyPair:
     key = _load_key(material, passphrase)
     private = key if hasattr(key, "public_key") else None
@@ -298,7 +302,7 @@ def _make_key_pair(
     return KeyPair(algorithm, kid or thumbprint(jwk), role, public, private if signs else None)
 
 
-def _load_key(material: Any, passphrase: Any) -> Any:
+def _load_key(material: object, passphrase: Any) -> Any:
     """Return a key object of ``cryptography`` for a PEM text. Any other ``material`` is returned as it is."""
     if not isinstance(material, (str, bytes)):
         return material

@@ -74,7 +74,8 @@ def at_once(alias: str, work: Callable[[], T], *, is_one: bool = True) -> T | No
         with nullcontext() if alone else transaction.atomic(using=alias):
             return work()
     except (IntegrityError, OperationalError) as error:
-        if not is_conflict(error):
+        # MySQL ends the caller's whole transaction with a deadlock: nothing can follow in it.
+        if not is_conflict(error) or connection.needs_rollback:
             raise
         return None
 
@@ -126,12 +127,6 @@ def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], 
             if done is not None:
                 return done[0]
     return work()
-
-
-def holds_back_others(alias: str) -> bool:
-    """Whether a write now keeps other connections from writing until the caller's transaction ends."""
-    connection = connections[alias]
-    return connection.vendor == "sqlite" and connection.in_atomic_block and not _in_memory(connection)
 
 
 def _in_memory(connection: BaseDatabaseWrapper) -> bool:

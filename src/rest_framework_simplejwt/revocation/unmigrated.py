@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.db import Error
 from django.db.models import Model
@@ -14,10 +14,10 @@ from ..db_errors import first_line, is_missing_column, is_missing_table
 from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 # The methods that only read, and with the one that may find that there is nothing to write.
-_READS = {"is_revoked", "successor", "_is_recorded"}
+_READS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
 _MAY_READ = {*_READS, "remember"}
 
 # By app label, the error that was logged.
@@ -35,7 +35,7 @@ def explained(method: F) -> F:
     name = method.__name__
 
     @wraps(method)
-    def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def explaining(self: object, *args: object, **kwargs: object) -> object:
         try:
             answer = method(self, *args, **kwargs)
         except Error as error:

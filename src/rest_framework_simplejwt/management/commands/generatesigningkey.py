@@ -11,6 +11,8 @@ from rest_framework_simplejwt.keys import files, generate
 from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.keys.ring import read_key
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     help = "Generates a private key in PEM (PKCS8), or a random secret for HMAC, for SIGNING_KEYS, and prints its kid."
@@ -27,7 +29,7 @@ class Command(BaseCommand):
             "--passphrase-file", metavar="FILE", type=Path, help="encrypt the private key with the content of this file"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         algorithm, out = options["algorithm"], options["out"]
         passphrase = _read_passphrase(options["passphrase_file"], algorithm)
         key = _generate(algorithm, passphrase)
