@@ -96,7 +96,7 @@ class JWTAuthentication(BaseAuthentication):
             validated_token = self.get_validated_token(raw_token)
             return self._user_of(validated_token), validated_token
         except AuthenticationFailed as refusal:
-            refusals.mark(request, refusal)
+            refusals.attach(request, refusal)
             raise
 
     def _user_of(self, validated_token: Token) -> AnyUser:
@@ -120,7 +120,7 @@ class JWTAuthentication(BaseAuthentication):
 
         Raises ``AuthenticationFailed`` (``bad_authorization_header``) for anything but two words.
         """
-        return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
+        return transport.extract_token(header, api_settings.AUTH_HEADER_TYPES)
 
     @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> Token:

@@ -1,4 +1,4 @@
-"""TokenUser: the user as far as a token tells, without a database."""
+"""TokenUser: a user made from the claims of a token, without a database."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ __all__ = ["AnyUser", "AuthUser", "TokenUser"]
 
 
 class TokenUser:
-    """Stands in for a user behind ``JWTStatelessUserAuthentication``.
+    """The ``request.user`` of ``JWTStatelessUserAuthentication``. Projects may subclass it (``TOKEN_USER_CLASS``).
 
-    Every claim is an attribute, and one that the token lacks is ``None``. It has no
-    permissions and can't be stored: those methods raise ``NotImplementedError``.
+    Each claim of the token is an attribute; the attribute of a missing claim is ``None``. A ``TokenUser`` has no
+    groups and no permissions. ``save()``, ``delete()``, ``set_password()`` and ``check_password()`` raise
+    ``NotImplementedError``.
     """
 
-    # Inactive users get no tokens.
+    # Inactive users are issued no tokens.
     is_active = True
 
     def __init__(self, token: Token) -> None:
@@ -51,7 +52,7 @@ class TokenUser:
         return hash(self.id)
 
     def __getattr__(self, name: str) -> Any:
-        # copy, pickle and template engines probe for underscore names, and for `token` before it is set.
+        # copy, pickle and template engines look up underscore names, and `token` before it is set.
         if name.startswith("_") or name == "token":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self.token.get(name)
@@ -127,6 +128,6 @@ class TokenUser:
         raise NotImplementedError("Token users have no DB representation")
 
 
-# Whom a token names: a user out of the database, or the stand-in of `JWTStatelessUserAuthentication`.
+# The user of a token: one from the database, or the TokenUser of JWTStatelessUserAuthentication.
 AnyUser: TypeAlias = AbstractBaseUser | TokenUser
 AuthUser = TypeVar("AuthUser", bound=AnyUser)

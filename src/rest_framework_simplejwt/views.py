@@ -152,7 +152,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
             # Error trackers listen for it, and would hear nothing of the cause of a 503.
             got_request_exception.send(type(self), request=self.request._request)
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
-            refusals.mark(self.request, exc)
+            refusals.attach(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
         marked = [connection.needs_rollback for connection in enclosing]
         response = super().handle_exception(exc)

@@ -18,7 +18,7 @@ class TokenBlacklistConfig(AppConfig):
     def ready(self) -> None:
         from .. import checks
 
-        if not checks.grace_period_is_sound():
+        if not checks.is_grace_period_valid():
             raise ImproperlyConfigured(
                 "SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] must be a timedelta from 0 to 5 minutes, "
                 f"not {api_settings.REFRESH_TOKEN_GRACE_PERIOD!r}."
