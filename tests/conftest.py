@@ -3,7 +3,6 @@
 import gc
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +17,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
-from rest_framework_simplejwt import rotation, tokens
+from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
 from rest_framework_simplejwt.settings import api_settings
 from tests.log_guard import PASSWORD, _nothing_secret_is_logged  # noqa: F401  # the guard watches every test
@@ -170,12 +169,6 @@ def assert_statements():
         assert len(sent) == expected, "\n".join(sent)
 
     return asserting
-
-
-@pytest.fixture(params=[False, True], ids=["asked first", "asked by spending"])
-def each_way_of_asking(request, monkeypatch):
-    """Whether a refresh token was revoked is asked before it is spent, or by spending it, where that is possible."""
-    monkeypatch.setattr(rotation, "present", partial(rotation.present, at_once=request.param))
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class Numbered(RefreshToken):
 
 
 def refresh_numbered(text):
-    return rotation.refresh(rotation.present(Numbered, text, at_once=True))
+    return rotation.refresh(rotation.present(Numbered, text))
 
 
 def test_a_project_that_names_its_tokens_names_the_successor_too(user):
@@ -222,8 +222,7 @@ def test_what_a_project_rolls_back_was_never_rotated(user):
 
 
 @pytest.mark.needs("redis")
-def test_redis_is_asked_before_a_token_is_spent(refresh, post):
-    assert not rotation.present(RefreshToken, str(refresh), at_once=True).is_open
+def test_a_token_is_consumed_once_in_redis_and_its_reuse_ends_the_family(refresh, post):
     assert post("refresh", refresh=str(refresh)).status_code == 200
     assert post("refresh", refresh=str(refresh)).json()["detail"] == "Token is blacklisted"
     assert revocation.family_store().is_revoked(refresh["family_id"])

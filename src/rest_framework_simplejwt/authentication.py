@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -15,45 +16,72 @@ from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
 from . import database_outage, refusals, transport, trust, users
-from ._also import also_has
-from .exceptions import AuthenticationFailed, InvalidToken, TokenError
+from ._also import lazy_attributes
+from .exceptions import AuthenticationFailed, InvalidToken, RefusalCode, TokenError
 from .foreign import ForeignToken
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .models import AnyUser, AuthUser, TokenUser
 from .revocation import on_access
 from .settings import api_settings
 from .tokens import Token
 
+__all__ = [
+    "AUTH_HEADER_TYPES",
+    "AUTH_HEADER_TYPE_BYTES",
+    "AuthUser",
+    "AuthenticationFailed",
+    "InvalidToken",
+    "JWTAuthentication",
+    "JWTStatelessUserAuthentication",
+    "JWTTokenUserAuthentication",
+    "TokenError",
+    "TokenUser",
+    "api_settings",
+    "default_user_authentication_rule",
+]
+
 _NOT_VALID = _("Given token not valid for any token type")
 
-
-__getattr__ = also_has(
-    __name__,
-    {
-        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
-        "AUTH_HEADER_TYPE_BYTES": lambda: {
-            scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+if TYPE_CHECKING:
+    AUTH_HEADER_TYPES: tuple[str, ...]
+    AUTH_HEADER_TYPE_BYTES: set[bytes]
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+            "AUTH_HEADER_TYPE_BYTES": lambda: {
+                scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+            },
+            "Request": "rest_framework.request.Request",
+            "authentication": "rest_framework.authentication",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
         },
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "Request": "rest_framework.request.Request",
-        "authentication": "rest_framework.authentication",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-    },
-)
+    )
 
 
 class JWTAuthentication(BaseAuthentication):
-    """Authenticates by the token in the ``Authorization`` header, and looks its user up."""
+    """Authenticates a request by the token in its ``Authorization`` header, and looks up the token's user.
+
+    ``authenticate`` calls four methods in this order. A subclass may override each:
+
+    - ``get_header(request)`` returns the header as bytes, or ``None`` for a request without a token;
+    - ``get_raw_token(header)`` returns the token in it, or ``None`` for another scheme;
+    - ``get_validated_token(raw_token)`` returns the verified token, or raises ``InvalidToken``;
+    - ``get_user(validated_token)`` returns its user, or raises ``AuthenticationFailed``.
+
+    After a ``None`` the next authentication class of the view is tried.
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
+    """
 
     www_authenticate_realm = "api"
     media_type = "application/json"
 
     @cached_property
-    def user_model(self) -> Any:
+    def user_model(self) -> type[AbstractBaseUser]:
         return get_user_model()
 
     @sensitive_variables()
-    def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
+    def authenticate(self, request: HttpRequest) -> tuple[AnyUser, Token] | None:
         """The user and the validated token, or ``None`` when the request carries no token of ours.
 
         Raises ``InvalidToken`` or ``AuthenticationFailed``, both 401.
@@ -68,10 +96,10 @@ class JWTAuthentication(BaseAuthentication):
             validated_token = self.get_validated_token(raw_token)
             return self._user_of(validated_token), validated_token
         except AuthenticationFailed as refusal:
-            refusals.mark(request, refusal)
+            refusals.attach(request, refusal)
             raise
 
-    def _user_of(self, validated_token: Token) -> Any:
+    def _user_of(self, validated_token: Token) -> AnyUser:
         try:
             return self.get_user(validated_token)
         except AuthenticationFailed as refusal:
@@ -92,7 +120,7 @@ class JWTAuthentication(BaseAuthentication):
 
         Raises ``AuthenticationFailed`` (``bad_authorization_header``) for anything but two words.
         """
-        return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
+        return transport.extract_token(header, api_settings.AUTH_HEADER_TYPES)
 
     @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> Token:
@@ -103,7 +131,7 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in self._classes_for(raw_token):
             try:
-                return on_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                return on_access(token_class, raw_token)
             except TokenError as error:
                 messages.append(
                     {
@@ -114,14 +142,14 @@ class JWTAuthentication(BaseAuthentication):
                 )
         raise InvalidToken({"detail": _NOT_VALID, "messages": messages})
 
-    def _classes_for(self, raw_token: str | bytes) -> Collection[Any]:
+    def _classes_for(self, raw_token: str | bytes) -> Collection[type[Token]]:
         # A token that bears a trusted issuer's name is that issuer's, or nobody's.
         if api_settings.TRUSTED_ISSUERS and trust.trusted_issuer(raw_token) is not None:
             return (ForeignToken,)
         return api_settings.AUTH_TOKEN_CLASSES
 
     @sensitive_variables()
-    def get_user(self, validated_token: Token) -> Any:
+    def get_user(self, validated_token: Token) -> AnyUser:
         """The user the token names; for a trusted issuer's token, whom ``USER_FROM_CLAIMS`` answers with.
 
         Raises ``InvalidToken`` when it names none, and ``AuthenticationFailed`` with the code
@@ -129,14 +157,14 @@ class JWTAuthentication(BaseAuthentication):
         """
         user = self._user_named_by(validated_token)
         if user is None:
-            raise AuthenticationFailed(_("User not found"), code="user_not_found")
+            raise AuthenticationFailed(_("User not found"), RefusalCode.USER_NOT_FOUND)
         if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
-            raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
+            raise AuthenticationFailed(_("User is inactive"), RefusalCode.USER_INACTIVE)
         if not self._password_is_good(user, validated_token):
-            raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
+            raise AuthenticationFailed(_("The user's password has been changed."), RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _user_named_by(self, validated_token: Token) -> Any:
+    def _user_named_by(self, validated_token: Token) -> AnyUser | None:
         if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
             try:
                 return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
@@ -147,7 +175,7 @@ class JWTAuthentication(BaseAuthentication):
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
 
-    def _password_is_good(self, user: Any, validated_token: Token) -> bool:
+    def _password_is_good(self, user: AnyUser, validated_token: Token) -> bool:
         # Another issuer knows no password of ours.
         if not api_settings.CHECK_REVOKE_TOKEN or isinstance(validated_token, ForeignToken):
             return True
@@ -158,7 +186,7 @@ class JWTAuthentication(BaseAuthentication):
 class JWTStatelessUserAuthentication(JWTAuthentication):
     """Trusts the token alone: the user is a ``TOKEN_USER_CLASS``, and no database is asked."""
 
-    def get_user(self, validated_token: Token) -> Any:
+    def get_user(self, validated_token: Token) -> TokenUser:
         if not users.is_identity(validated_token.get(api_settings.USER_ID_CLAIM)):
             # The claim is all that identifies a token's user; without one there is nobody.
             raise InvalidToken(_("Token contained no recognizable user identification"))
@@ -168,6 +196,6 @@ class JWTStatelessUserAuthentication(JWTAuthentication):
 JWTTokenUserAuthentication = JWTStatelessUserAuthentication
 
 
-def default_user_authentication_rule(user: Any) -> bool:
+def default_user_authentication_rule(user: AbstractBaseUser | None) -> bool:
     """Whether ``user`` may have tokens: there is one, active unless ``CHECK_USER_IS_ACTIVE`` is off."""
     return user is not None and (not api_settings.CHECK_USER_IS_ACTIVE or users.is_active(user))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -18,39 +18,52 @@ from django.views.decorators.debug import sensitive_variables
 from jwt import algorithms
 
 from . import claims, jws
-from ._also import also_has
-from .exceptions import KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
-from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from ._also import lazy_attributes
+from ._types import JSONObject
+from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
+from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
-from .memo import Memo, Verified
+from .memo import Memo, VerifiedToken
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
+__all__ = [
+    "JWK_CLIENT_AVAILABLE",
+    "PyJWKClient",
+    "TokenBackend",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+]
+
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
-        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
-        "InvalidTokenError": "jwt.InvalidTokenError",
-        "PyJWKClientError": "jwt.PyJWKClientError",
-        "Token": "rest_framework_simplejwt.tokens.Token",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+            "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+            "InvalidTokenError": "jwt.InvalidTokenError",
+            "PyJWKClientError": "jwt.PyJWKClientError",
+            "Token": "rest_framework_simplejwt.tokens.Token",
+        },
+    )
 
 # What PyJWT and cryptography raise for a key that is none, or of another kind.
 _UNFIT = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
 
 _TIMES = ("exp", "iat", "nbf")
 
-_INVALID = _("Token is invalid")
-_EXPIRED = _("Token is expired")
 _WRONG_ALGORITHM = _("Invalid algorithm specified")
 
 _NO_LEEWAY = timedelta(0)
 _JSON = JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+def _system_clock() -> float:
+    # Looked up on each call, so that tests can patch it.
+    return time.time()
 
 
 class PyJWKClient(KeySetClient):
@@ -62,7 +75,7 @@ class PyJWKClient(KeySetClient):
         Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable``.
         """
         try:
-            header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+            header = jws.read_header(jws.split_compact(token).header, keys_published=True)
         except jws.Malformed as error:
             raise UnknownKey("the token's header can't be read") from error
         if header.alg != self.algorithm:
@@ -86,6 +99,7 @@ class TokenBackend:
     ``leeway`` is in seconds, or a ``timedelta``.
     ``verified_cache_size`` is how many tokens whose signature was good are remembered, for as long as
     their key would be used again; their claims are checked each time.
+    ``now`` returns the time in seconds since the epoch; by default the system's.
     Raises ``TokenBackendError`` for an algorithm that is unknown or needs the ``cryptography``
     package where that is missing.
     """
@@ -94,8 +108,8 @@ class TokenBackend:
     def __init__(
         self,
         algorithm: str,
-        signing_key: Any = None,
-        verifying_key: Any = "",
+        signing_key: object = None,
+        verifying_key: object = "",
         audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         jwk_url: str | None = None,
@@ -105,8 +119,9 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
-        fallback_keys: Iterable[Any] = (),
+        fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
@@ -124,11 +139,12 @@ class TokenBackend:
         self.ring = ring
         self.fallback_keys = tuple(fallback_keys)
         self._memo = Memo(verified_cache_size)
+        self._now = now or _system_clock
         self._signing = Outage(
             "The ring of signing keys",
             "logins and refreshes are answered 503",
-            begins="has no key that signs now",
-            ends="has a key that signs again",
+            started="has no key that signs now",
+            ended="has a key that signs again",
         )
 
     def _validate_algorithm(self, algorithm: str) -> None:
@@ -138,7 +154,7 @@ class TokenBackend:
             raise TokenBackendError(format_lazy(_("You must have cryptography installed to use {}."), algorithm))
 
     @cached_property
-    def prepared_signing_key(self) -> Any:
+    def prepared_signing_key(self) -> object:
         """The signing key, parsed once; ``None`` for a backend that only verifies.
 
         Raises ``ImproperlyConfigured`` for a blank secret of HMAC: the empty secret is known to everybody.
@@ -150,19 +166,19 @@ class TokenBackend:
         return self._prepare_key(self.signing_key)
 
     @cached_property
-    def prepared_verifying_key(self) -> Any:
+    def prepared_verifying_key(self) -> object:
         """The key that verifies, parsed once: the signing key itself for HMAC."""
         if self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
     @sensitive_variables()
-    def _prepare_key(self, key: Any) -> Any:
+    def _prepare_key(self, key: object) -> object:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
-        return algorithm_of(self.algorithm)
+        return get_algorithm(self.algorithm)
 
     def get_leeway(self) -> timedelta:
         """The leeway as a ``timedelta``. Raises ``TokenBackendError`` for any other type."""
@@ -179,7 +195,7 @@ class TokenBackend:
         )
 
     @sensitive_variables()
-    def get_verifying_key(self, token: str | bytes) -> Any:
+    def get_verifying_key(self, token: str | bytes) -> object:
         """The key to check ``token`` with; with ``jwk_url``, the one its ``kid`` names.
 
         Raises ``TokenBackendError`` when the issuer publishes no such key, and ``KeysUnavailable``
@@ -193,10 +209,10 @@ class TokenBackend:
         except KeySetUnavailable as error:
             raise KeysUnavailable() from error
         except _UNFIT as error:
-            raise TokenBackendError(_INVALID) from error
+            raise TokenBackendError(INVALID) from error
 
     @sensitive_variables()
-    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
+    def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
         """The payload in JWS compact form, ``aud`` and ``iss`` added where this backend has them.
 
         ``typ`` is for the header (RFC 7515 section 4.1.9).
@@ -211,13 +227,13 @@ class TokenBackend:
         if self.issuer is not None:
             issued["iss"] = self.issuer
         for claim in _TIMES:
-            if isinstance(issued.get(claim), datetime):
-                issued[claim] = datetime_to_epoch(issued[claim])
+            if isinstance(moment := issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._json(issued).encode())
         header, sign = self._signer(typ)
-        return jws.join(header, segment, sign(header + b"." + segment))
+        return jws.join_compact(header, segment, sign(header + b"." + segment))
 
-    def _json(self, payload: dict[str, Any]) -> str:
+    def _json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
             return _JSON.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
@@ -225,19 +241,19 @@ class TokenBackend:
     def _signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """The header's segment, and what signs."""
         if self.ring is not None:
-            current = self.ring().current(time.time())
+            current = self.ring().signing_key(self._now())
             if current is None:
                 error = NoSigningKey()
-                self._signing.failed(error)
+                self._signing.start(error)
                 raise error
-            self._signing.over()
+            self._signing.end()
             return _header(current.algorithm, current.kid, typ), current.sign
         if (key := self.prepared_signing_key) is not None:
             return _header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     @sensitive_variables()
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: str | bytes, verify: bool = True) -> JSONObject:
         """The claims of ``token``.
 
         Raises ``TokenBackendExpiredToken`` once ``exp`` has passed by more than the leeway, and
@@ -248,39 +264,39 @@ class TokenBackend:
         try:
             if not verify:
                 return jws.unverified_payload(token)
-            text = token if type(token) is bytes else jws.ascii_of(token)
+            text = token if type(token) is bytes else jws.to_ascii(token)
             verified = self._memo.get(text)
             if verified is not None and self._still_vouches(verified, token):
                 payload = verified.claims()
                 self._check_claims(payload, verified.lifespan)
                 return payload
             return self._verified(token, text)
-        except (jws.Malformed, claims.Unsound) as error:
-            raise TokenBackendError(_INVALID) from error
+        except (jws.Malformed, claims.InvalidClaims) as error:
+            raise TokenBackendError(INVALID) from error
 
-    def _still_vouches(self, verified: Verified, token: str | bytes) -> bool:
+    def _still_vouches(self, verified: VerifiedToken, token: str | bytes) -> bool:
         """Whether the key of then would be used today: neither retired nor withdrawn, nor of a set that was renewed."""
         if self.ring is not None:
-            return verified.key in self.ring().verifying(verified.kid, time.time())
+            return verified.key in self.ring().verifying_keys(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
-    def _verified(self, token: str | bytes, text: bytes) -> dict[str, Any]:
-        parts = jws.take_apart(text)
+    def _verified(self, token: str | bytes, text: bytes) -> JSONObject:
+        parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key decides on the algorithm, never the token (RFC 8725 section 3.1).
         key = self._check_with_ring(parts, header) if self.ring else self._check_with_one_key(token, parts, header)
-        claims_text = jws.text_in(parts.payload)
-        payload = jws.object_of(claims_text)
+        claims_text = jws.decode_text(parts.payload)
+        payload = jws.parse_object(claims_text)
         lifespan = claims.lifespan(payload)
         self._check_claims(payload, lifespan)
-        if len(text) <= self._memo.longest:
-            self._memo.add(text, Verified(claims_text, lifespan, key, header.kid))
+        if len(text) <= self._memo.max_length:
+            self._memo.add(text, VerifiedToken(claims_text, lifespan, key, header.kid))
         return payload
 
     def _check_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         assert self.ring is not None, "the caller has looked"
         signature = jws.base64url_decode(parts.signature)
-        keys = self.ring().verifying(header.kid, time.time())
+        keys = self.ring().verifying_keys(header.kid, self._now())
         fitting = [key for key in keys if key.algorithm == header.alg]
         if keys and not fitting:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -289,7 +305,7 @@ class TokenBackend:
                 return key
         raise jws.Malformed("the signature is of another key" if keys else "no key of ours has that kid")
 
-    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+    def _check_with_one_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> object:
         """The key that ``get_verifying_key`` has for the token, also where a fallback has verified it."""
         if header.alg != self.algorithm:
             raise TokenBackendError(_WRONG_ALGORITHM)
@@ -307,16 +323,16 @@ class TokenBackend:
         raise jws.Malformed("the signature is of another key")
 
     @cached_property
-    def _fallbacks(self) -> tuple[Any, ...]:
+    def _fallbacks(self) -> tuple[object, ...]:
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
-    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
+    def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:
-            claims.check_times(lifespan, now=time.time(), leeway=self.get_leeway().total_seconds())
+            claims.check_times(lifespan, now=self._now(), leeway=self.get_leeway().total_seconds())
         except claims.Expired as error:
-            expired = TokenBackendExpiredToken(_EXPIRED)
+            expired = TokenBackendExpiredToken(EXPIRED)
             expired.claims = payload
             raise expired from error

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
-from .exceptions import ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
+from ._types import JSONObject
+from .exceptions import EXPIRED, INVALID, ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
 
 if TYPE_CHECKING:
     from .backends import TokenBackend
 
-
-_INVALID = _("Token is invalid")
-_EXPIRED = _("Token is expired")
+__all__ = ["ForeignToken"]
 
 
 class ForeignToken(tokens.Token):
@@ -37,25 +35,25 @@ class ForeignToken(tokens.Token):
     def __init__(self, token: str | bytes) -> None:
         self.token = token
         self.current_time = tokens.aware_utcnow()
-        self._read(token, verify=True)
+        self._load(token, verify=True)
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         trusted = trust.trusted_issuer(token)
         if trusted is None:
-            raise TokenError(_INVALID)
+            raise TokenError(INVALID)
         self.issuer = trusted.issuer
         try:
             return trusted.translated(trusted.decode(token))
         except TokenBackendExpiredToken as error:
             # For the log: who is no user of ours is not called one.
             error.claims = trusted.translated(error.claims or {})
-            raise ExpiredTokenError(_EXPIRED) from error
+            raise ExpiredTokenError(EXPIRED) from error
         except TokenBackendError as error:
-            raise TokenError(_INVALID) from error
+            raise TokenError(INVALID) from error
 
     def verify(self) -> None:
         """Raise ``TokenError`` unless it expires. It needs no id and no type: those are our own rules."""
-        claims.moment(self.payload, "exp")
+        claims.read_time(self.payload, "exp")
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
         """Raise ``TokenError``: our leeway forgives nothing that is another issuer's."""

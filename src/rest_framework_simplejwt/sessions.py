@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 
-from . import revocation, signals, state, tokens, users
+from . import records, revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
+
+__all__ = ["Revoked", "revoke_all", "revoke_everything", "revoke_family", "revoke_token"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Revoked:
     families: int
 
 
-def revoke_all(user: Any, *, except_family: str | None = None) -> Revoked:
+def revoke_all(user: AbstractBaseUser, *, except_family: str | None = None) -> Revoked:
     """End every outstanding token and family of ``user``, but for those of one family: "log out everywhere else".
 
     The number of statements does not grow with that of the tokens. Access tokens, which are not
@@ -39,14 +41,14 @@ def revoke_everything() -> Revoked:
     return _revoke_all(None, None)
 
 
-def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
+def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
     # What has just expired by this clock may still be accepted, within the leeway or by a machine with a slower clock.
     now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a refresh that runs meanwhile finds its family ended.
-    if tokens.family_enabled():
+    if records.family_enabled():
         families = revocation.family_store().revoke_all(owner_pk, now=now, except_family=except_family)
-    if tokens.tokens_recorded():
+    if records.tokens_recorded():
         revoked = revocation.token_store().revoke_all(owner_pk, now=now, except_family=except_family)
     return Revoked(revoked, families)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +20,9 @@ from .keys.algorithms import HMAC_ALGORITHMS
 from .keys.directory import KeyDirectory
 from .keys.ring import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
+from .settings_cache import BuiltFromSettings
+
+__all__ = ["token_backend"]
 
 # In the order of TokenBackend's parameters.
 _POSITIONAL = (
@@ -46,26 +47,11 @@ _NAMED = (
 token_backend: TokenBackend
 
 
-@dataclass(frozen=True)
-class _Current:
-    """The backend, and what it was made of, which is compared only when the settings have another ``generation``."""
-
-    generation: int
-    values: tuple[object, ...] = field(repr=False)
-    backend: TokenBackend
-
-
-_current: _Current | None = None
-
-
 class _TokenBackend:
     """Faster than a ``__getattr__`` of the module; a test may still patch the module's attribute."""
 
     def __get__(self, instance: object, owner: type) -> TokenBackend:
-        current = _current
-        if current is None or current.generation != api_settings.generation:
-            current = _looked_again(current)
-        return current.backend
+        return _backend.get()
 
 
 class _State(ModuleType):
@@ -75,18 +61,7 @@ class _State(ModuleType):
 sys.modules[__name__].__class__ = _State
 
 
-@sensitive_variables()
-def _looked_again(before: _Current | None) -> _Current:
-    global _current
-    # Read before the values: one that changes meanwhile is seen next time.
-    generation = api_settings.generation
-    values = (*[getattr(api_settings, setting) for setting in (*_POSITIONAL, *_NAMED)], settings.SECRET_KEY_FALLBACKS)
-    same = before is not None and before.values == values
-    _current = _Current(generation, values, before.backend if before is not None and same else _built())
-    return _current
-
-
-def _built() -> TokenBackend:
+def _build_backend() -> TokenBackend:
     signs_with_secret_key = (
         api_settings.ALGORITHM in HMAC_ALGORITHMS and api_settings.SIGNING_KEY == settings.SECRET_KEY
     )
@@ -98,6 +73,9 @@ def _built() -> TokenBackend:
         ring=key_ring(),
         fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
     )
+
+
+_backend = BuiltFromSettings(_build_backend, (*_POSITIONAL, *_NAMED), django_names=["SECRET_KEY_FALLBACKS"])
 
 
 @sensitive_variables()
@@ -139,7 +117,7 @@ def written_keys() -> tuple[list[Key], list[Key]]:
     return signing, verifying
 
 
-def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:
+def _read(setting: str, specs: Iterable[Mapping[str, object]], *, signs: bool) -> list[Key]:
     keys = []
     for number, spec in enumerate(specs or ()):
         try:
@@ -157,11 +135,11 @@ def published_keys() -> tuple[KeyPair, ...]:
     """
     backend: TokenBackend = sys.modules[__name__].token_backend
     if backend.ring is not None:
-        return backend.ring().published(time.time())
+        return backend.ring().published_keys(time.time())
     if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:
         return ()
     try:
         key = read_key({"algorithm": backend.algorithm, "key": backend.prepared_verifying_key}, signs=False)
     except Exception as error:  # PyJWT and cryptography raise what they like
         raise ImproperlyConfigured("SIMPLE_JWT['VERIFYING_KEY'] is no key that can be published.") from error
-    return KeyRing((), [key]).published(time.time())
+    return KeyRing((), [key]).published_keys(time.time())

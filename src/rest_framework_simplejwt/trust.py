@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeGuard
@@ -13,12 +13,14 @@ from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
 from . import jws
+from ._types import JSONObject
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
 from .keys import fetch
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from .keys.ring import BadKey, Key, KeyRing, Secret, read_key
 from .settings import api_settings
+from .settings_cache import BuiltFromSettings
 
 _ENTRY = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")
 # They are verified, and so they stay what the issuer said.
@@ -35,14 +37,14 @@ class TrustedIssuer:
 
     issuer: str
     claims: Mapping[str, str]
-    entry: Mapping[str, Any] = field(repr=False)
+    entry: Mapping[str, object] = field(repr=False)
     # By algorithm. Each has the keys of that algorithm alone, and checks the issuer and the audience.
     backends: Mapping[str, TokenBackend] = field(repr=False)
 
-    def decode(self, token: str | bytes) -> dict[str, Any]:
+    def decode(self, token: str | bytes) -> JSONObject:
         """Their claims, verified, under their names. Raises as ``TokenBackend.decode``, ``KeysUnavailable`` too."""
         try:
-            algorithm = jws.read_header(jws.take_apart(token).header, keys_published=True).alg
+            algorithm = jws.read_header(jws.split_compact(token).header, keys_published=True).alg
         except jws.Malformed as error:
             raise TokenBackendError("Token is invalid") from error
         # The token chooses among what its issuer is known to sign with, and nothing else.
@@ -51,18 +53,18 @@ class TrustedIssuer:
             raise TokenBackendError("Invalid algorithm specified")
         return backend.decode(token)
 
-    def translated(self, theirs: Mapping[str, Any]) -> dict[str, Any]:
+    def translated(self, theirs: Mapping[str, object]) -> JSONObject:
         """The claims as the project sees them.
 
         What means something to us alone comes from ``claims`` or not at all: what they happen to
         call ``user_id`` is no user of ours.
         """
         ours = {name: theirs[claim] for claim, name in self.claims.items() if claim in theirs}
-        closed = _of_ours().union(self.claims.values())
+        closed = _local_claims().union(self.claims.values())
         return {claim: value for claim, value in theirs.items() if claim not in closed} | ours
 
 
-def _of_ours() -> set[str | None]:
+def _local_claims() -> set[str | None]:
     return {
         api_settings.USER_ID_CLAIM,
         api_settings.TOKEN_TYPE_CLAIM,
@@ -85,31 +87,27 @@ _SETTINGS = (
     "SIGNING_KEY",
     "VERIFIED_TOKEN_CACHE_SIZE",
 )
-_current: tuple[tuple[object, ...], dict[str, TrustedIssuer]] | None = None
 
 
 @sensitive_variables()
 def trusted_issuers() -> Mapping[str, TrustedIssuer]:
-    """All of them by name, read once for each value of the settings.
+    """All trusted issuers by name, read again only after a change of the settings.
 
-    Raises ``ImproperlyConfigured`` that names the entry which can't be used.
+    Raises ``ImproperlyConfigured`` that names the first entry that can't be used.
     """
-    global _current
-    values = (
-        *[getattr(api_settings, name) for name in _SETTINGS],
-        settings.SECRET_KEY,
-        settings.SECRET_KEY_FALLBACKS,
-    )
-    if _current is None or _current[0] != values:
-        _current = values, dict(_sound())
-    return _current[1]
+    return _issuers.get()
 
 
-def _sound() -> Iterator[tuple[str, TrustedIssuer]]:
+def _load_issuers() -> dict[str, TrustedIssuer]:
+    issuers = {}
     for number, found in enumerate(read_issuers(api_settings.TRUSTED_ISSUERS)):
         if isinstance(found, BadIssuer):
             raise ImproperlyConfigured(f"SIMPLE_JWT['TRUSTED_ISSUERS'][{number}]: {found}.") from found
-        yield found.issuer, found
+        issuers[found.issuer] = found
+    return issuers
+
+
+_issuers = BuiltFromSettings(_load_issuers, _SETTINGS, django_names=["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
 
 
 def trusted_issuer(token: object) -> TrustedIssuer | None:
@@ -120,13 +118,13 @@ def trusted_issuer(token: object) -> TrustedIssuer | None:
     if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
         return None
     try:
-        named = jws.json_object(jws.take_apart(token).payload).get("iss")
+        named = jws.decode_object(jws.split_compact(token).payload).get("iss")
     except jws.Malformed:
         return None
     return _named(named)
 
 
-def check_ours(claims: Mapping[str, Any]) -> None:
+def check_ours(claims: Mapping[str, object]) -> None:
     """Raise ``TokenBackendError`` if verified ``claims`` bear another's name: only that issuer's keys speak for it."""
     if _named(claims.get("iss")) is not None:
         raise TokenBackendError("our key has signed it, and 'iss' is one of TRUSTED_ISSUERS")
@@ -136,9 +134,9 @@ def _named(issuer: object) -> TrustedIssuer | None:
     return trusted_issuers().get(issuer) if isinstance(issuer, str) else None
 
 
-def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer]:
+def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIssuer]:
     """Each entry as what it is, or as what is wrong with it."""
-    ours: Any = api_settings.ISSUER
+    ours: object = api_settings.ISSUER
     own = ours if isinstance(ours, Collection) and not isinstance(ours, str) else [ours]
     seen: set[str] = set()
     for entry in entries:
@@ -154,7 +152,7 @@ def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer
             yield error
 
 
-def _read(entry: Any) -> TrustedIssuer:
+def _read(entry: object) -> TrustedIssuer:
     if not isinstance(entry, Mapping):
         raise BadIssuer("it is no dict")
     for name in map(str, entry.keys() - set(_ENTRY)):
@@ -169,16 +167,16 @@ def _read(entry: Any) -> TrustedIssuer:
         raise BadIssuer(str(error).rstrip(".")) from error
 
 
-def _is_name(value: Any) -> TypeGuard[str]:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 
-def _names(entry: Mapping[str, Any], name: str) -> list[str]:
+def _names(entry: Mapping[str, object], name: str) -> list[str]:
     value = entry.get(name)
     return list(value) if isinstance(value, (list, tuple)) and all(map(_is_name, value)) else []
 
 
-def _audience(entry: Mapping[str, Any]) -> list[str]:
+def _audience(entry: Mapping[str, object]) -> list[str]:
     one = entry.get("audience")
     audience = [one] if isinstance(one, str) and one else _names(entry, "audience")
     if not audience:
@@ -187,14 +185,14 @@ def _audience(entry: Mapping[str, Any]) -> list[str]:
     return audience
 
 
-def _algorithms(entry: Mapping[str, Any]) -> list[str]:
+def _algorithms(entry: Mapping[str, object]) -> list[str]:
     algorithms = _names(entry, "algorithms")
     if not algorithms or not ALLOWED_ALGORITHMS.issuperset(algorithms):
         raise BadIssuer(f"it needs algorithms, a list of some of {sorted(ALLOWED_ALGORITHMS)}")
     return algorithms
 
 
-def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
+def _claims(entry: Mapping[str, object]) -> dict[str, str]:
     claims = entry.get("claims") or {}
     if not isinstance(claims, Mapping) or not all(map(_is_name, (*claims.keys(), *claims.values()))):
         raise BadIssuer("its claims are no dict from their names to ours")
@@ -204,7 +202,7 @@ def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
     return dict(claims)
 
 
-def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
+def _backends(entry: Mapping[str, object], issuer: str) -> dict[str, TokenBackend]:
     audience, algorithms = _audience(entry), _algorithms(entry)
     url, specs = entry.get("jwk_url"), entry.get("keys")
     if bool(url) == bool(specs):
@@ -231,12 +229,12 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("an HMAC algorithm has no keys that a jwk_url could publish")
     try:
-        fetch.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
+        fetch.check_url(url, allow_http=api_settings.JWK_ALLOW_HTTP)
     except (fetch.FetchError, ValueError, AttributeError) as error:
         raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
 
 
-def _keys(specs: Any, algorithms: list[str]) -> list[Key]:
+def _keys(specs: object, algorithms: list[str]) -> list[Key]:
     if not isinstance(specs, (list, tuple)):
         raise BadIssuer("its keys are no list")
     keys = []
@@ -260,7 +258,7 @@ def _our_secrets() -> list[bytes]:
     return [force_bytes(secret) for secret in secrets if isinstance(secret, (str, bytes))]
 
 
-def _ring(keys: list[Key], algorithm: str) -> Any:
+def _ring(keys: list[Key], algorithm: str) -> Callable[[], KeyRing]:
     try:
         ring = KeyRing(verifying=[key for key in keys if key.algorithm == algorithm])
     except BadKey as error:

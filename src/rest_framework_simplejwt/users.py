@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,13 +18,20 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from . import compiled, database_outage
-from .db_errors import first_line, is_unfit, misses_table
+from .compiled import AnyField
+from .db_errors import first_line, is_missing_table, is_unstorable
 from .exceptions import TokenError
-from .passwords import lasting_salt
+from .models import AnyUser
+from .passwords import reusable_salt
 from .utils import get_md5_hash_password, is_storable
+
+__all__ = ["keyed_fingerprint", "keyed_or_md5_fingerprint", "md5_fingerprint"]
 
 # A user's password in short: what new tokens carry, or that and what else is accepted.
 Hasher: TypeAlias = Callable[[Any], "str | tuple[str, ...]"]
+
+
+M = TypeVar("M", bound=Model)
 
 
 class NotKept(LookupError):
@@ -37,7 +44,7 @@ _reads_primary = ContextVar("rest_framework_simplejwt.reads_primary", default=Fa
 class _PrimaryRouter:
     """A database router that sends reads of users to the database that they are written to, inside ``from_primary``."""
 
-    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+    def db_for_read(self, model: type[Model], **hints: object) -> str | None:
         if not _reads_primary.get() or model._meta.concrete_model is not get_user_model()._meta.concrete_model:
             return None
         # Not router.db_for_write, which has a default: where no router names a database to write to,
@@ -65,7 +72,7 @@ def from_primary() -> Iterator[None]:
         _reads_primary.reset(token)
 
 
-def named_by(claim: object, *, field: str) -> Any | None:
+def named_by(claim: object, *, field: str) -> AbstractBaseUser | None:
     """The user whose ``field`` is what the ``claim`` says, or ``None``, read ``from_primary``. Raises ``NotKept``."""
     try:
         user_model = get_user_model()
@@ -75,18 +82,18 @@ def named_by(claim: object, *, field: str) -> Any | None:
         return _named_by(claim, user_model, field)
 
 
-def _named_by(claim: object, user_model: type[Model], field: str) -> Any | None:
+def _named_by(claim: object, user_model: type[M], field: str) -> M | None:
     if connections[router.db_for_read(user_model)].settings_dict["ENGINE"] == "django.db.backends.dummy":
         raise NotKept("DATABASES has no database for users")
     try:
         return find(user_model, field, claim)
     except DatabaseError as error:
-        if misses_table(error) and user_model._meta.db_table in first_line(error):
+        if is_missing_table(error) and user_model._meta.db_table in first_line(error):
             raise NotKept("there is no table of users") from error
         raise
 
 
-def require_user(user: Any) -> None:
+def require_user(user: object) -> None:
     """Raise ``TokenError`` unless ``user`` is of the user model, or of a proxy or subclass of it.
 
     The primary key of any other object may be that of a user who is somebody else.
@@ -101,7 +108,7 @@ def require_user(user: Any) -> None:
         raise TokenError(f"{type(user).__name__} is not the user model: AUTH_USER_MODEL is {settings.AUTH_USER_MODEL}")
 
 
-def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
+def find(user_model: type[M], field_name: str, claim: object) -> M | None:
     """The user whose ``field_name`` is what the ``claim`` says, or ``None``.
 
     The claim is read with the model's own field. What that field can't hold, and what merely
@@ -115,11 +122,11 @@ def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
     except Error as error:
-        if is_unfit(error):
+        if is_unstorable(error):
             return None
         database_outage.raise_if_outage(error)
         raise
-    database_outage.answered()
+    database_outage.end_outage()
     return user
 
 
@@ -145,7 +152,7 @@ def is_identity(claim: object) -> bool:
     return claim != "" if type(claim) is str else isinstance(claim, (str, int)) and not isinstance(claim, bool)
 
 
-def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
+def _field(user_model: type[Model], name: str) -> AnyField | None:
     if name == "pk":
         return user_model._meta.pk
     try:
@@ -155,7 +162,7 @@ def _field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
     return field if isinstance(field, Field) else None
 
 
-def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
+def _coerce(field: AnyField | None, claim: object) -> object:
     if not is_identity(claim):
         raise TypeError("an id is a string or an integer")
     if isinstance(claim, str) and not is_storable(claim):
@@ -166,7 +173,7 @@ def _coerce(field: Field[Any, Any] | None, claim: object) -> Any:
     return value
 
 
-def is_gone(user: Any) -> bool:
+def is_gone(user: Model | None) -> bool:
     """Whether the user has been deleted since they were looked up."""
     if user is None:
         return False
@@ -174,7 +181,7 @@ def is_gone(user: Any) -> bool:
     return not type(user)._base_manager.using(alias).filter(pk=user.pk).exists()
 
 
-def is_active(user: Any) -> bool:
+def is_active(user: object) -> bool:
     """Whether the user may act; one whose model has no ``is_active`` may."""
     return bool(getattr(user, "is_active", True))
 
@@ -191,7 +198,7 @@ def keyed_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
     the hash's parameters change and the user model ``KeepsSalt``. It says nothing of the hash to
     who reads the token. A hash without a salt of its own counts as a whole.
     """
-    salt = lasting_salt(user.password)
+    salt = reusable_salt(user.password)
     # Apart, so that no salt is taken for a hash.
     purpose, value = ("hash", user.password) if salt is None else ("salt", salt)
     return tuple(
@@ -208,13 +215,13 @@ def keyed_or_md5_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
 
 
 @sensitive_variables()
-def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
+def password_fingerprint(user: AnyUser, hasher: Hasher) -> str:
     """The value of the revoke claim in a new token: it changes with the user's password."""
     return _accepted(user, hasher)[0]
 
 
 @sensitive_variables()
-def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hasher) -> bool:
+def password_unchanged(user: AnyUser, fingerprint: object, hasher: Hasher) -> bool:
     """Whether ``fingerprint``, out of a token, is one that ``hasher`` accepts of the user's present password."""
     if not isinstance(fingerprint, str):
         return False
@@ -222,7 +229,7 @@ def password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hash
     return any(hmac.compare_digest(claimed, _bytes(accepted)) for accepted in _accepted(user, hasher))
 
 
-def _accepted(user: AbstractBaseUser, hasher: Hasher) -> tuple[str, ...]:
+def _accepted(user: AnyUser, hasher: Hasher) -> tuple[str, ...]:
     fingerprints = hasher(user)
     return (fingerprints,) if isinstance(fingerprints, str) else tuple(fingerprints)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -26,7 +27,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import ScopedRateThrottle
 
 from . import database_outage, refusals, state
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import (
     AuthenticationFailed,
     DatabaseUnavailable,
@@ -35,15 +36,42 @@ from .exceptions import (
     RequestTooLarge,
     TokenError,
 )
-from .keys.ring import document
+from .keys.ring import jwk_set
 from .settings import api_settings
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
-    },
-)
+if TYPE_CHECKING:
+    from rest_framework.views import AsView, GenericView
+
+    AUTH_HEADER_TYPES: tuple[str, ...]
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+        },
+    )
+
+__all__ = [
+    "JWKSView",
+    "TokenBlacklistView",
+    "TokenFamilyBlacklistView",
+    "TokenObtainPairView",
+    "TokenObtainSlidingView",
+    "TokenRefreshSlidingView",
+    "TokenRefreshView",
+    "TokenVerifyView",
+    "TokenViewBase",
+    "jwks",
+    "token_blacklist",
+    "token_family_blacklist",
+    "token_obtain_pair",
+    "token_obtain_sliding",
+    "token_refresh",
+    "token_refresh_sliding",
+    "token_verify",
+]
+
+V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
 # What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
 _UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, OSError, zlib.error, SuspiciousOperation, BadRequest)
@@ -71,22 +99,30 @@ class _ThrottleScope:
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):
-    """POST to a serializer; its ``TokenError`` is a 401.
+    """Validates what is posted with a serializer, and answers 200 with its ``validated_data``.
 
-    ``_serializer_class`` names the setting that holds the serializer's dotted path, or is
-    such a path; ``serializer_class`` wins over it.
+    Subclass it for an endpoint of your own, and set one of these attributes:
+
+    - ``serializer_class``, a serializer class; it takes precedence;
+    - ``_serializer_class``, the name of the setting that holds a serializer's dotted path, or such a path.
+
+    The serializer's ``validate(attrs)`` returns the answer as a dict. It refuses with an exception: a ``TokenError``
+    becomes the 401 ``token_not_valid`` with its text, an ``APIException`` such as ``AuthenticationFailed`` is
+    answered as it is, a DRF ``ValidationError`` is a 400.
+
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
     """
 
     permission_classes = ()
     authentication_classes = ()
 
     serializer_class: type[BaseSerializer[Any]] | None = None
-    _serializer_class = ""
+    _serializer_class: str = ""
 
-    www_authenticate_realm = "api"
+    www_authenticate_realm: str = "api"
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
+    def as_view(cls, **initkwargs: Any) -> AsView[GenericView]:
         """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database.
 
         Django's error reports hide what was posted to it, and the variables of all that it calls.
@@ -116,7 +152,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
             # Error trackers listen for it, and would hear nothing of the cause of a 503.
             got_request_exception.send(type(self), request=self.request._request)
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
-            refusals.mark(self.request, exc)
+            refusals.attach(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
         marked = [connection.needs_rollback for connection in enclosing]
         response = super().handle_exception(exc)
@@ -125,7 +161,10 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return response
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        """Raises ``ImportError`` that names a path which leads nowhere."""
+        """The class that ``serializer_class`` or ``_serializer_class`` leads to, asked for on each request.
+
+        Override it to choose by ``self.request``. Raises ``ImportError`` that names a path which can't be imported.
+        """
         if self.serializer_class is not None:
             return self.serializer_class
         path = getattr(api_settings, self._serializer_class, self._serializer_class)
@@ -134,17 +173,19 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         except ImportError as error:
             raise ImportError(f"Could not import serializer '{path}'") from error
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """The answer, which nobody may store (RFC 6749 section 5.1)."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         response["Pragma"] = "no-cache"
-        return response  # type: ignore[no-any-return]  # whatever the project's handler answers with
+        return response
 
     def get_authenticate_header(self, request: Request) -> str:
+        """The value of ``WWW-Authenticate`` on a 401."""
         return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Answers with the serializer's ``validated_data``. Its ``TokenError`` is raised as ``InvalidToken``."""
         serializer = self.get_serializer(data=_body(request))
         try:
             serializer.is_valid(raise_exception=True)
@@ -153,7 +194,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return Response(serializer.validated_data, status=status.HTTP_200_OK)
 
 
-def _outside_transactions(view: Any) -> Any:
+def _outside_transactions(view: V) -> V:
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
@@ -182,7 +223,7 @@ def _check_size(request: Request) -> None:
         raise RequestTooLarge()
 
 
-def _body(request: Request) -> Any:
+def _body(request: Request) -> object:
     try:
         return request.data
     except _UNREADABLE as error:
@@ -193,35 +234,35 @@ class TokenObtainPairView(TokenViewBase):
     """Takes a set of user credentials and returns an access and refresh token pair."""
 
     _serializer_class = "TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_obtain")
+    throttle_scope: str = _ThrottleScope("token_obtain")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenRefreshView(TokenViewBase):
     """Takes a refresh token and returns an access token, and a new refresh token if they rotate."""
 
     _serializer_class = "TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_refresh")
+    throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenObtainSlidingView(TokenViewBase):
     """Takes a set of user credentials and returns a sliding token."""
 
     _serializer_class = "SLIDING_TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_obtain")
+    throttle_scope: str = _ThrottleScope("token_obtain")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenRefreshSlidingView(TokenViewBase):
     """Takes a sliding token and returns it anew, while its refresh period has not ended."""
 
     _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_refresh")
+    throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenVerifyView(TokenViewBase):
     """Takes a token of any kind and says whether it is good; not what it is good for."""
 
     _serializer_class = "TOKEN_VERIFY_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_verify")
+    throttle_scope: str = _ThrottleScope("token_verify")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenBlacklistView(TokenViewBase):
@@ -245,14 +286,14 @@ class JWKSView(View):
     http_method_names = ["get", "head"]
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         view = csrf_exempt(_outside_transactions(super().as_view(**initkwargs)))
         # Django's LoginRequiredMiddleware lets it through.
-        view.login_required = False
+        view.login_required = False  # type: ignore[attr-defined]  # of a function
         return view
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        body = json.dumps(document(state.published_keys()), separators=(",", ":")).encode()
+        body = json.dumps(jwk_set(state.published_keys()), separators=(",", ":")).encode()
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = f"public, max-age={api_settings.JWKS_MAX_AGE}"
         response["ETag"] = etag = quote_etag(hashlib.sha256(body).hexdigest())

@@ -118,9 +118,34 @@ class StoreContract:
 
     def consume(self, store, name="x", successor="y", **changes):
         child = issued(successor, **changes)
-        store.remember(child)
-        store.revoke(issued(name, successor=child))
+        store.exchange(issued(name), child)
         return child
+
+    @pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "unknown"])
+    def test_a_token_is_exchanged_once(self, store, alice, is_recorded):
+        if is_recorded:
+            store.remember(issued(owner=alice))
+        assert store.exchange(issued(owner=alice), issued("y", owner=alice)) is True
+        assert [store.exchange(issued(owner=alice), issued("y", owner=alice)) for _ in range(2)] == [False] * 2
+        assert store.is_revoked("x")
+        assert not store.is_revoked("y")
+        assert store.revoke_all(alice, now=now()) == 1, "the successor is on record"
+
+    def test_a_token_that_was_revoked_is_not_exchanged(self, store):
+        store.revoke(issued())
+        assert store.exchange(issued(), issued("y")) is False
+        assert store.successor("x", "y", now=now()) is None
+
+    def test_an_exchanged_token_can_not_be_revoked_once_more(self, store):
+        self.consume(store)
+        assert not store.revoke(issued())[1]
+
+    @pytest.mark.parametrize("revoked", [set(), {"x"}, {"y"}])
+    def test_one_question_answers_for_a_token_and_its_family(self, store, revoked):
+        """Both are in one store here; `revocation.test_lookup` asks two."""
+        for name in revoked:
+            store.revoke(issued(name))
+        assert store.are_revoked("x", store, "y") == ("x" in revoked, "y" in revoked)
 
     def test_what_was_consumed_has_a_successor(self, store):
         store.remember(issued())

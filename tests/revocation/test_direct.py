@@ -13,6 +13,7 @@ from django.db.models import signals
 from rest_framework_simplejwt import revocation, rotation, serializers
 from rest_framework_simplejwt.revocation import direct
 from rest_framework_simplejwt.tokens import RefreshToken
+from tests.another_vendor import another_vendor
 from tests.conftest import has_other_connections, written_directly
 from tests.revocation import contract
 from tests.revocation.contract import issued, now
@@ -36,8 +37,9 @@ def _one_moment(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _directly():
-    if not written_directly(connections[alias()]):
+def _directly(request):
+    is_exchanged = request.cls in (TestExchange, TestRace)
+    if not is_exchanged and not written_directly(connections[alias()]):
         pytest.skip("the ORM writes here")
 
 
@@ -46,7 +48,11 @@ def alias():
 
 
 def through_the_orm():
-    return mock.patch.object(direct.Tables, "are_written_directly", return_value=False)
+    return mock.patch.multiple(
+        direct.Tables,
+        are_written_directly=mock.Mock(return_value=False),
+        are_exchanged_directly=mock.Mock(return_value=False),
+    )
 
 
 def rows(store):
@@ -187,32 +193,27 @@ def test_a_family_without_end_is_on_record_for_longer_than_any():
 
 
 class TestExchange:
-    """Of the token ``x`` for ``y``, in the family ``f``."""
+    """Of the token ``x`` for ``y``."""
 
     @pytest.fixture(autouse=True)
     def _remembered(self, store, user):
-        store.remember(issued(owner=user.pk, family_id="f"))
-        if revocation.families_remembered():
-            revocation.family_store().remember(issued("f", owner=user.pk))
+        store.remember(issued(owner=user.pk))
 
     @pytest.fixture
     def exchange(self, store, user):
-        def exchange(spent=None, successor=None):
-            families = revocation.family_store() if revocation.families_remembered() else None
-            assert store.exchanges(families)
-            spent = spent or issued(family_id="f")
-            return store.exchange(spent, successor or self.successor(user), families)
+        """Exchanges directly, or not at all."""
+
+        def exchange(consumed=None, successor=None):
+            return store._exchange_directly(consumed or issued(), successor or self.successor(user))
 
         return exchange
 
     def successor(self, user, name="y", **changes):
-        return issued(
-            name, owner=user.pk, **{"family_id": "f", "expires_at": now() + DAY, "text": lambda: "é", **changes}
-        )
+        return issued(name, owner=user.pk, **{"expires_at": now() + DAY, "text": lambda: "é", **changes})
 
     @pytest.fixture
     def does_nothing(self, store, exchange):
-        """Whether it says no, and neither table has changed."""
+        """Whether it returns False, and neither table has changed."""
 
         def does_nothing(*args):
             before = rows(store)
@@ -226,7 +227,7 @@ class TestExchange:
     def test_writes_what_the_orm_writes(self, store, exchange, user, family_id):
         moment, found = now(), []
         new = self.successor(user, family_id=family_id)
-        for work in (exchange, lambda spent, new: (store._revoke(spent), store._remember(new))):
+        for work in (exchange, store._exchange):
             with mock.patch("django.utils.timezone.now", return_value=moment), transaction.atomic(using=alias()):
                 assert work(issued(family_id=family_id), new)
                 found.append(rows(store))
@@ -244,25 +245,10 @@ class TestExchange:
         assert does_nothing()
 
     def test_is_refused_for_a_token_that_is_unknown(self, does_nothing):
-        assert does_nothing(issued("unknown", family_id="f"))
+        assert does_nothing(issued("unknown"))
 
     def test_is_refused_for_a_token_on_record_for_less_long(self, does_nothing):
-        assert does_nothing(issued(expires_at=now() + DAY, family_id="f"))
-
-    @pytest.mark.needs("token_family")
-    def test_is_refused_within_a_family_that_was_revoked(self, does_nothing):
-        revocation.family_store().revoke(issued("f"))
-        assert does_nothing()
-
-    @pytest.mark.needs("token_family")
-    def test_does_not_mind_another_family(self, exchange):
-        revocation.family_store().revoke(issued("x"))
-        assert exchange()
-
-    @pytest.mark.needs("token_family")
-    def test_does_not_mind_families_that_are_off(self, store, user):
-        revocation.family_store().revoke(issued("f"))
-        assert store.exchange(issued(family_id="f"), self.successor(user), None)
+        assert does_nothing(issued(expires_at=now() + DAY))
 
     def test_is_not_made_with_a_successor_that_is_there(self, store, does_nothing, user):
         store.remember(issued("y"))
@@ -284,7 +270,7 @@ class TestExchange:
         def spoiled(connection, key, build):
             return build().replace("INSERT", "NONSENSE")
 
-        nonsense = mock.patch.object(direct.compiled, "kept", spoiled)
+        nonsense = mock.patch.object(direct.compiled, "cached_on", spoiled)
         with nonsense, transaction.atomic(using=alias()), pytest.raises(DatabaseError, match="nowhere|syntax"):
             exchange()
 
@@ -293,30 +279,18 @@ class TestExchange:
             assert exchange()
 
     @pytest.mark.parametrize("table", ["issued_model", "revoked_model"])
-    def test_is_not_offered_where_somebody_listens(self, store, table):
+    def test_goes_through_the_orm_where_somebody_listens(self, store, table, user):
         signals.post_save.connect(receiver := mock.Mock(), sender=getattr(store, table))
         try:
-            assert not store.exchanges(None)
+            assert store.exchange(issued(), self.successor(user))
         finally:
             signals.post_save.disconnect(receiver, sender=getattr(store, table))
+        assert receiver.called
 
-    @pytest.mark.needs("token_family")
-    def test_is_not_offered_where_families_are_in_another_database(self, store, monkeypatch):
-        families, here = revocation.family_store(), alias()
-        assert store.exchanges(families)
-        monkeypatch.setattr(
-            router, "db_for_write", lambda model: "elsewhere" if model is families.revoked_model else here
-        )
-        assert not store.exchanges(families)
-
-    def test_is_not_offered_where_families_are_kept_elsewhere(self, store):
-        assert not store.exchanges(mock.Mock(alias=store.alias))
-        elsewhere = type("Elsewhere", (type(store),), {"alias": "elsewhere"})()
-        assert not store.exchanges(elsewhere)
-
-    def test_is_not_offered_by_a_database_that_does_not_say_what_it_wrote(self, store, monkeypatch):
-        monkeypatch.setattr(connections[alias()], "vendor", "mysql")
-        assert not store.exchanges(None)
+    def test_goes_through_the_orm_where_the_package_sends_no_sql(self, store, exchange, user):
+        with another_vendor(alias()):
+            assert not exchange()
+            assert store.exchange(issued(), self.successor(user))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -339,7 +313,7 @@ class TestRace:
             try:
                 connections[alias()].ensure_connection()
                 door.wait()
-                return store.exchange(issued(), issued(name, owner=user.pk), None)
+                return store.exchange(issued(), issued(name, owner=user.pk))
             finally:
                 connections.close_all()
 
@@ -355,28 +329,12 @@ def test_who_was_deleted_meanwhile_gets_nothing_and_loses_nothing(user, post, si
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
     text = str(RefreshToken.for_user(user))
 
-    def refresh(presented):
-        assert presented.is_open
+    def refresh(presented, **kwargs):
         get_user_model().objects.all().delete()
-        return rotation.refresh(presented)
+        return rotation.refresh(presented, **kwargs)
 
     with mock.patch.object(serializers, "rotation", mock.Mock(wraps=rotation, refresh=refresh)):
         answer = post("refresh", refresh=text)
     assert (answer.status_code, answer.json()["code"]) == (401, "no_active_account")
     of_issued, of_revoked = rows(store)
     assert ([row["jti"] for row in of_issued], of_revoked) == ([RefreshToken(text)["jti"]], [])
-
-
-@pytest.mark.parametrize("name", ["remember", "_revoke"])
-def test_a_store_of_the_projects_own_hears_of_what_it_revokes(store, name):
-    heard = []
-
-    def hook(self, token):
-        heard.append(token.id)
-        return getattr(type(store), name)(self, token)
-
-    own = type("Own", (type(store),), {name: hook})()
-    token = issued("a")
-    store.remember(token)
-    assert own.revoke(token)[1] is True
-    assert heard == [token.id]

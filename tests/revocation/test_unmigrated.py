@@ -93,7 +93,8 @@ class TestStore:
             lambda: store.successor("x", "y", now=now()),
             lambda: store.revoke_all(None, now=now()),
             lambda: store._is_recorded("x"),
-            *([lambda: store.exchange(issued(), issued("y"), None)] if store.exchanges(None) else []),
+            lambda: store.exchange(issued(), issued("y")),
+            lambda: store.are_revoked("x", store, "y"),
         ):
             with pytest.raises(exceptions.RevocationUnavailable):
                 ask()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.utils.functional import cached_property
 from django.utils.module_loading import import_string
 
 from .._optional import app_installed
@@ -16,6 +17,7 @@ from .null import NullStore
 
 __all__ = [
     "Issued",
+    "Lookup",
     "RevocationStore",
     "Successor",
     "blacklist_installed",
@@ -56,6 +58,32 @@ def family_store() -> RevocationStore:
     if not blacklist_cache.is_families_cache_enabled:
         return store
     return CachedStore(store, holds=blacklist_cache.is_token_family_blacklisted, add=blacklist_cache.add_token_family)
+
+
+class Lookup:
+    """Answers whether a token is revoked, and whether its family is. Asks the stores at most once, for both.
+
+    ``None`` stands for a token without an id, or without a family: it can't be revoked.
+    """
+
+    def __init__(self, token_id: str | None, family_id: str | None) -> None:
+        self._token_id, self._family_id = token_id, family_id
+
+    @property
+    def is_token_revoked(self) -> bool:
+        return self._answers[0]
+
+    @property
+    def is_family_revoked(self) -> bool:
+        return self._answers[1]
+
+    @cached_property
+    def _answers(self) -> tuple[bool, bool]:
+        if self._token_id is None:
+            return False, self._family_id is not None and family_store().is_revoked(self._family_id)
+        if self._family_id is None:
+            return token_store().is_revoked(self._token_id), False
+        return token_store().are_revoked(self._token_id, family_store(), self._family_id)
 
 
 def _store(kind: str, installed: Callable[[], bool], path: str) -> RevocationStore:

@@ -33,7 +33,7 @@ class Issued:
     id: str
     issued_at: datetime
     expires_at: datetime | None
-    owner_pk: Callable[[], Any]
+    owner_pk: Callable[[], object]
     text: Callable[[], str] | None = None
     family_id: str | None = None
     successor: Issued | None = None
@@ -43,6 +43,11 @@ class Issued:
     family_needed_until: datetime | None = None
     # False if only the id is known: a record that is there keeps its expiry.
     is_end_known: bool = True
+
+
+def overrides(store: object, ours: type, *names: str) -> bool:
+    """Whether the ``store`` is of a project's subclass of ``ours`` that has its own methods under any of ``names``."""
+    return any(getattr(type(store), name) is not getattr(ours, name) for name in names)
 
 
 @dataclass(frozen=True)
@@ -75,13 +80,26 @@ class RevocationStore(Protocol):
         remembered can be revoked all the same.
         """
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         """Revoke what was remembered of that owner, or with ``None`` of everybody, and is alive at ``now``.
 
         How many that were. In SQL the number of statements does not grow with theirs.
         """
 
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        """Revoke the token ``consumed`` and record its ``successor``, both or neither. True for exactly one caller.
+
+        False if the token was revoked before, by whomever; nothing is recorded then.
+        """
+
     def is_revoked(self, key: str) -> bool: ...
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """Whether the token ``key`` is revoked, and whether its family in the store ``families`` is.
+
+        In one question, if both stores keep their records in one place. The second answer means nothing if the
+        first is True.
+        """
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         """What a refresh turned ``key`` into; ``None`` if it was revoked otherwise, or not at all."""

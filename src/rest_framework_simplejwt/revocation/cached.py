@@ -33,7 +33,7 @@ class CachedStore:
         self._add_after_commit(issued.id)
         return record, first
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return self._store.revoke_all(owner_pk, now=now, except_family=except_family)
 
     def is_revoked(self, key: str) -> bool:
@@ -43,6 +43,19 @@ class CachedStore:
         if revoked:
             self._add_after_commit(key)
         return revoked
+
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        is_first = self._store.exchange(consumed, successor)
+        self._add_after_commit(consumed.id)
+        return is_first
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        if self._try(self._holds, key):
+            return True, False
+        token, family = self._store.are_revoked(key, families, family_id)
+        if token:
+            self._add_after_commit(key)
+        return token, family
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
         return self._store.successor(key, successor_key, now=now)
@@ -71,7 +84,7 @@ class CachedStore:
         try:
             answer = ask(key)
         except Exception as error:  # noqa: BLE001  # each cache client raises errors of its own
-            _outage.failed(error)
+            _outage.start(error)
             return None
-        _outage.over()
+        _outage.end()
         return answer

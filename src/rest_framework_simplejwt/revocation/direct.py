@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, signals
+from django.db.models import Model, signals
 from django.utils import timezone
 
 from .. import compiled
+from ..compiled import AnyField
+
+M = TypeVar("M", bound=Model)
 
 _VENDORS = {"sqlite", "postgresql"}
 
@@ -30,17 +33,24 @@ class Tables:
     link: str
 
     def are_written_directly(self, alias: str) -> bool:
-        """Whether that is the same as saving instances: nobody listens, and the database can say what it wrote."""
+        """Whether ``insert`` and ``revoke`` do the same there as saving instances."""
         connection = connections[alias]
-        listened = any(
+        can_tell = connection.vendor in _VENDORS and connection.features.can_return_columns_from_insert
+        return can_tell and not self._are_listened_to()
+
+    def are_exchanged_directly(self, alias: str) -> bool:
+        """Whether ``exchange`` does the same there as saving instances."""
+        return compiled.supports_sql(connections[alias]) and not self._are_listened_to()
+
+    def _are_listened_to(self) -> bool:
+        return any(
             signal.has_listeners(model)
             for signal in (signals.pre_save, signals.post_save, signals.pre_init, signals.post_init)
             for model in (self.issued, self.revoked)
         )
-        return connection.vendor in _VENDORS and connection.features.can_return_columns_from_insert and not listened
 
 
-def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | None:
+def insert(model: type[M], values: Mapping[str, object], alias: str) -> M | None:
     """The new row; ``None`` if there is one already that it would conflict with."""
     connection = connections[alias]
     sql = _insertion_unless_there(connection, model, tuple(values))
@@ -48,7 +58,7 @@ def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | N
     return None if found is None else _row(model, {**values, str(model._meta.pk.attname): found[0]}, alias)
 
 
-def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) -> Any | None:
+def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) -> Model | None:
     """The revocation that this call has made.
 
     ``None`` if there was one, and where there is more to do: ``key`` is unknown, or on record for less long.
@@ -64,27 +74,21 @@ def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) ->
 
 
 def exchange(
-    tables: Tables,
-    key: str,
-    expires_at: datetime | None,
-    successor: Mapping[str, Any],
-    alias: str,
-    *,
-    family: tuple[Tables, str] | None,
+    tables: Tables, key: str, expires_at: datetime | None, successor: Mapping[str, object], alias: str
 ) -> bool:
-    """Revoke ``key`` and record its ``successor``. False if nothing was done, as with ``revoke``, or if the
-    ``family`` is revoked. One statement on PostgreSQL; elsewhere two, of which the first one writes: for a transaction.
+    """Revoke ``key`` and insert the row of its ``successor``. False where ``revoke`` would return ``None``.
+
+    Writes both or nothing: one statement on PostgreSQL; elsewhere two, which need a transaction. Raises
+    ``IntegrityError`` if another transaction was faster, on MySQL also if ``key`` was revoked before.
     """
     connection = connections[alias]
-    families, family_key = family or (None, None)
     params = _revocation_params(connection, tables, key, expires_at, timezone.now())
-    params += [] if families is None else [family_key]
     names, values = tuple(successor), _prepared(connection, tables.issued, successor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-            cursor.execute(_exchange(connection, tables, families, names), [*params, *values])
+            cursor.execute(_exchange(connection, tables, names), [*params, *values])
             return bool(cursor.rowcount)
-        cursor.execute(_revocation(connection, tables, families), params)
+        cursor.execute(_revocation(connection, tables), params)
         if not cursor.rowcount:
             return False
         cursor.execute(_insertion(connection, tables.issued, names), values)
@@ -98,8 +102,8 @@ def _once(build: Sql) -> Sql:
     """The SQL that ``build`` answers with, built once for a connection and the same arguments."""
 
     @wraps(build)
-    def built(connection: BaseDatabaseWrapper, *arguments: Any) -> str:
-        return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
+    def built(connection: BaseDatabaseWrapper, *arguments: Hashable) -> str:
+        return compiled.cached_on(connection, (build, *arguments), lambda: build(connection, *arguments))
 
     return built
 
@@ -117,17 +121,18 @@ def _insertion_unless_there(connection: BaseDatabaseWrapper, model: type[Model],
 
 
 @_once
-def _revocation(connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None = None) -> str:
-    """Of one key, which must be on record until the given moment; and unless a key of ``families`` is revoked."""
+def _revocation(connection: BaseDatabaseWrapper, tables: Tables) -> str:
+    """Of one key, which must be on record until the given moment."""
     moment, end = _field(tables.revoked, "blacklisted_at"), _quoted(connection, _field(tables.issued, "expires_at"))
-    unless = "" if families is None else f" AND NOT EXISTS ({_is_revoked(connection, families)})"
+    # MySQL has no such clause: there a second revocation is an error.
+    unless_there = "" if connection.vendor == "mysql" else " ON CONFLICT DO NOTHING"
     return (
         f"INSERT INTO {_table(connection, tables.revoked)}"
         f" ({_columns(connection, tables.revoked, (tables.link, 'blacklisted_at'))})"
         f" SELECT {_quoted(connection, tables.issued._meta.pk)}, {_cast(connection, moment)}"
         f" FROM {_table(connection, tables.issued)}"
         f" WHERE {_quoted(connection, _field(tables.issued, tables.key))} = %s AND ({end} IS NULL OR {end} >= %s)"
-        f"{unless} ON CONFLICT DO NOTHING"
+        f"{unless_there}"
     )
 
 
@@ -141,22 +146,15 @@ def _revocation_returned(connection: BaseDatabaseWrapper, tables: Tables) -> str
 
 @_once
 def _exchange(
-    connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None, names: tuple[str, ...]
+    connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...]
 ) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
     link = _quoted(connection, _field(tables.revoked, tables.link))
     casts = ", ".join(_cast(connection, _field(tables.issued, name)) for name in names)
     return (
-        f"WITH spent AS ({_revocation(connection, tables, families)} RETURNING {link})"
+        f"WITH consumed AS ({_revocation(connection, tables)} RETURNING {link})"
         f" INSERT INTO {_table(connection, tables.issued)} ({_columns(connection, tables.issued, names)})"
-        f" SELECT {casts} FROM spent"
+        f" SELECT {casts} FROM consumed"
     )
-
-
-def _is_revoked(connection: BaseDatabaseWrapper, tables: Tables) -> str:
-    issued, revoked = _table(connection, tables.issued), _table(connection, tables.revoked)
-    pk, link = (_quoted(connection, field) for field in (tables.issued._meta.pk, _field(tables.revoked, tables.link)))
-    key = _quoted(connection, _field(tables.issued, tables.key))
-    return f"SELECT 1 FROM {revoked} INNER JOIN {issued} ON {revoked}.{link} = {issued}.{pk} WHERE {issued}.{key} = %s"
 
 
 def _revocation_params(
@@ -173,13 +171,13 @@ def _written(connection: BaseDatabaseWrapper, sql: str, params: list[Any]) -> tu
     return found
 
 
-def _row(model: type[Model], values: Mapping[str, Any], alias: str) -> Any:
+def _row(model: type[M], values: Mapping[str, object], alias: str) -> M:
     row = model(**values)
     row._state.adding, row._state.db = False, alias
     return row
 
 
-def _prepared(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
+def _prepared(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, object]) -> list[Any]:
     return [_field(model, name).get_db_prep_save(value, connection) for name, value in values.items()]
 
 
@@ -187,12 +185,12 @@ def _columns(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[s
     return ", ".join(_quoted(connection, _field(model, name)) for name in names)
 
 
-def _cast(connection: BaseDatabaseWrapper, field: Field[Any, Any]) -> str:
+def _cast(connection: BaseDatabaseWrapper, field: AnyField) -> str:
     # The type, which a SELECT of PostgreSQL's does not take from the table.
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
 
-def _field(model: type[Model], name: str) -> Field[Any, Any]:
+def _field(model: type[Model], name: str) -> AnyField:
     return model._meta.get_field(name)  # type: ignore[return-value]  # a column of ours
 
 
@@ -200,5 +198,5 @@ def _table(connection: BaseDatabaseWrapper, model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _quoted(connection: BaseDatabaseWrapper, field: Any) -> str:
-    return connection.ops.quote_name(field.column)
+def _quoted(connection: BaseDatabaseWrapper, field: AnyField) -> str:
+    return connection.ops.quote_name(str(field.column))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from .base import Issued
+from .base import Issued, RevocationStore
 
 T = TypeVar("T")
 
@@ -31,11 +31,17 @@ class NullStore(Untransacted):
     def revoke(self, issued: Issued) -> tuple[None, bool]:
         return None, True
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return 0
+
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        return True
 
     def is_revoked(self, key: str) -> bool:
         return False
+
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        return False, families.is_revoked(family_id)
 
     def successor(self, key: str, successor_key: str, *, now: datetime) -> None:
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Expression, Model, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from .. import compiled
@@ -16,7 +16,7 @@ from ..db_errors import LostInsert, is_duplicate
 from ..exceptions import RevocationUnavailable
 from ..utils import logger
 from . import direct, transactions
-from .base import Issued, RevocationStore, Successor
+from .base import Issued, RevocationStore, Successor, overrides
 from .bulk import delete_rows, insert_from
 from .unmigrated import explained
 
@@ -34,17 +34,17 @@ class SQLStore:
     unique ``id_field``, ``revoked_model`` and its one-to-one ``link_field``.
     """
 
-    issued_model: ClassVar[type[models.Model]]
+    issued_model: ClassVar[type[Model]]
     id_field: ClassVar[str]
-    revoked_model: ClassVar[type[models.Model]]
+    revoked_model: ClassVar[type[Model]]
     link_field: ClassVar[str]
 
-    def columns(self, issued: Issued) -> dict[str, Any]:
+    def columns(self, issued: Issued) -> dict[str, object]:
         """The values of a new row. Callables among them are called only when one is made."""
         return {"user_id": issued.owner_pk, "created_at": issued.issued_at, "expires_at": issued.expires_at}
 
     @property
-    def models(self) -> tuple[type[models.Model], type[models.Model]]:
+    def models(self) -> tuple[type[Model], type[Model]]:
         return self.issued_model, self.revoked_model
 
     @property
@@ -52,30 +52,31 @@ class SQLStore:
         return router.db_for_write(self.revoked_model)
 
     @property
-    def _issued(self) -> QuerySet[Any]:
+    def _issued(self) -> QuerySet[Model]:
         return self.issued_model._default_manager.using(self.alias).order_by()
 
     @property
-    def _revoked(self) -> QuerySet[Any]:
+    def _revoked(self) -> QuerySet[Model]:
         return self.revoked_model._default_manager.using(self.alias).order_by()
 
     @property
     def _tables(self) -> direct.Tables:
         return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
 
-    def _values(self, issued: Issued) -> dict[str, Any]:
+    def _values(self, issued: Issued) -> dict[str, object]:
         found = {self.id_field: issued.id, **self.columns(issued)}
         return {name: value() if callable(value) else value for name, value in found.items()}
 
     @explained
-    def remember(self, issued: Issued) -> tuple[Any, bool]:
+    def remember(self, issued: Issued) -> tuple[Model, bool]:
         if issued.is_new and self._tables.are_written_directly(self.alias):
             made = direct.insert(self.issued_model, self._values(issued), self.alias)
             if made is not None:
                 return made, True
         return self._remember(issued)
 
-    def _remember(self, issued: Issued) -> tuple[Any, bool]:
+    def _remember(self, issued: Issued) -> tuple[Model, bool]:
+        row: Any
         row, made = _get_or_create(self._issued, {self.id_field: issued.id}, self.columns(issued))
         if not made and issued.is_end_known and _is_later(issued.expires_at, row.expires_at):
             # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
@@ -84,53 +85,41 @@ class SQLStore:
         return row, made
 
     @explained
-    def revoke(self, issued: Issued) -> tuple[Any, bool]:
+    def revoke(self, issued: Issued) -> tuple[Model, bool]:
         alias, tables = self.alias, self._tables
-        if self._decides_as_we_do() and tables.are_written_directly(alias):
+        if tables.are_written_directly(alias):
             record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
             if record is not None:
                 return record, True
         return self.transact(lambda: self._revoke(issued))
 
-    def exchanges(self, families: RevocationStore | None) -> bool:
-        """Whether ``exchange`` does what ``is_revoked`` and the others would, of those ``families`` too."""
-        if families is not None and not (
-            isinstance(families, SQLStore) and families._decides_as_we_do() and families.alias == self.alias
-        ):
-            return False
-        return self._decides_as_we_do() and self._tables.are_written_directly(self.alias)
-
-    def holds_back_others(self) -> bool:
-        """Whether an attempt to write alone would keep an alarm of another connection from being ``lasting``."""
-        return transactions.holds_back_others(self.alias)
-
-    def _decides_as_we_do(self) -> bool:
-        """Not a project's own store, that has another answer, or hears of what is revoked."""
-        return all(getattr(type(self), name) is getattr(SQLStore, name) for name in _DECIDING)
-
     @explained
-    def exchange(self, spent: Issued, successor: Issued, families: SQLStore | None) -> bool:
-        """Revoke one token and record its successor, all or nothing, unless its family is revoked.
+    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        if self._exchange_directly(consumed, successor):
+            return True
+        # Why not is found out here: the token was revoked, is not on record, or another transaction was in the way.
+        return self.transact(partial(self._exchange, consumed, successor))
 
-        False if nothing was done, for whatever reason: the token was revoked, is not on record, its
-        family has ended, or another transaction was in the way. ``revoke`` and ``remember`` tell.
-        """
-        alias = self.alias
-        family = None if families is None or spent.family_id is None else (families._tables, spent.family_id)
+    def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
+        alias, tables = self.alias, self._tables
+        if overrides(self, SQLStore, "revoke", "remember") or not tables.are_exchanged_directly(alias):
+            return False
         values = self._values(successor)
+        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias)
+        return bool(transactions.at_once(alias, work, is_one=connections[alias].vendor == "postgresql"))
 
-        def work() -> bool:
-            return direct.exchange(self._tables, spent.id, spent.expires_at, values, alias, family=family)
+    def _exchange(self, consumed: Issued, successor: Issued) -> bool:
+        _, is_first = self.revoke(consumed)
+        if is_first:
+            self.remember(successor)
+        return is_first
 
-        one_statement = connections[alias].vendor == "postgresql"
-        return bool(transactions.at_once(alias, work, is_one=one_statement))
-
-    def _revoke(self, issued: Issued) -> tuple[Any, bool]:
+    def _revoke(self, issued: Issued) -> tuple[Model, bool]:
         row, _ = self.remember(issued)
         return _get_or_create(self._revoked, {self.link_field: row}, {})
 
     @explained
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         alive = self._issued.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_live())
         if owner_pk is not None:
             alive = alive.filter(user_id=owner_pk)
@@ -149,7 +138,7 @@ class SQLStore:
         logger.error("revoke_all() revoked %d of %s and gave up: more were issued meanwhile", revoked, owner_pk)
         raise RevocationUnavailable()
 
-    def _revoke_rows(self, alive: QuerySet[Any]) -> int:
+    def _revoke_rows(self, alive: QuerySet[Model]) -> int:
         """Revoke all the rows in one statement; how many this call revoked."""
         rows = alive.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
         columns = self.link_field, "blacklisted_at"
@@ -157,10 +146,28 @@ class SQLStore:
 
     @explained
     def is_revoked(self, key: str) -> bool:
-        by_id = f"{self.link_field}__{self.id_field}"
-        return compiled.exists(
-            lambda text: self._revoked.filter(**{by_id: text}), key, alias=self.alias, key=self.revoked_model
+        return compiled.exist([self._revocations_of], [key], alias=self.alias, key=self.revoked_model)[0]
+
+    @explained
+    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        if not self._answers_with(families):
+            return self.is_revoked(key), families.is_revoked(family_id)
+        token, family = compiled.exist(
+            [self._revocations_of, families._revocations_of],
+            [key, family_id],
+            alias=self.alias,
+            key=(self.revoked_model, families.revoked_model),
         )
+        return token, family
+
+    def _answers_with(self, families: RevocationStore) -> TypeGuard[SQLStore]:
+        """Whether one statement can do what ``is_revoked`` of both stores does."""
+        if not isinstance(families, SQLStore) or families.alias != self.alias:
+            return False
+        return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
+
+    def _revocations_of(self, key: str) -> QuerySet[Model]:
+        return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key})
 
     @explained
     def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
@@ -176,7 +183,7 @@ class SQLStore:
         # By the clocks of two machines: nothing is younger than new.
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
-    def _is_live(self) -> Any:
+    def _is_live(self) -> Expression:
         return ~Exists(self._revoked.filter(**{self.link_field: OuterRef("pk")}))
 
     def expired(self, now: datetime, *, using: str | None = None) -> int:
@@ -195,7 +202,7 @@ class SQLStore:
             yield transactions.run(alias, partial(self._delete, rest, floor, top), writes=self.revoked_model)
             floor = top
 
-    def _delete(self, rest: QuerySet[Any], floor: Any, top: Any) -> int:
+    def _delete(self, rest: QuerySet[Model], floor: object, top: object) -> int:
         # The bounds are a range of its index: no database needs to look at other revocations.
         bounds = {f"{self.link_field}_id__lte": top}
         if floor is not None:
@@ -218,10 +225,7 @@ class SQLStore:
         transaction.on_commit(callback, using=self.alias)
 
 
-_DECIDING = ("is_revoked", "remember", "_remember", "revoke", "_revoke", "exchange", "transact", "alias")
-
-
-def _get_or_create(rows: QuerySet[Any], key: dict[str, Any], defaults: dict[str, Any]) -> tuple[Any, bool]:
+def _get_or_create(rows: QuerySet[Model], key: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
     try:
         return rows.get_or_create(**key, defaults=defaults)
     except IntegrityError as error:

@@ -74,7 +74,8 @@ def at_once(alias: str, work: Callable[[], T], *, is_one: bool = True) -> T | No
         with nullcontext() if alone else transaction.atomic(using=alias):
             return work()
     except (IntegrityError, OperationalError) as error:
-        if not is_conflict(error):
+        # MySQL ends the caller's whole transaction with a deadlock: nothing can follow in it.
+        if not is_conflict(error) or connection.needs_rollback:
             raise
         return None
 
@@ -128,12 +129,6 @@ def run_autonomously(alias: str, work: Callable[[], T], *, unless: Callable[[], 
     return work()
 
 
-def holds_back_others(alias: str) -> bool:
-    """Whether a write now keeps other connections from writing until the caller's transaction ends."""
-    connection = connections[alias]
-    return connection.vendor == "sqlite" and connection.in_atomic_block and not _in_memory(connection)
-
-
 def _in_memory(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor == "sqlite" and connection.is_in_memory_db()  # type: ignore[attr-defined]  # SQLite's own
 
@@ -170,7 +165,7 @@ def _work_alone(
 ) -> tuple[T] | None:
     connections[callers.alias] = connection = _unpooled(callers)
     try:
-        with database_outage.expected(), _short_lock_timeout(connection):
+        with database_outage.expect_errors(), _short_lock_timeout(connection):
             return (work(),) if begins() and not unless() else None
     finally:
         connections.close_all()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.db import Error
 from django.db.models import Model
 
 from .. import database_outage
-from ..db_errors import first_line, misses_column, misses_table
+from ..db_errors import first_line, is_missing_column, is_missing_table
 from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 # The methods that only read, and with the one that may find that there is nothing to write.
-_READS = {"is_revoked", "successor", "_is_recorded"}
+_READS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
 _MAY_READ = {*_READS, "remember"}
 
 # By app label, the error that was logged.
@@ -35,7 +35,7 @@ def explained(method: F) -> F:
     name = method.__name__
 
     @wraps(method)
-    def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def explaining(self: object, *args: object, **kwargs: object) -> object:
         try:
             answer = method(self, *args, **kwargs)
         except Error as error:
@@ -46,7 +46,7 @@ def explained(method: F) -> F:
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
-        database_outage.answered(writes=name not in _MAY_READ)
+        database_outage.end_outage(writes=name not in _MAY_READ)
         return answer
 
     return cast("F", explaining)
@@ -59,7 +59,7 @@ def forget() -> None:
 
 def _label(error: Error, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
-    if not (misses_table(error) or misses_column(error)):
+    if not (is_missing_table(error) or is_missing_column(error)):
         return None
     text = first_line(error)
     for model in models:

@@ -1,0 +1,84 @@
+"""Whether a token or its family is revoked is asked once, and in one question where one place knows both."""
+
+from unittest import mock
+
+import pytest
+
+from rest_framework_simplejwt import revocation
+from rest_framework_simplejwt.cache import blacklist_cache
+from rest_framework_simplejwt.revocation import Lookup
+from tests.revocation.contract import issued
+
+pytestmark = [pytest.mark.django_db]
+
+
+@pytest.fixture
+def stores(monkeypatch):
+    """Two stores that answer nothing is revoked, and note their questions."""
+    tokens, families = mock.Mock(), mock.Mock()
+    tokens.is_revoked.return_value = families.is_revoked.return_value = False
+    tokens.are_revoked.return_value = (False, False)
+    monkeypatch.setattr(revocation, "token_store", lambda: tokens)
+    monkeypatch.setattr(revocation, "family_store", lambda: families)
+    return tokens, families
+
+
+@pytest.mark.needs("full")
+@pytest.mark.parametrize(
+    ("ids", "asked"),
+    [
+        (("x", "f"), ["tokens.are_revoked"]),
+        (("x", None), ["tokens.is_revoked"]),
+        ((None, "f"), ["families.is_revoked"]),
+        ((None, None), []),
+    ],
+)
+def test_the_stores_are_asked_once(stores, ids, asked):
+    both = mock.Mock()
+    both.attach_mock(stores[0], "tokens")
+    both.attach_mock(stores[1], "families")
+    lookup = Lookup(*ids)
+    for _ in range(2):
+        assert (lookup.is_token_revoked, lookup.is_family_revoked) == (False, False)
+    assert [name for name, _, _ in both.mock_calls] == asked
+
+
+@pytest.mark.needs("token_blacklist", "token_family")
+class TestTables:
+    @pytest.fixture(autouse=True)
+    def _recorded(self):
+        revocation.token_store().remember(issued("x"))
+        revocation.family_store().remember(issued("f"))
+
+    def answers(self):
+        lookup = Lookup("x", "f")
+        return lookup.is_token_revoked, lookup.is_family_revoked
+
+    @pytest.mark.parametrize("revoked", [(False, False), (True, False), (False, True), (True, True)])
+    def test_both_tables_answer(self, revoked, assert_statements):
+        for store, key, is_revoked in zip(
+            (revocation.token_store(), revocation.family_store()), "xf", revoked, strict=True
+        ):
+            if is_revoked:
+                store.revoke(issued(key))
+        assert self.answers() == revoked
+        with assert_statements(1):
+            assert self.answers() == revoked
+
+    def test_a_cache_of_tokens_answers_first(self, simple_jwt, assert_statements):
+        simple_jwt(CACHE_BLACKLISTED_REFRESH_TOKENS=True)
+        blacklist_cache.add_refresh_token("x")
+        with assert_statements(0):
+            assert self.answers() == (True, False)
+
+    def test_a_cache_of_families_answers_first_for_them(self, simple_jwt, assert_statements):
+        simple_jwt(CACHE_BLACKLISTED_FAMILIES=True)
+        blacklist_cache.add_token_family("f")
+        with assert_statements(1):
+            assert self.answers() == (False, True)
+
+    def test_families_in_another_database_are_asked_apart(self, monkeypatch):
+        tokens, families = revocation.token_store(), mock.Mock()
+        families.is_revoked.return_value = True
+        assert tokens.are_revoked("x", families, "f") == (False, True)
+        families.is_revoked.assert_called_once_with("f")
