@@ -87,7 +87,8 @@ def pytest_each_project(session, *command, projects=PROJECTS, may_fail=False, **
     with ThreadPoolExecutor(JOBS) as pool:
         for done in as_completed([pool.submit(run, project) for project in projects]):
             project, closing_line, passed = done.result()
-            print(f"{project:16} {closing_line}", flush=True)
+            # In one piece: threads write lines of their own.
+            print(f"{project:16} {closing_line}\n", end="", flush=True)
             if not passed:
                 failed.append(project)
     if failed:

@@ -12,6 +12,7 @@ def test_it_remembers_nothing():
     assert store.remember(issued()) == (None, False)
     assert store.transact(lambda: store.revoke(issued())) == (None, True)
     assert store.lasting("x", lambda: store.revoke(issued())) == (None, True)
+    assert store.exchange(issued(), issued()) is True
     assert not store.is_revoked("x")
     assert store.successor("x", "y", now=now()) is None
     assert store.revoke_all(None, now=now()) == 0
