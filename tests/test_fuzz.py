@@ -47,7 +47,7 @@ def look_up(user_model, field, claim):
         ("decode", (jws, "check_header", lambda header, **_: None)),
         ("decode", (claims, "check_times", lambda *_, **__: None)),
         ("authenticate", (users, "find", look_up)),
-        ("authenticate", (users, "is_identity", lambda claim: True)),
+        ("authenticate", (users, "is_user_id", lambda claim: True)),
         ("authenticate", (JWTAuthentication, "get_raw_token", lambda self, header: header.split()[9])),
     ],
 )

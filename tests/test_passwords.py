@@ -117,7 +117,7 @@ def somebody(password=PASSWORD):
 
 
 def accepts(user, claim, hasher):
-    return users.password_unchanged(user, claim, hasher)
+    return users.is_password_unchanged(user, claim, hasher)
 
 
 class TestFingerprint:

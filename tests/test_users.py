@@ -93,7 +93,7 @@ def test_who_has_no_is_active_is_active():
 
 class TestNamedBy:
     def named_by(self, claim):
-        return users.named_by(claim, field=api_settings.USER_ID_FIELD)
+        return users.find_on_primary(claim, field=api_settings.USER_ID_FIELD)
 
     def test_a_user_is_found(self, user, user_id):
         assert self.named_by(user_id) == user
@@ -103,13 +103,13 @@ class TestNamedBy:
 
     def test_without_a_user_model_no_users_are_kept(self, settings):
         settings.AUTH_USER_MODEL = "nowhere.User"
-        with pytest.raises(users.NotKept):
+        with pytest.raises(users.UsersNotStored):
             self.named_by("1")
 
     def test_without_a_database_no_users_are_kept(self, monkeypatch):
         connection = connections[router.db_for_read(get_user_model())]
         monkeypatch.setitem(connection.settings_dict, "ENGINE", "django.db.backends.dummy")
-        with pytest.raises(users.NotKept):
+        with pytest.raises(users.UsersNotStored):
             self.named_by("1")
 
     @pytest.mark.parametrize("name", ["no_such_table", None])
@@ -119,7 +119,7 @@ class TestNamedBy:
         monkeypatch.setattr(users, "find", lambda *_: list(get_user_model().objects.all() if name else no_rows))
         # In a savepoint: what the database refused must not break the test's transaction.
         alias = router.db_for_read(get_user_model())
-        with pytest.raises(users.NotKept if name else DatabaseError), transaction.atomic(using=alias):
+        with pytest.raises(users.UsersNotStored if name else DatabaseError), transaction.atomic(using=alias):
             self.named_by(user_id)
 
     def test_of_a_database_that_fails_otherwise_nothing_is_concluded(self, user_id, monkeypatch):
@@ -131,10 +131,10 @@ class TestNamedBy:
 class TestRequireUser:
     def test_without_a_user_model_anybody_passes(self, settings):
         settings.AUTH_USER_MODEL = "nowhere.User"
-        users.require_user(object())
+        users.check_user_instance(object())
 
     def test_a_user_passes_and_nobody_else(self, user):
-        users.require_user(user)
+        users.check_user_instance(user)
         for other in (None, object(), type(user)):
             with pytest.raises(TokenError, match="is not the user model"):
-                users.require_user(other)
+                users.check_user_instance(other)

@@ -130,13 +130,13 @@ class TokenObtainSerializer(_SecretSerializer):
     def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
         """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
         try:
-            with users.from_primary():
+            with users.read_from_primary():
                 user = _call_backends(request, credentials)
         except Error as error:
             if not is_unfit(error):
                 raise
         except (ValueError, ArithmeticError, UnfitValue):
-            if users.can_hold(self.username_field, credentials[self.username_field]):
+            if users.is_valid_for_field(self.username_field, credentials[self.username_field]):
                 raise
         else:
             database_outage.answered()
@@ -172,7 +172,7 @@ class TokenObtainSerializer(_SecretSerializer):
         try:
             return token_store().transact(issue)
         except IntegrityError as error:
-            if not users.is_gone(self.user):
+            if not users.is_deleted(self.user):
                 raise
             raise LoginFailed(self.error_messages["no_active_account"]) from error
 
@@ -206,7 +206,7 @@ class _OfUserSerializer(_SecretSerializer):
     def _check_user(self, token: Any) -> Any:
         """The token's user, who may have another token; ``None`` if it has no user claim, such as a machine's.
 
-        Raises ``AuthenticationFailed`` for any other user, and ``users.NotKept``.
+        Raises ``AuthenticationFailed`` for any other user, and ``users.UsersNotStored``.
         """
         if api_settings.USER_ID_CLAIM not in token:
             return None
@@ -217,10 +217,10 @@ class _OfUserSerializer(_SecretSerializer):
             raise
 
     def _checked_user(self, token: Any) -> Any:
-        user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
+        user = users.find_on_primary(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
-        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
+        if api_settings.CHECK_REVOKE_TOKEN and not users.is_password_unchanged(
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
@@ -231,13 +231,13 @@ class _OfUserSerializer(_SecretSerializer):
         """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
         try:
             return self._check_user(token)
-        except users.NotKept as error:
+        except users.UsersNotStored as error:
             raise self._no_active_account() from error
 
     def _check_known_user(self, token: Any) -> Any:
         """As ``_check_user``; ``None`` too where the project keeps no users, or authenticates by the token alone."""
         if not _trusts_tokens_alone():
-            with suppress(users.NotKept):
+            with suppress(users.UsersNotStored):
                 return self._check_user(token)
         return None
 
@@ -259,7 +259,7 @@ class TokenRefreshSerializer(_OfUserSerializer):
         try:
             pair = rotation.refresh(presented, owner=user)
         except IntegrityError as error:
-            if not users.is_gone(user):
+            if not users.is_deleted(user):
                 raise
             raise self._no_active_account() from error
         data = {"access": pair.access}

@@ -27,7 +27,7 @@ def revoke_all(user: Any, *, except_family: str | None = None) -> Revoked:
     recorded, end with their family under ``TOKEN_FAMILY_CHECK_ON_ACCESS``, and else expire.
     Raises ``TokenError`` unless ``user`` is a saved instance of the user model.
     """
-    users.require_user(user)
+    users.check_user_instance(user)
     if user.pk is None:
         # The store takes None for everybody.
         raise TokenError("The user is not saved yet and has no tokens.")

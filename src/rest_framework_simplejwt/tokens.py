@@ -247,7 +247,7 @@ class Token:
         a user who has no id because they are not saved yet.
         """
         if isinstance(user, Model):
-            users.require_user(user)
+            users.check_user_instance(user)
         user_id = getattr(user, api_settings.USER_ID_FIELD)
         if user_id is None:
             raise TokenError(_("Cannot create token for a user without an id"))
@@ -646,12 +646,12 @@ def _owner_pk(token: Token, user: Any) -> Any:
     Raises ``TokenError`` for a ``user`` who is not an instance of the user model.
     """
     if user is not None:
-        users.require_user(user)
+        users.check_user_instance(user)
         return user.pk
     owner = token._owner
     if owner is None:
-        with suppress(users.NotKept):
-            owner = users.named_by(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
+        with suppress(users.UsersNotStored):
+            owner = users.find_on_primary(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
     return None if owner is None else owner.pk
 
 
