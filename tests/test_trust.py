@@ -242,8 +242,8 @@ class TestTokenEndpoints:
 class TestWhoseTokenItIs:
     def test_it_is_the_issuers_by_name(self, trusting):
         trusting()
-        assert trust.trusted_issuer(token(claims())).issuer == A
-        assert trust.trusted_issuer(token(claims()).encode()).issuer == A
+        assert trust.find_trusted_issuer(token(claims())).issuer == A
+        assert trust.find_trusted_issuer(token(claims()).encode()).issuer == A
 
     @pytest.mark.parametrize(
         "name",
@@ -251,7 +251,7 @@ class TestWhoseTokenItIs:
     )
     def test_a_name_that_is_not_the_same_is_nobodys(self, trusting, name):
         trusting()
-        assert trust.trusted_issuer(token(claims(name))) is None
+        assert trust.find_trusted_issuer(token(claims(name))) is None
         with pytest.raises(InvalidToken) as refusal:
             validated(token(claims(name)))
         assert refusal.value.detail["messages"][0]["token_class"] == "AccessToken"
@@ -265,7 +265,7 @@ class TestWhoseTokenItIs:
     @pytest.mark.parametrize("text", ["", "a.b.c", "x", b"\xff.\xff.\xff", "\ud800.e30.AAAA", ".e30.", 5, ["a"]])
     def test_what_is_no_token_is_left_to_the_ordinary_path(self, trusting, text):
         trusting()
-        assert trust.trusted_issuer(text) is None
+        assert trust.find_trusted_issuer(text) is None
         with pytest.raises(InvalidToken) as refusal:
             validated(text)
         assert refusal.value.detail["messages"][0]["token_class"] == "AccessToken"
@@ -313,7 +313,7 @@ class TestTheirSettings:
     def test_their_keys_come_over_http_where_a_setting_says_so(self, simple_jwt):
         remote = {"issuer": B, "audience": "us", "algorithms": ["RS256"], "jwk_url": "http://keycloak:8080/certs"}
         simple_jwt(TRUSTED_ISSUERS=[remote])
-        with pytest.raises(ImproperlyConfigured, match="its jwk_url is not fetched"):
+        with pytest.raises(ImproperlyConfigured, match="its jwk_url is not allowed"):
             trust.trusted_issuers()
         simple_jwt(TRUSTED_ISSUERS=[remote], JWK_ALLOW_HTTP=True)
         with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
@@ -327,7 +327,7 @@ class TestTheirSettings:
 
     def test_an_issuer_that_is_ourselves_lets_nobody_in(self, trusting):
         trusting({"ISSUER": A})
-        with pytest.raises(ImproperlyConfigured, match="our own ISSUER"):
+        with pytest.raises(ImproperlyConfigured, match="this project's own ISSUER"):
             validated(token(claims()))
 
     def test_no_key_shows_in_a_repr(self, simple_jwt):
@@ -504,7 +504,7 @@ class TestForeignToken:
     def test_our_key_never_signs_it(self, found):
         found["user_id"] = "1"
         for use in (str, lambda each: each.get_token_backend(), lambda each: each.check_exp()):
-            with pytest.raises(TokenError, match="neither signed nor verified"):
+            with pytest.raises(TokenError, match="can't be signed or verified"):
                 use(found)
 
     def test_it_is_made_from_nothing_but_a_verified_text(self, found):

@@ -131,7 +131,7 @@ class JWTAuthentication(BaseAuthentication):
 
     def _token_classes_for(self, raw_token: str | bytes) -> Collection[Any]:
         # A token that names a trusted issuer is valid only as a token of that issuer.
-        if api_settings.TRUSTED_ISSUERS and trust.trusted_issuer(raw_token) is not None:
+        if api_settings.TRUSTED_ISSUERS and trust.find_trusted_issuer(raw_token) is not None:
             return (ForeignToken,)
         return api_settings.AUTH_TOKEN_CLASSES
 

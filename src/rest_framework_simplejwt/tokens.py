@@ -140,7 +140,7 @@ class Token:
         try:
             payload = backend.decode(token, verify=verify)
             if verify and api_settings.TRUSTED_ISSUERS:
-                trust.check_ours(payload)
+                trust.reject_trusted_issuer(payload)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(EXPIRED) from error
         except TokenBackendError as error:
