@@ -379,8 +379,8 @@ class TestNoKeySigns:
         for _ in range(2):
             backend.encode({})
         assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-            ("ERROR", "The ring of signing keys has no key that signs now; logins and refreshes are answered 503"),
-            ("INFO", "The ring of signing keys has a key that signs again"),
+            ("ERROR", "The ring of signing keys has no active key; logins and refreshes are answered 503"),
+            ("INFO", "The ring of signing keys has an active key again"),
         ]
 
 
