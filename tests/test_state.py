@@ -105,7 +105,7 @@ class TestRing:
         assert state.token_backend.decode(str(AccessToken()))
 
     def test_there_is_none_by_default(self):
-        assert state.key_ring() is None
+        assert state.get_ring_source() is None
         assert state.token_backend.ring is None
 
     def test_it_is_read_once_while_the_settings_stay(self, simple_jwt):
@@ -255,5 +255,5 @@ class TestPublishedKeys:
     @pytest.mark.parametrize("key", ["no PEM", pem_pair("Ed")[1], pem_pair("ES256")[1]])
     def test_a_verifying_key_that_is_none_is_refused_by_name(self, simple_jwt, key):
         simple_jwt(ALGORITHM="RS256", VERIFYING_KEY=key)
-        with pytest.raises(ImproperlyConfigured, match=r"SIMPLE_JWT\['VERIFYING_KEY'\] is no key"):
+        with pytest.raises(ImproperlyConfigured, match=r"SIMPLE_JWT\['VERIFYING_KEY'\] can't be published"):
             state.published_keys()

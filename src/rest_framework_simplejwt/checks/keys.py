@@ -210,7 +210,7 @@ def ignored_jwk_url() -> Iterator[Finding]:
 def unreadable_ring() -> Iterator[Finding]:
     """A key of ``SIGNING_KEYS`` or ``VERIFYING_KEYS`` can't be read, or two have one ``kid``."""
     try:
-        state.written_keys()
+        state.configured_keys()
     except ImproperlyConfigured as error:
         yield Finding(str(error))
     except Exception as error:  # noqa: BLE001  # a list was expected, and anything may be there
