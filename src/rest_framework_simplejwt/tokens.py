@@ -507,7 +507,7 @@ class AccessToken(Token):
     """Opens the API until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` only while its family lives."""
 
     token_type = "access"
-    lifetime = classproperty(lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME"))
+    lifetime = classproperty(lambda cls: api_settings.get_current("ACCESS_TOKEN_LIFETIME"))
 
     def verify(self) -> None:
         super().verify()
@@ -520,7 +520,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     """Opens the API until it expires, and can be refreshed in place until its refresh-exp claim."""
 
     token_type = "sliding"
-    lifetime = classproperty(lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME"))
+    lifetime = classproperty(lambda cls: api_settings.get_current("SLIDING_TOKEN_LIFETIME"))
 
     def _mint(self) -> None:
         super()._mint()
@@ -540,7 +540,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     """Buys new access tokens until it expires or is revoked."""
 
     token_type = "refresh"
-    lifetime = classproperty(lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME"))
+    lifetime = classproperty(lambda cls: api_settings.get_current("REFRESH_TOKEN_LIFETIME"))
     access_token_class: ClassVar[type[Token]] = AccessToken
     no_copy_claims: ClassVar[Iterable[str | None]] = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: (api_settings.TOKEN_TYPE_CLAIM, "exp", api_settings.JTI_CLAIM, "jti", "iat")
