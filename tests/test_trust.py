@@ -660,7 +660,7 @@ SHAPES = {
     ),
     "Auth0, as RFC 9068 has it": (
         {"issuer": "https://acme.eu.auth0.com/", "audience": "https://api.acme.example"},
-        {"typ": "trust_issuer+jwt"},
+        {"typ": "at+jwt"},
         {
             "iss": "https://acme.eu.auth0.com/",
             "sub": "my_client_id@clients",
