@@ -183,7 +183,7 @@ def test_who_loses_the_race_gets_the_winners_successor(parent):
 def test_a_log_out_that_loses_the_race_to_a_refresh_ends_what_that_bought(parent, monkeypatch):
     presented = RefreshToken(parent)
     child = refresh(parent).refresh
-    monkeypatch.setattr(rotation, "present_to_end", lambda *args: presented)
+    monkeypatch.setattr(rotation, "present_to_log_out", lambda *args: presented)
     rotation.log_out(RefreshToken, parent)
     assert is_refused(child)
 
@@ -191,7 +191,7 @@ def test_a_log_out_that_loses_the_race_to_a_refresh_ends_what_that_bought(parent
 def test_a_log_out_that_loses_the_race_to_another_is_content(parent, monkeypatch):
     presented = RefreshToken(parent)
     rotation.log_out(RefreshToken, parent)
-    monkeypatch.setattr(rotation, "present_to_end", lambda *args: presented)
+    monkeypatch.setattr(rotation, "present_to_log_out", lambda *args: presented)
     rotation.log_out(RefreshToken, parent)
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from django.apps import apps
 
-Member = TypeVar("Member", bound=Callable[..., Any])
+Member = TypeVar("Member", bound=Callable[..., object])
 
 
 def app_installed(name: str) -> Callable[[], bool]:

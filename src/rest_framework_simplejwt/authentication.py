@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -16,48 +17,71 @@ from rest_framework.authentication import BaseAuthentication
 
 from . import database_outage, refusals, transport, trust, users
 from ._also import also_has
-from .exceptions import AuthenticationFailed, InvalidToken, TokenError
+from .exceptions import AuthenticationFailed, InvalidToken, RefusalCode, TokenError
 from .foreign import ForeignToken
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .models import AnyUser, AuthUser, TokenUser
 from .revocation import on_access
 from .settings import api_settings
 from .tokens import Token
 
+__all__ = [
+    "AUTH_HEADER_TYPES",
+    "AUTH_HEADER_TYPE_BYTES",
+    "AuthUser",
+    "AuthenticationFailed",
+    "InvalidToken",
+    "JWTAuthentication",
+    "JWTStatelessUserAuthentication",
+    "JWTTokenUserAuthentication",
+    "TokenError",
+    "TokenUser",
+    "api_settings",
+    "default_user_authentication_rule",
+]
+
 _NOT_VALID = _("Given token not valid for any token type")
 
-
-__getattr__ = also_has(
-    __name__,
-    {
-        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
-        "AUTH_HEADER_TYPE_BYTES": lambda: {
-            scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+if TYPE_CHECKING:
+    AUTH_HEADER_TYPES: tuple[str, ...]
+    AUTH_HEADER_TYPE_BYTES: set[bytes]
+else:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+            "AUTH_HEADER_TYPE_BYTES": lambda: {
+                scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+            },
+            "Request": "rest_framework.request.Request",
+            "authentication": "rest_framework.authentication",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
         },
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "Request": "rest_framework.request.Request",
-        "authentication": "rest_framework.authentication",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-    },
-)
+    )
 
 
 class JWTAuthentication(BaseAuthentication):
-    """An authentication class that reads the ``Authorization`` header and fetches the token's user.
+    """Authenticates a request by the token in its ``Authorization`` header, and looks up the token's user.
 
-    Projects override ``get_header``, ``get_raw_token``, ``get_validated_token`` and ``get_user``, which
-    ``authenticate`` calls in this order, once for each request.
+    ``authenticate`` calls four methods in this order. A subclass may override each:
+
+    - ``get_header(request)`` returns the header as bytes, or ``None`` for a request without a token;
+    - ``get_raw_token(header)`` returns the token in it, or ``None`` for another scheme;
+    - ``get_validated_token(raw_token)`` returns the verified token, or raises ``InvalidToken``;
+    - ``get_user(validated_token)`` returns its user, or raises ``AuthenticationFailed``.
+
+    After a ``None`` the next authentication class of the view is tried.
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
     """
 
     www_authenticate_realm = "api"
     media_type = "application/json"
 
     @cached_property
-    def user_model(self) -> Any:
+    def user_model(self) -> type[AbstractBaseUser]:
         return get_user_model()
 
     @sensitive_variables()
-    def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
+    def authenticate(self, request: HttpRequest) -> tuple[AnyUser, Token] | None:
         """Returns the user and the verified token, or ``None`` if the request presents no token.
 
         ``None`` lets DRF try the next authentication class. Raises ``InvalidToken`` or another
@@ -74,10 +98,10 @@ class JWTAuthentication(BaseAuthentication):
             validated_token = self.get_validated_token(raw_token)
             return self._get_user_or_log(validated_token), validated_token
         except AuthenticationFailed as refusal:
-            refusals.mark(request, refusal)
+            refusals.attach(request, refusal)
             raise
 
-    def _get_user_or_log(self, validated_token: Token) -> Any:
+    def _get_user_or_log(self, validated_token: Token) -> AnyUser:
         try:
             return self.get_user(validated_token)
         except AuthenticationFailed as refusal:
@@ -105,7 +129,7 @@ class JWTAuthentication(BaseAuthentication):
         The token is not decoded. Raises ``AuthenticationFailed`` (``bad_authorization_header``) unless exactly one
         word follows the scheme.
         """
-        return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
+        return transport.extract_token(header, api_settings.AUTH_HEADER_TYPES)
 
     @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> Token:
@@ -118,7 +142,7 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in self._token_classes_for(raw_token):
             try:
-                return on_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                return on_access(token_class, raw_token)
             except TokenError as error:
                 messages.append(
                     {
@@ -129,14 +153,14 @@ class JWTAuthentication(BaseAuthentication):
                 )
         raise InvalidToken({"detail": _NOT_VALID, "messages": messages})
 
-    def _token_classes_for(self, raw_token: str | bytes) -> Collection[Any]:
+    def _token_classes_for(self, raw_token: str | bytes) -> Collection[type[Token]]:
         # A token that names a trusted issuer is valid only as a token of that issuer.
         if api_settings.TRUSTED_ISSUERS and trust.find_trusted_issuer(raw_token) is not None:
             return (ForeignToken,)
         return api_settings.AUTH_TOKEN_CLASSES
 
     @sensitive_variables()
-    def get_user(self, validated_token: Token) -> Any:
+    def get_user(self, validated_token: Token) -> AnyUser:
         """Returns the user that the token identifies.
 
         For a ``ForeignToken``, ``USER_FROM_CLAIMS`` selects the user if it is set. An override must return a user
@@ -145,14 +169,14 @@ class JWTAuthentication(BaseAuthentication):
         """
         user = self._find_user(validated_token)
         if user is None:
-            raise AuthenticationFailed(_("User not found"), code="user_not_found")
+            raise AuthenticationFailed(_("User not found"), RefusalCode.USER_NOT_FOUND)
         if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
-            raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
+            raise AuthenticationFailed(_("User is inactive"), RefusalCode.USER_INACTIVE)
         if not self._is_password_unchanged(user, validated_token):
-            raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
+            raise AuthenticationFailed(_("The user's password has been changed."), RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _find_user(self, validated_token: Token) -> Any:
+    def _find_user(self, validated_token: Token) -> AnyUser | None:
         if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
             try:
                 return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
@@ -163,7 +187,7 @@ class JWTAuthentication(BaseAuthentication):
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
 
-    def _is_password_unchanged(self, user: Any, validated_token: Token) -> bool:
+    def _is_password_unchanged(self, user: AnyUser, validated_token: Token) -> bool:
         # Another issuer's token has no fingerprint of the user's password.
         if not api_settings.CHECK_REVOKE_TOKEN or isinstance(validated_token, ForeignToken):
             return True
@@ -174,7 +198,7 @@ class JWTAuthentication(BaseAuthentication):
 class JWTStatelessUserAuthentication(JWTAuthentication):
     """An authentication class that builds the user from the token's claims and does not query the database."""
 
-    def get_user(self, validated_token: Token) -> Any:
+    def get_user(self, validated_token: Token) -> TokenUser:
         """Returns ``TOKEN_USER_CLASS(validated_token)``. Raises ``InvalidToken`` if the token has no user id claim."""
         if not users.is_user_id(validated_token.get(api_settings.USER_ID_CLAIM)):
             raise InvalidToken(_("Token contained no recognizable user identification"))
@@ -184,7 +208,7 @@ class JWTStatelessUserAuthentication(JWTAuthentication):
 JWTTokenUserAuthentication = JWTStatelessUserAuthentication
 
 
-def default_user_authentication_rule(user: Any) -> bool:
+def default_user_authentication_rule(user: AbstractBaseUser | None) -> bool:
     """Returns whether tokens may be issued to ``user``. The default of ``USER_AUTHENTICATION_RULE``.
 
     True for a user who is active, and with ``CHECK_USER_IS_ACTIVE`` off for any user. False for ``None``.

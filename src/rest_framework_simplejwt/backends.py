@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from json import JSONEncoder
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jwt
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +19,7 @@ from jwt import algorithms
 
 from . import claims, jws
 from ._also import also_has
+from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
 from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
@@ -27,18 +28,27 @@ from .memo import Memo, Verified
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
+__all__ = [
+    "JWK_CLIENT_AVAILABLE",
+    "PyJWKClient",
+    "TokenBackend",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+]
+
 JWK_CLIENT_AVAILABLE = True
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "ExpiredSignatureError": "jwt.ExpiredSignatureError",
-        "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
-        "InvalidTokenError": "jwt.InvalidTokenError",
-        "PyJWKClientError": "jwt.PyJWKClientError",
-        "Token": "rest_framework_simplejwt.tokens.Token",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "ExpiredSignatureError": "jwt.ExpiredSignatureError",
+            "InvalidAlgorithmError": "jwt.InvalidAlgorithmError",
+            "InvalidTokenError": "jwt.InvalidTokenError",
+            "PyJWKClientError": "jwt.PyJWKClientError",
+            "Token": "rest_framework_simplejwt.tokens.Token",
+        },
+    )
 
 # What PyJWT and cryptography raise for a key that they can't read or that is of another kind.
 _KEY_ERRORS = (jwt.PyJWTError, ValueError, TypeError, AttributeError)
@@ -103,8 +113,8 @@ class TokenBackend:
     def __init__(
         self,
         algorithm: str,
-        signing_key: Any = None,
-        verifying_key: Any = "",
+        signing_key: object = None,
+        verifying_key: object = "",
         audience: str | Iterable[str] | None = None,
         issuer: str | None = None,
         jwk_url: str | None = None,
@@ -114,7 +124,7 @@ class TokenBackend:
         jwk_timeout: float = 2.0,
         jwk_allow_http: bool = False,
         ring: Callable[[], KeyRing] | None = None,
-        fallback_keys: Iterable[Any] = (),
+        fallback_keys: Iterable[object] = (),
         verified_cache_size: int = 0,
         now: Callable[[], float] | None = None,
     ) -> None:
@@ -149,7 +159,7 @@ class TokenBackend:
             raise TokenBackendError(format_lazy(_("You must have cryptography installed to use {}."), algorithm))
 
     @cached_property
-    def prepared_signing_key(self) -> Any:
+    def prepared_signing_key(self) -> object:
         """The parsed signing key; ``None`` for a backend that only verifies.
 
         Raises ``ImproperlyConfigured`` for a blank HMAC secret, which anybody could sign with.
@@ -161,14 +171,14 @@ class TokenBackend:
         return self._prepare_key(self.signing_key)
 
     @cached_property
-    def prepared_verifying_key(self) -> Any:
+    def prepared_verifying_key(self) -> object:
         """The parsed verifying key: with HMAC, the signing key. ``None`` for a blank ``verifying_key``."""
         if self.algorithm in HMAC_ALGORITHMS:
             return self.prepared_signing_key
         return self._prepare_key(self.verifying_key)
 
     @sensitive_variables()
-    def _prepare_key(self, key: Any) -> Any:
+    def _prepare_key(self, key: object) -> object:
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
@@ -190,7 +200,7 @@ class TokenBackend:
         )
 
     @sensitive_variables()
-    def get_verifying_key(self, token: str | bytes) -> Any:
+    def get_verifying_key(self, token: str | bytes) -> object:
         """Returns the parsed key that verifies ``token``. With ``jwk_url``, the issuer's key with the token's ``kid``.
 
         Not called for a backend with a ``ring``. An override may return a parsed key or a PEM. Raises
@@ -207,7 +217,7 @@ class TokenBackend:
             raise TokenBackendError(INVALID) from error
 
     @sensitive_variables()
-    def encode(self, payload: Mapping[str, Any], *, typ: str = "JWT") -> str:
+    def encode(self, payload: Mapping[str, object], *, typ: str = "JWT") -> str:
         """Signs ``payload`` and returns the token in JWS compact form (RFC 7515 section 7.1).
 
         ``aud`` and ``iss`` are added if this backend has an audience or an issuer. ``typ`` is the header parameter
@@ -223,13 +233,13 @@ class TokenBackend:
         if self.issuer is not None:
             issued["iss"] = self.issuer
         for claim in _TIME_CLAIMS:
-            if isinstance(issued.get(claim), datetime):
-                issued[claim] = datetime_to_epoch(issued[claim])
+            if isinstance(moment := issued.get(claim), datetime):
+                issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._encode_json(issued).encode())
         header, sign = self._get_signer(typ)
         return jws.join(header, segment, sign(header + b"." + segment))
 
-    def _encode_json(self, payload: dict[str, Any]) -> str:
+    def _encode_json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
             return _JSON_ENCODER.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
@@ -249,7 +259,7 @@ class TokenBackend:
         raise TokenBackendError("There is no key to sign with: this backend only verifies")
 
     @sensitive_variables()
-    def decode(self, token: str | bytes, verify: bool = True) -> dict[str, Any]:
+    def decode(self, token: str | bytes, verify: bool = True) -> JSONObject:
         """Verifies ``token`` and returns its claims as a new dict.
 
         With ``verify=False`` neither the signature nor any claim is checked: use that only for a token that was
@@ -281,8 +291,8 @@ class TokenBackend:
             return verified.key in self.ring().verifying(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
-    def _verify(self, token: str | bytes, text: bytes) -> dict[str, Any]:
-        """Verifies the signature and the claims, adds the token to the cache, and returns its claims.
+    def _verify(self, token: str | bytes, text: bytes) -> JSONObject:
+        """Verifies the signature and the claims, adds the token to the memo, and returns its claims.
 
         ``text`` is ``token`` as bytes. Raises ``Malformed`` and ``Unsound`` too, which ``decode`` converts.
         """
@@ -311,7 +321,7 @@ class TokenBackend:
                 return key
         raise jws.Malformed("the key does not verify the signature" if keys else "no key has the token's kid")
 
-    def _verify_with_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> Any:
+    def _verify_with_key(self, token: str | bytes, parts: jws.Compact, header: jws.Header) -> object:
         """Verifies the signature with the key of ``get_verifying_key``, or with one of ``fallback_keys``.
 
         Returns what ``get_verifying_key`` returned in both cases. Raises ``Malformed`` or ``TokenBackendError``.
@@ -332,11 +342,11 @@ class TokenBackend:
         raise jws.Malformed("the key does not verify the signature")
 
     @cached_property
-    def _prepared_fallback_keys(self) -> tuple[Any, ...]:
+    def _prepared_fallback_keys(self) -> tuple[object, ...]:
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
-    def _check_claims(self, payload: dict[str, Any], lifespan: tuple[float, float]) -> None:
+    def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:

@@ -6,6 +6,8 @@ from django.core.cache import BaseCache, caches
 
 from .settings import api_settings
 
+__all__ = ["BlacklistCache", "blacklist_cache"]
+
 
 class BlacklistCache:
     """Remembers revoked tokens and families in ``CACHES[SJWT_CACHE_NAME]``.

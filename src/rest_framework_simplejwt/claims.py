@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
 from math import inf
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from django.utils.translation import gettext_lazy as _
 
 from .exceptions import TokenError
 from .utils import datetime_from_epoch, format_lazy, is_storable, seconds_since_epoch
 
-Claims = Mapping[str, Any]
+Claims = Mapping[str, object]
 
 # The width of the columns that record ids.
 MAX_ID_LENGTH = 255
@@ -97,7 +97,7 @@ def is_flat(claims: Claims) -> bool:
     return _IMMUTABLE.issuperset(map(type, claims.values()))
 
 
-def copied(claims: Claims) -> dict[str, Any]:
+def copied(claims: Claims) -> dict[str, object]:
     """A dict that shares nothing that can be changed."""
     return dict(claims) if is_flat(claims) else deepcopy(dict(claims))
 

@@ -9,15 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Manager, Model, QuerySet, lookups
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+AnyField: TypeAlias = "Field[Any, Any]"
 
 # Other databases may speak another SQL, or none as MongoDB does: there the ORM is asked each time.
 _VENDORS = {"sqlite", "postgresql", "mysql"}
@@ -36,7 +39,7 @@ def takes_sql(connection: BaseDatabaseWrapper) -> bool:
     return connection.vendor in _VENDORS
 
 
-def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
+def first(manager: Manager[M], name: str, value: object) -> M | None:
     """``manager.filter(name=value).first()``, on the database that the manager and the routers say."""
     # Not those of one instance either, which a test may have patched.
     field = _plain_field(manager, name) if vars(manager).keys().isdisjoint(_OF_MANAGER) else None
@@ -51,7 +54,7 @@ def first(manager: Manager[Any], name: str, value: Any) -> Any | None:
 
 
 def exist(
-    queries: Sequence[Callable[[str], QuerySet[Any]]], texts: Sequence[str], *, alias: str, key: object
+    queries: Sequence[Callable[[str], QuerySet[Model]]], texts: Sequence[str], *, alias: str, key: object
 ) -> list[bool]:
     """``query(text).exists()`` of each query with its text, in one statement.
 
@@ -75,7 +78,7 @@ def kept(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], 
     return found[key]  # type: ignore[no-any-return]  # what was compiled under that key
 
 
-def _existence(queries: Sequence[Callable[[str], QuerySet[Any]]], alias: str) -> tuple[str, list[Any]]:
+def _existence(queries: Sequence[Callable[[str], QuerySet[Model]]], alias: str) -> tuple[str, list[Any]]:
     found = [query(_HOLE).query.exists().get_compiler(alias).as_sql() for query in queries]
     return (
         f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in found)}",
@@ -84,7 +87,7 @@ def _existence(queries: Sequence[Callable[[str], QuerySet[Any]]], alias: str) ->
 
 
 @lru_cache(maxsize=64)
-def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
+def _plain_field(manager: Manager[Model], name: str) -> AnyField | None:
     """The field, if it finds one row at the most, in one table, as Django itself would go about it."""
     if any(getattr(type(manager), asked, None) is not getattr(Manager, asked) for asked in _OF_MANAGER):
         return None
@@ -97,22 +100,23 @@ def _plain_field(manager: Manager[Any], name: str) -> Field[Any, Any] | None:
         field = options.pk if name == "pk" else options.get_field(name)
     except FieldDoesNotExist:
         return None
-    is_plain = isinstance(field, Field) and field.unique and not field.is_relation
-    return field if is_plain and field.get_lookup("exact").__module__ == lookups.__name__ else None
+    if not isinstance(field, Field) or not field.unique or field.is_relation:
+        return None
+    return field if field.get_lookup("exact").__module__ == lookups.__name__ else None
 
 
 @dataclass(frozen=True)
-class _LookUp:
+class _LookUp(Generic[M]):
     """The SQL for one row of a model, and what makes an instance of that row."""
 
-    from_db: Callable[..., Any]
-    field: Field[Any, Any]
+    from_db: Callable[..., M]
+    field: AnyField
     sql: str
     names: tuple[str, ...]
-    compiler: Any
+    compiler: SQLCompiler
     converters: Any
 
-    def takes(self, value: Any) -> bool:
+    def takes(self, value: object) -> bool:
         """Whether the column can hold it: databases have an error for an integer that is too large."""
         if not isinstance(value, int):
             return True
@@ -122,7 +126,7 @@ class _LookUp:
             return False  # of a type of the project's own
         return low is None or low <= value <= high
 
-    def row(self, value: Any, connection: BaseDatabaseWrapper) -> Any | None:
+    def row(self, value: object, connection: BaseDatabaseWrapper) -> M | None:
         with connection.cursor() as cursor:
             cursor.execute(self.sql, (_prepared(self.field, value, connection),))
             found = cursor.fetchone()
@@ -133,8 +137,8 @@ class _LookUp:
 
 
 def _compiled(
-    manager: Manager[Any], field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper
-) -> _LookUp | None:
+    manager: Manager[M], field: AnyField, value: object, connection: BaseDatabaseWrapper
+) -> _LookUp[M] | None:
     """``None`` where the column's SQL is more than the value in its place."""
     rows = manager.filter(**{field.name: value}).order_by()
     compiler = rows.query.get_compiler(connection=connection)
@@ -146,7 +150,7 @@ def _compiled(
     return _LookUp(_from_db(manager.model, rows), field, sql, names, compiler, compiler.get_converters(columns))
 
 
-def _from_db(model: type[Model], rows: Any) -> Callable[..., Any]:
+def _from_db(model: type[M], rows: Any) -> Callable[..., M]:
     """With the fetch mode that Django hands over from 6.1 on, to a model of the project's own if that takes it."""
     from_db = model.from_db
     takes_it = hasattr(rows, "_fetch_mode") and (
@@ -155,5 +159,5 @@ def _from_db(model: type[Model], rows: Any) -> Callable[..., Any]:
     return partial(from_db, fetch_mode=rows._fetch_mode) if takes_it else from_db
 
 
-def _prepared(field: Field[Any, Any], value: Any, connection: BaseDatabaseWrapper) -> Any:
+def _prepared(field: AnyField, value: object, connection: BaseDatabaseWrapper) -> Any:
     return field.get_db_prep_value(field.get_prep_value(value), connection, prepared=True)

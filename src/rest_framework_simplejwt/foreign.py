@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
+from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
 
 if TYPE_CHECKING:
     from .backends import TokenBackend
+
+__all__ = ["ForeignToken"]
 
 
 class ForeignToken(tokens.Token):
@@ -32,9 +35,9 @@ class ForeignToken(tokens.Token):
     def __init__(self, token: str | bytes) -> None:
         self.token = token
         self.current_time = tokens.aware_utcnow()
-        self._read(token, verify=True)
+        self._load(token, verify=True)
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
         trusted = trust.find_trusted_issuer(token)
         if trusted is None:
             raise TokenError(INVALID)

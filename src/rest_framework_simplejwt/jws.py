@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
 from functools import lru_cache
 from math import isinf
 from typing import Any, NamedTuple, NoReturn
+
+from ._types import JSONObject
 
 # Extensions, which change what a signature means, and we know none (RFC 7515 section 4.1.11, RFC 7797).
 _EXTENSIONS = frozenset({"crit", "b64", "zip"})
@@ -46,7 +49,7 @@ class Compact(NamedTuple):
 class Header(NamedTuple):
     """What a header says that we can follow. ``alg`` may be anything that JSON holds."""
 
-    alg: Any
+    alg: object
     kid: str | None
     typ: str
 
@@ -73,7 +76,7 @@ def take_apart(token: str | bytes) -> Compact:
     return Compact(header, payload, signature, text[: -len(signature) - 1])
 
 
-def unverified_payload(token: str | bytes) -> dict[str, Any]:
+def unverified_payload(token: str | bytes) -> JSONObject:
     """The claims of a token whose third segment may be anything, such as a dummy. Raises ``Malformed``."""
     # What is not ASCII becomes a character that the first two segments can't have.
     segments = ascii_of(token, errors="replace").split(b".", 2)
@@ -105,7 +108,7 @@ def base64url_decode(segment: bytes) -> bytes:
     return data
 
 
-def json_object(segment: bytes) -> dict[str, Any]:
+def json_object(segment: bytes) -> JSONObject:
     """The JSON object in a segment. Raises ``Malformed`` as ``text_in`` and ``object_of``."""
     return object_of(text_in(segment))
 
@@ -118,7 +121,7 @@ def text_in(segment: bytes) -> str:
         raise Malformed("a segment is JSON in UTF-8") from error
 
 
-def object_of(text: str) -> dict[str, Any]:
+def object_of(text: str) -> JSONObject:
     """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 sec. 4)."""
     try:
         value = _flat_object(text) or _JSON.decode(text)
@@ -149,7 +152,7 @@ def is_too_deep(value: object) -> bool:
     return True
 
 
-def _flat_object(text: str) -> dict[str, Any] | None:
+def _flat_object(text: str) -> JSONObject | None:
     """Faster: ``None`` unless it is seen at a glance that no name stands twice, and no white space around it."""
     if not (text.startswith("{") and text.endswith("}")):
         return None
@@ -158,7 +161,7 @@ def _flat_object(text: str) -> dict[str, Any] | None:
     return value if end == len(text) and text.count(":") == len(value) else None
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> JSONObject:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Malformed("a name stands twice in one JSON object")
@@ -194,7 +197,7 @@ def cached_header(segment: bytes, *, keys_published: bool) -> Header:
     return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))
 
 
-def check_header(header: dict[str, Any], *, keys_published: bool) -> None:
+def check_header(header: Mapping[str, object], *, keys_published: bool) -> None:
     """Raise ``Malformed`` for a header that asks for something we don't do.
 
     Where its issuer publishes keys, hints at where to find them are ignored instead of refused.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 from . import jws
+from ._types import JSONObject
 from .claims import is_flat
 
 # Bytes. Longer ones are verified each time, so that what is remembered has a bound.
@@ -18,12 +18,12 @@ class Verified:
     """The claims in a payload and their ``lifespan``, and the key that vouches, under the ``kid`` that was named."""
 
     # The JSON text; from the second sight on the claims themselves, where none of them is a list or a dict.
-    payload: str | dict[str, Any]
+    payload: str | JSONObject
     lifespan: tuple[float, float]
-    key: Any
+    key: object
     kid: str | None
 
-    def claims(self) -> dict[str, Any]:
+    def claims(self) -> JSONObject:
         """A dict of its own for each caller, who may change it."""
         if isinstance(self.payload, dict):
             return self.payload.copy()

@@ -7,6 +7,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher, make_password, must_update_salt
 
+__all__ = ["KeepsSalt"]
+
 
 def lasting_salt(encoded: str) -> str | None:
     """The salt of a password hash, which is drawn anew with each password.
@@ -31,15 +33,16 @@ class KeepsSalt:
     hasher does not take (bcrypt makes its own), is drawn anew all the same.
     """
 
+    # Of the user model, whose own types would conflict with narrower ones here.
     password: Any
     _password: Any
     save: Any
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether the password is right; a hash that is out of date is then replaced."""
         return check_password(raw_password, self.password, self._upgrade)
 
-    async def acheck_password(self, raw_password: str) -> bool:
+    async def acheck_password(self, raw_password: str | None) -> bool:
         """As ``check_password``, in a thread: hashing is slow on purpose."""
         return await sync_to_async(self.check_password)(raw_password)
 

@@ -9,6 +9,7 @@ from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 from django.utils.translation import gettext_lazy as _
 
 from . import jws
+from ._types import JSONObject
 from .exceptions import TokenError
 
 RFC_9068 = "rfc9068"
@@ -28,8 +29,8 @@ def header_type(token_type: str | None) -> str:
 
 
 def complete(
-    claims: Mapping[str, Any], token_type: str | None, *, user_id_claim: str, client_id: str | None
-) -> dict[str, Any]:
+    claims: Mapping[str, object], token_type: str | None, *, user_id_claim: str, client_id: str | None
+) -> JSONObject:
     """The claims of an access token, with those that section 2.2 requires and our own names lack."""
     completed = dict(claims)
     if token_type == "access":
@@ -40,7 +41,7 @@ def complete(
     return completed
 
 
-def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None, *, required: bool) -> None:
+def check(token: str | bytes, claims: Mapping[str, object], token_type: str | None, *, required: bool) -> None:
     """Raise ``TokenError`` unless the header of a token, verified before, says that it is of this kind.
 
     For an access token the claims of section 2.2 must be there too; its issuer, audience and

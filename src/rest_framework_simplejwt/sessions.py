@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 
-from . import revocation, signals, state, tokens, users
+from . import records, revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
+
+__all__ = ["Revoked", "revoke_all", "revoke_everything", "revoke_family", "revoke_token"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Revoked:
     families: int
 
 
-def revoke_all(user: Any, *, except_family: str | None = None) -> Revoked:
+def revoke_all(user: AbstractBaseUser, *, except_family: str | None = None) -> Revoked:
     """Revokes every outstanding token and family of ``user``, except those of the family ``except_family``.
 
     With ``except_family`` it is "log out everywhere else". The number of statements does not depend on the number of
@@ -44,14 +46,14 @@ def revoke_everything() -> Revoked:
     return _revoke_all(None, None)
 
 
-def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
+def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
     # A token that has just expired may still be accepted, within the leeway or by a machine whose clock is slow.
     now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a concurrent refresh then finds its family revoked.
-    if tokens.family_enabled():
+    if records.family_enabled():
         families = revocation.family_store().revoke_all(owner_pk, now=now, except_family=except_family)
-    if tokens.tokens_recorded():
+    if records.tokens_recorded():
         revoked = revocation.token_store().revoke_all(owner_pk, now=now, except_family=except_family)
     return Revoked(revoked, families)
 

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +21,8 @@ from .keys.directory import KeyDirectory
 from .keys.ring import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 from .settings_cache import BuiltFromSettings
+
+__all__ = ["token_backend"]
 
 # Passed to TokenBackend by position, in this order.
 _POSITIONAL_SETTINGS = (
@@ -126,7 +127,7 @@ def configured_keys() -> tuple[list[Key], list[Key]]:
     return signing, verifying
 
 
-def _read_keys(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:
+def _read_keys(setting: str, specs: Iterable[Mapping[str, object]], *, signs: bool) -> list[Key]:
     keys = []
     for number, spec in enumerate(specs or ()):
         try:

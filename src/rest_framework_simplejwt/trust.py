@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeGuard
@@ -13,6 +13,7 @@ from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
 from . import jws
+from ._types import JSONObject
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
 from .keys import fetch
@@ -39,11 +40,11 @@ class TrustedIssuer:
 
     issuer: str
     claims: Mapping[str, str]
-    entry: Mapping[str, Any] = field(repr=False)
+    entry: Mapping[str, object] = field(repr=False)
     # One backend for each algorithm. It has only the keys of that algorithm, and checks issuer and audience.
     backends: Mapping[str, TokenBackend] = field(repr=False)
 
-    def decode(self, token: str | bytes) -> dict[str, Any]:
+    def decode(self, token: str | bytes) -> JSONObject:
         """Verifies ``token`` and returns its claims under the issuer's names.
 
         Raises ``TokenBackendError`` for a token that is not valid, ``TokenBackendExpiredToken`` for an expired one,
@@ -59,7 +60,7 @@ class TrustedIssuer:
             raise TokenBackendError("Invalid algorithm specified")
         return backend.decode(token)
 
-    def to_local_claims(self, issuer_claims: Mapping[str, Any]) -> dict[str, Any]:
+    def to_local_claims(self, issuer_claims: Mapping[str, object]) -> JSONObject:
         """Returns the issuer's claims with the names that ``claims`` maps them to.
 
         A claim that has a meaning in this project, such as ``user_id``, is dropped unless ``claims`` maps to it:
@@ -132,7 +133,7 @@ def find_trusted_issuer(token: object) -> TrustedIssuer | None:
     return _get_issuer(issuer)
 
 
-def reject_trusted_issuer(claims: Mapping[str, Any]) -> None:
+def reject_trusted_issuer(claims: Mapping[str, object]) -> None:
     """Raises ``TokenBackendError`` if the ``iss`` of ``claims`` is a trusted issuer.
 
     Called with claims that were verified with this project's own keys: only the issuer's keys may sign its tokens.
@@ -145,9 +146,9 @@ def _get_issuer(issuer: object) -> TrustedIssuer | None:
     return trusted_issuers().get(issuer) if isinstance(issuer, str) else None
 
 
-def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer]:
+def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIssuer]:
     """Yields each entry of ``TRUSTED_ISSUERS`` parsed, or for an entry that is not valid the error."""
-    issuer: Any = api_settings.ISSUER
+    issuer: object = api_settings.ISSUER
     local_issuers = issuer if isinstance(issuer, Collection) and not isinstance(issuer, str) else [issuer]
     seen: set[str] = set()
     for entry in entries:
@@ -163,7 +164,7 @@ def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer
             yield error
 
 
-def _read_entry(entry: Any) -> TrustedIssuer:
+def _read_entry(entry: object) -> TrustedIssuer:
     """Parses one entry. Raises ``BadIssuer``."""
     if not isinstance(entry, Mapping):
         raise BadIssuer("it is not a dict")
@@ -179,17 +180,17 @@ def _read_entry(entry: Any) -> TrustedIssuer:
         raise BadIssuer(str(error).rstrip(".")) from error
 
 
-def _is_nonempty_string(value: Any) -> TypeGuard[str]:
+def _is_nonempty_string(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 
-def _read_strings(entry: Mapping[str, Any], name: str) -> list[str]:
+def _read_strings(entry: Mapping[str, object], name: str) -> list[str]:
     """Returns the list of strings under ``name``, and an empty list for any other value."""
     value = entry.get(name)
     return list(value) if isinstance(value, (list, tuple)) and all(map(_is_nonempty_string, value)) else []
 
 
-def _read_audience(entry: Mapping[str, Any]) -> list[str]:
+def _read_audience(entry: Mapping[str, object]) -> list[str]:
     value = entry.get("audience")
     audience = [value] if isinstance(value, str) and value else _read_strings(entry, "audience")
     if not audience:
@@ -198,14 +199,14 @@ def _read_audience(entry: Mapping[str, Any]) -> list[str]:
     return audience
 
 
-def _read_algorithms(entry: Mapping[str, Any]) -> list[str]:
+def _read_algorithms(entry: Mapping[str, object]) -> list[str]:
     algorithms = _read_strings(entry, "algorithms")
     if not algorithms or not ALLOWED_ALGORITHMS.issuperset(algorithms):
         raise BadIssuer(f"it needs algorithms, a list of some of {sorted(ALLOWED_ALGORITHMS)}")
     return algorithms
 
 
-def _read_claims(entry: Mapping[str, Any]) -> dict[str, str]:
+def _read_claims(entry: Mapping[str, object]) -> dict[str, str]:
     claims = entry.get("claims") or {}
     if not isinstance(claims, Mapping) or not all(map(_is_nonempty_string, (*claims.keys(), *claims.values()))):
         raise BadIssuer("its claims must be a dict from the issuer's claim names to yours")
@@ -215,7 +216,7 @@ def _read_claims(entry: Mapping[str, Any]) -> dict[str, str]:
     return dict(claims)
 
 
-def _build_backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
+def _build_backends(entry: Mapping[str, object], issuer: str) -> dict[str, TokenBackend]:
     """Returns a backend for each of the entry's algorithms. Raises ``BadIssuer`` or ``TokenBackendError``."""
     audience, algorithms = _read_audience(entry), _read_algorithms(entry)
     url, specs = entry.get("jwk_url"), entry.get("keys")
@@ -248,7 +249,7 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
         raise BadIssuer(f"its jwk_url is not allowed: {error}") from error
 
 
-def _read_keys(specs: Any, algorithms: list[str]) -> list[Key]:
+def _read_keys(specs: object, algorithms: list[str]) -> list[Key]:
     """Returns the keys that only verify. Raises ``BadIssuer`` that says which one is not valid."""
     if not isinstance(specs, (list, tuple)):
         raise BadIssuer("its keys are not a list")
@@ -274,7 +275,7 @@ def _local_secrets() -> list[bytes]:
     return [force_bytes(secret) for secret in secrets if isinstance(secret, (str, bytes))]
 
 
-def _build_ring(keys: list[Key], algorithm: str) -> Any:
+def _build_ring(keys: list[Key], algorithm: str) -> Callable[[], KeyRing]:
     try:
         ring = KeyRing(verifying=[key for key in keys if key.algorithm == algorithm])
     except BadKey as error:

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -18,14 +18,21 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from . import compiled, database_outage
+from .compiled import AnyField
 from .db_errors import first_line, is_unfit, misses_table
 from .exceptions import TokenError
+from .models import AnyUser
 from .passwords import lasting_salt
 from .utils import get_md5_hash_password, is_storable
+
+__all__ = ["keyed_fingerprint", "keyed_or_md5_fingerprint", "md5_fingerprint"]
 
 # What REVOKE_TOKEN_HASHER is: takes a user and returns a fingerprint of the password, or a tuple of fingerprints.
 # New tokens get the first; a token with any of them is accepted.
 Hasher: TypeAlias = Callable[[Any], "str | tuple[str, ...]"]
+
+
+M = TypeVar("M", bound=Model)
 
 
 class UsersNotStored(LookupError):
@@ -38,7 +45,7 @@ _reads_primary = ContextVar("rest_framework_simplejwt.reads_primary", default=Fa
 class _PrimaryRouter:
     """A database router that reads users from the database they are written to, inside ``read_from_primary``."""
 
-    def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
+    def db_for_read(self, model: type[Model], **hints: object) -> str | None:
         if not _reads_primary.get() or model._meta.concrete_model is not get_user_model()._meta.concrete_model:
             return None
         # Not router.db_for_write(), which always returns an alias. If no router chooses one, the instance must be
@@ -67,7 +74,7 @@ def read_from_primary() -> Iterator[None]:
         _reads_primary.reset(token)
 
 
-def find_on_primary(claim: object, *, field: str) -> Any | None:
+def find_on_primary(claim: object, *, field: str) -> AbstractBaseUser | None:
     """Returns what ``find`` returns for the user model, read from the database that users are written to.
 
     Raises ``UsersNotStored`` if the project stores no users, and what ``find`` raises.
@@ -80,7 +87,7 @@ def find_on_primary(claim: object, *, field: str) -> Any | None:
         return _find_stored(claim, user_model, field)
 
 
-def _find_stored(claim: object, user_model: type[Model], field: str) -> Any | None:
+def _find_stored(claim: object, user_model: type[M], field: str) -> M | None:
     if connections[router.db_for_read(user_model)].settings_dict["ENGINE"] == "django.db.backends.dummy":
         raise UsersNotStored("DATABASES has no database for users")
     try:
@@ -91,7 +98,7 @@ def _find_stored(claim: object, user_model: type[Model], field: str) -> Any | No
         raise
 
 
-def check_user_instance(user: Any) -> None:
+def check_user_instance(user: object) -> None:
     """Raises ``TokenError`` unless ``user`` is an instance of the user model, or of a proxy or subclass of it.
 
     An object of another class can have the primary key of an unrelated user.
@@ -106,7 +113,7 @@ def check_user_instance(user: Any) -> None:
         raise TokenError(f"{type(user).__name__} is not the user model: AUTH_USER_MODEL is {settings.AUTH_USER_MODEL}")
 
 
-def find(user_model: type[Model], field_name: str, claim: object) -> Any | None:
+def find(user_model: type[M], field_name: str, claim: object) -> M | None:
     """Returns the user whose ``field_name`` equals the ``claim``, or ``None`` if there is none.
 
     ``field_name`` may be ``pk`` or a look-up such as ``profile__uuid``. The field converts the claim. A value that
@@ -154,7 +161,7 @@ def is_user_id(claim: object) -> bool:
     return claim != "" if type(claim) is str else isinstance(claim, (str, int)) and not isinstance(claim, bool)
 
 
-def _get_field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
+def _get_field(user_model: type[Model], name: str) -> AnyField | None:
     if name == "pk":
         return user_model._meta.pk
     try:
@@ -164,7 +171,7 @@ def _get_field(user_model: type[Model], name: str) -> Field[Any, Any] | None:
     return field if isinstance(field, Field) else None
 
 
-def _to_field_value(field: Field[Any, Any] | None, claim: object) -> Any:
+def _to_field_value(field: AnyField | None, claim: object) -> object:
     if not is_user_id(claim):
         raise TypeError("an id is a string or an integer")
     if isinstance(claim, str) and not is_storable(claim):
@@ -175,7 +182,7 @@ def _to_field_value(field: Field[Any, Any] | None, claim: object) -> Any:
     return value
 
 
-def is_deleted(user: Any) -> bool:
+def is_deleted(user: Model | None) -> bool:
     """Returns whether ``user`` has been deleted since it was fetched. False for ``None``."""
     if user is None:
         return False
@@ -183,7 +190,7 @@ def is_deleted(user: Any) -> bool:
     return not type(user)._base_manager.using(alias).filter(pk=user.pk).exists()
 
 
-def is_active(user: Any) -> bool:
+def is_active(user: object) -> bool:
     """Returns ``user.is_active`` as a boolean; true if the model has no such attribute."""
     return bool(getattr(user, "is_active", True))
 
@@ -220,13 +227,13 @@ def keyed_or_md5_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
 
 
 @sensitive_variables()
-def password_fingerprint(user: AbstractBaseUser, hasher: Hasher) -> str:
+def password_fingerprint(user: AnyUser, hasher: Hasher) -> str:
     """Returns the value of the revoke claim in a new token: the first fingerprint that ``hasher`` returns."""
     return _accepted_fingerprints(user, hasher)[0]
 
 
 @sensitive_variables()
-def is_password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: Hasher) -> bool:
+def is_password_unchanged(user: AnyUser, fingerprint: object, hasher: Hasher) -> bool:
     """Returns whether ``fingerprint``, from a token, is one that ``hasher`` returns for the user's current password."""
     if not isinstance(fingerprint, str):
         return False
@@ -234,7 +241,7 @@ def is_password_unchanged(user: AbstractBaseUser, fingerprint: object, hasher: H
     return any(hmac.compare_digest(claimed, _encode(accepted)) for accepted in _accepted_fingerprints(user, hasher))
 
 
-def _accepted_fingerprints(user: AbstractBaseUser, hasher: Hasher) -> tuple[str, ...]:
+def _accepted_fingerprints(user: AnyUser, hasher: Hasher) -> tuple[str, ...]:
     fingerprints = hasher(user)
     return (fingerprints,) if isinstance(fingerprints, str) else tuple(fingerprints)
 

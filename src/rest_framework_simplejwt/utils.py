@@ -11,6 +11,16 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import lazy
 
+__all__ = [
+    "aware_utcnow",
+    "datetime_from_epoch",
+    "datetime_to_epoch",
+    "format_lazy",
+    "get_md5_hash_password",
+    "logger",
+    "make_utc",
+]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SECOND = timedelta(seconds=1)
 

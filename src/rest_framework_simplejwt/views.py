@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -38,12 +39,39 @@ from .exceptions import (
 from .keys.ring import document
 from .settings import api_settings
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
-    },
-)
+if TYPE_CHECKING:
+    from rest_framework.views import AsView, GenericView
+
+    AUTH_HEADER_TYPES: tuple[str, ...]
+else:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+        },
+    )
+
+__all__ = [
+    "JWKSView",
+    "TokenBlacklistView",
+    "TokenFamilyBlacklistView",
+    "TokenObtainPairView",
+    "TokenObtainSlidingView",
+    "TokenRefreshSlidingView",
+    "TokenRefreshView",
+    "TokenVerifyView",
+    "TokenViewBase",
+    "jwks",
+    "token_blacklist",
+    "token_family_blacklist",
+    "token_obtain_pair",
+    "token_obtain_sliding",
+    "token_refresh",
+    "token_refresh_sliding",
+    "token_verify",
+]
+
+V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
 # What DRF's parsers raise and do not handle: for JSON that is nested too deeply, an unknown charset or too many fields.
 _PARSER_ERRORS = (
@@ -80,23 +108,30 @@ class _ThrottleScope:
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):
-    """Base of the token views: validates the posted data with a serializer and answers with ``validated_data``.
+    """Validates the posted data with a serializer, and answers 200 with its ``validated_data``.
 
-    A subclass sets ``serializer_class``, or ``_serializer_class``: the name of the setting with the serializer's
-    dotted path, or a dotted path. ``serializer_class`` has priority. A ``TokenError`` of the serializer is
-    answered 401.
+    Subclass it for an endpoint of your own, and set one of these attributes:
+
+    - ``serializer_class``, a serializer class; it takes precedence;
+    - ``_serializer_class``, the name of the setting that holds a serializer's dotted path, or such a path.
+
+    The serializer's ``validate(attrs)`` returns the answer as a dict. It refuses with an exception: a ``TokenError``
+    becomes the 401 ``token_not_valid`` with its text, an ``APIException`` such as ``AuthenticationFailed`` is
+    answered as it is, a DRF ``ValidationError`` is a 400.
+
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
     """
 
     permission_classes = ()
     authentication_classes = ()
 
     serializer_class: type[BaseSerializer[Any]] | None = None
-    _serializer_class = ""
+    _serializer_class: str = ""
 
-    www_authenticate_realm = "api"
+    www_authenticate_realm: str = "api"
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
+    def as_view(cls, **initkwargs: Any) -> AsView[GenericView]:
         """Returns the view function, which ``ATOMIC_REQUESTS`` does not wrap in a transaction.
 
         Django's error reports hide the posted data and the variables of all functions that the view calls.
@@ -127,7 +162,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
             # Error trackers listen to this signal, which Django does not send for a handled exception.
             got_request_exception.send(type(self), request=self.request._request)
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
-            refusals.mark(self.request, exc)
+            refusals.attach(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
         previous_marks = [connection.needs_rollback for connection in enclosing]
         response = super().handle_exception(exc)
@@ -136,9 +171,9 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return response
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        """Returns ``serializer_class``, or the class at the configured path.
+        """Returns the class that ``serializer_class`` or ``_serializer_class`` names. Called for each request.
 
-        Raises ``ImportError`` that names the path if it can't be imported.
+        Override it to choose by ``self.request``. Raises ``ImportError`` that names a path which can't be imported.
         """
         if self.serializer_class is not None:
             return self.serializer_class
@@ -148,12 +183,12 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         except ImportError as error:
             raise ImportError(f"Could not import serializer '{path}'") from error
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Returns the response with headers that forbid caching (RFC 6749 section 5.1). Called by DRF."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         response["Pragma"] = "no-cache"
-        return response  # type: ignore[no-any-return]  # whatever the project's handler answers with
+        return response
 
     def get_authenticate_header(self, request: Request) -> str:
         """Returns the ``WWW-Authenticate`` header of a 401. Called by DRF."""
@@ -173,7 +208,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return Response(serializer.validated_data, status=status.HTTP_200_OK)
 
 
-def _exempt_from_atomic_requests(view: Any) -> Any:
+def _exempt_from_atomic_requests(view: V) -> V:
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
@@ -203,8 +238,7 @@ def _check_size(request: Request) -> None:
         raise RequestTooLarge()
 
 
-def _parse_body(request: Request) -> Any:
-    """Returns the parsed body. Raises ``ParseError`` (400) for any body that DRF's parsers can't read."""
+def _parse_body(request: Request) -> object:
     try:
         return request.data
     except _PARSER_ERRORS as error:
@@ -215,35 +249,35 @@ class TokenObtainPairView(TokenViewBase):
     """Takes a set of user credentials and returns an access and refresh token pair."""
 
     _serializer_class = "TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_obtain")
+    throttle_scope: str = _ThrottleScope("token_obtain")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenRefreshView(TokenViewBase):
     """Takes a refresh token and returns an access token, and a new refresh token with ``ROTATE_REFRESH_TOKENS``."""
 
     _serializer_class = "TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_refresh")
+    throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenObtainSlidingView(TokenViewBase):
     """Takes a set of user credentials and returns a sliding token."""
 
     _serializer_class = "SLIDING_TOKEN_OBTAIN_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_obtain")
+    throttle_scope: str = _ThrottleScope("token_obtain")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenRefreshSlidingView(TokenViewBase):
     """Takes a sliding token and returns it with a new expiry, unless its refresh period has ended."""
 
     _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_refresh")
+    throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenVerifyView(TokenViewBase):
     """Takes a token of any type and answers whether it is valid, but not what it permits."""
 
     _serializer_class = "TOKEN_VERIFY_SERIALIZER"
-    throttle_scope = _ThrottleScope("token_verify")
+    throttle_scope: str = _ThrottleScope("token_verify")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenBlacklistView(TokenViewBase):
@@ -267,11 +301,11 @@ class JWKSView(View):
     http_method_names = ["get", "head"]
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Any:
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Returns the view function, without CSRF protection, login requirement and ``ATOMIC_REQUESTS``."""
         view = csrf_exempt(_exempt_from_atomic_requests(super().as_view(**initkwargs)))
         # Django's LoginRequiredMiddleware reads this attribute.
-        view.login_required = False
+        view.login_required = False  # type: ignore[attr-defined]  # of a function
         return view
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -4,17 +4,22 @@ import os
 import signal
 import time
 
+from django.conf import settings
 from django.db import connections
 
 from rest_framework_simplejwt import signals
+from rest_framework_simplejwt.revocation import direct
+from rest_framework_simplejwt.revocation.redis import RedisStore
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from . import tasks
 from .crew import PATIENCE
 
-# The successor is recorded and the old token not yet revoked; it is revoked, and the transaction
-# open; it is committed, and nobody has been answered. In Redis the second is as good as the third.
-MOMENTS = ["recorded", "revoked", "committed"]
+# A project's own methods have recorded the successor, and not yet revoked the old token; they have revoked it, and
+# the transaction is open; the store has exchanged the tokens, and the transaction is open (Redis has no transaction:
+# there the store has recorded the successor only); everything is committed, and no answer was sent.
+# In Redis the second is as good as the last, on PostgreSQL the third, which is one statement without a transaction.
+MOMENTS = ["recorded", "revoked", "exchanged", "committed"]
 
 
 def die_while_refreshing(text, moment):
@@ -36,14 +41,18 @@ def _be_killed(moment):
     if moment == "committed":
         signals.token_refreshed.connect(_kill, weak=False)
         return
-    name = {"recorded": "outstand", "revoked": "blacklist"}[moment]
-    done = getattr(RefreshToken, name)
+    owner, name = {
+        "recorded": (RefreshToken, "outstand"),
+        "revoked": (RefreshToken, "blacklist"),
+        "exchanged": (RedisStore, "remember") if settings.STORE == "redis" else (direct, "exchange"),
+    }[moment]
+    done = getattr(owner, name)
 
-    def killed_after(token):
-        done(token)
+    def killed_after(*args, **kwargs):
+        done(*args, **kwargs)
         _kill()
 
-    setattr(RefreshToken, name, killed_after)
+    setattr(owner, name, killed_after)
 
 
 def _kill(*args, **kwargs):

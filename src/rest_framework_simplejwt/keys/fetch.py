@@ -10,9 +10,12 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from io import BufferedReader, RawIOBase
 from ipaddress import ip_address
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MAX_BYTES = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -134,15 +137,15 @@ class _Bounded(AbstractHTTPHandler):
     http_request = https_request = AbstractHTTPHandler.do_request_
 
 
-def _connection(kind: type[HTTPConnection], deadline: Deadline, host: str, **options: Any) -> Any:
-    connection: Any = kind(host, **options)
-    connection.response_class = partial(_Response, deadline)
+def _connection(kind: type[HTTPConnection], deadline: Deadline, host: str, *, timeout: float) -> HTTPConnection:
+    connection = kind(host, timeout=timeout)
+    connection.response_class = partial(_Response, deadline)  # type: ignore[assignment]  # it is only called
     # A socket's time-out is for each address anew: of two, the first alone could use up all of it.
-    connection._create_connection = partial(_connect, deadline)
+    connection._create_connection = partial(_connect, deadline)  # type: ignore[attr-defined]  # private
     return connection
 
 
-def _connect(deadline: Deadline, address: tuple[str, int], *_: Any) -> socket.socket:
+def _connect(deadline: Deadline, address: tuple[str, int], *_: object) -> socket.socket:
     """A socket to the first of the name's addresses that answers, each of them given a fair share of the time."""
     answers: Any = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
     found = dict.fromkeys(numeric[:2] for *_, numeric in answers)
@@ -160,8 +163,8 @@ def _connect(deadline: Deadline, address: tuple[str, int], *_: Any) -> socket.so
 
 
 class _Response(HTTPResponse):
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
+    def __init__(self, deadline: Deadline, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
+        super().__init__(sock, debuglevel, method)
         buffered: Any = self.fp
         self.fp = BufferedReader(_Punctual(buffered.detach(), sock, deadline))
 
@@ -175,7 +178,7 @@ class _Punctual(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
         self._sock.settimeout(self._deadline.left())
         return self._raw.readinto(buffer)
 

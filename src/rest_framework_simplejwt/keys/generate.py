@@ -6,9 +6,12 @@ Knows no Django. Raises ``ImportError`` where the package ``cryptography`` is ne
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .algorithms import HMAC_ALGORITHMS
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _CURVES = {
     "ES256": "SECP256R1",
@@ -36,7 +39,7 @@ def private_pem(algorithm: str, passphrase: bytes | None = None) -> bytes:
     return pem
 
 
-def _private_key(algorithm: str) -> Any:
+def _private_key(algorithm: str) -> PrivateKeyTypes:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if algorithm == "EdDSA":

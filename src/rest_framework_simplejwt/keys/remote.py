@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any
 
 import jwt
 
 from .. import forks
+from .._types import JSONObject
 from ..outage import Outage
 from . import fetch
 from .ring import fits
@@ -41,7 +41,7 @@ class VerifyingKey:
     """A public key, parsed, under the ``kid`` that it was published with."""
 
     key_id: str | None
-    key: Any
+    key: object
 
 
 def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
@@ -60,7 +60,7 @@ def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
     return usable
 
 
-def _is_fit(jwk: Any, algorithm: str) -> bool:
+def _is_fit(jwk: object, algorithm: str) -> bool:
     if not isinstance(jwk, dict) or not fits(jwk, algorithm):
         return False
     operations = jwk.get("key_ops", ["verify"])
@@ -75,7 +75,7 @@ def _is_fit(jwk: Any, algorithm: str) -> bool:
     )
 
 
-def _read(jwk: dict[str, Any], algorithm: str) -> VerifyingKey | None:
+def _read(jwk: JSONObject, algorithm: str) -> VerifyingKey | None:
     try:
         return VerifyingKey(jwk.get("kid"), jwt.PyJWK(jwk, algorithm).key)
     except Exception:  # noqa: BLE001  # whatever PyJWT and cryptography make of it, the other keys are still good

@@ -15,13 +15,17 @@ from datetime import datetime
 from math import inf
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jwt import PyJWTError
 from jwt.algorithms import Algorithm
 from jwt.utils import base64url_encode
 
+from .._types import JSONObject
 from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 # The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
 _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
@@ -52,7 +56,7 @@ class BadKey(ValueError):
     """A key that can't be read or used. The text says what is wrong, and nothing of the key."""
 
 
-def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
+def fits(jwk: Mapping[str, object], algorithm: str) -> bool:
     """Whether the public key in ``jwk`` is of the type, and on the curve, that ``algorithm`` works with."""
     if algorithm not in _FIT:
         return False
@@ -60,7 +64,7 @@ def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
     return jwk.get("kty") == key_type and (curves is None or jwk.get("crv") in curves)
 
 
-def thumbprint(jwk: Mapping[str, Any]) -> str:
+def thumbprint(jwk: JSONObject) -> str:
     """The SHA-256 thumbprint of a public key (RFC 7638), base64url without padding."""
     members = {name: jwk[name] for name in _REQUIRED[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
@@ -128,8 +132,8 @@ class Secret(Key):
 class KeyPair(Key):
     """For everything else. ``private`` is ``None`` where this service only verifies."""
 
-    public: Any = field(default=None, repr=False)
-    private: Any = field(default=None, repr=False)
+    public: PublicKeyTypes | None = field(default=None, repr=False)
+    private: PrivateKeyTypes | None = field(default=None, repr=False)
 
     @property
     def can_sign(self) -> bool:
@@ -142,18 +146,18 @@ class KeyPair(Key):
         return self.implementation.verify(message, self.public, signature)
 
     @property
-    def jwk(self) -> dict[str, Any]:
+    def jwk(self) -> JSONObject:
         """The public part as it is published (RFC 7517 section 4)."""
         return {**public_jwk(self.public, self.algorithm), "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
 
-def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
+def public_jwk(public: object, algorithm: str) -> JSONObject:
     """The members that make up a public key, and no others."""
     exported = algorithm_of(algorithm).to_jwk(public, as_dict=True)
     return {name: exported[name] for name in _REQUIRED[exported["kty"]]}
 
 
-def document(keys: Iterable[KeyPair]) -> dict[str, list[dict[str, Any]]]:
+def document(keys: Iterable[KeyPair]) -> dict[str, list[JSONObject]]:
     """A JWK Set (RFC 7517 section 5) of the public parts."""
     return {"keys": [key.jwk for key in keys]}
 
@@ -191,7 +195,7 @@ class KeyRing:
         return tuple(key for key in self._all if isinstance(key, KeyPair) and now < key.role.retire_after)
 
 
-def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
+def read_key(spec: Mapping[str, object], *, signs: bool) -> Key:
     """The key that an entry of ``SIGNING_KEYS`` (``signs``) or ``VERIFYING_KEYS`` describes.
 
     Raises ``BadKey``. Of a private key that is only to verify, the public part is kept.
@@ -216,7 +220,7 @@ def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
         raise error if isinstance(error, BadKey) else BadKey(f"it can't be read as a key for {algorithm}") from error
 
 
-def _moment(spec: Mapping[str, Any], name: str, default: float) -> float:
+def _moment(spec: Mapping[str, object], name: str, default: float) -> float:
     value = spec.get(name)
     if value is None:
         return default
@@ -229,7 +233,7 @@ def _moment(spec: Mapping[str, Any], name: str, default: float) -> float:
     raise BadKey(f"its {name} is neither a datetime with a time zone nor seconds since the epoch")
 
 
-def _material(spec: Mapping[str, Any]) -> Any:
+def _material(spec: Mapping[str, object]) -> object:
     given = [name for name in _SOURCES if spec.get(name)]
     if len(given) != 1:
         raise BadKey(f"it needs one of {', '.join(_SOURCES)}")
@@ -248,7 +252,7 @@ def _in_file(path: Any) -> bytes:
         raise BadKey(f"its key_file can't be read: {type(error).__name__}") from None
 
 
-def _answer_of(found: Callable[[], Any] | str) -> Any:
+def _answer_of(found: Any) -> object:
     try:
         call = resolve_name(found) if isinstance(found, str) else found
     except (ImportError, AttributeError, ValueError) as error:
@@ -259,21 +263,21 @@ def _answer_of(found: Callable[[], Any] | str) -> Any:
         raise BadKey(f"its key_callable can't be called: {type(error).__name__}") from error
 
 
-_SOURCES: dict[str, Callable[[Any], Any]] = {
+_SOURCES: dict[str, Callable[[Any], object]] = {
     "key": lambda key: key,
     "key_file": _in_file,
     "key_callable": _answer_of,
 }
 
 
-def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
+def _secret(algorithm: str, kid: str | None, role: Role, material: object) -> Secret:
     secret = algorithm_of(algorithm).prepare_key(material)
     # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
     own = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
     return Secret(algorithm, kid or own, role, secret)
 
 
-def _pair(algorithm: str, kid: str | None, role: Role, material: Any, passphrase: Any, *, signs: bool) -> KeyPair:
+def _pair(algorithm: str, kid: str | None, role: Role, material: object, passphrase: object, *, signs: bool) -> KeyPair:
     found = _loaded(material, passphrase)
     private = found if hasattr(found, "public_key") else None
     public = found.public_key() if private is not None else found
@@ -285,7 +289,7 @@ def _pair(algorithm: str, kid: str | None, role: Role, material: Any, passphrase
     return KeyPair(algorithm, kid or thumbprint(jwk), role, public, private if signs else None)
 
 
-def _loaded(material: Any, passphrase: Any) -> Any:
+def _loaded(material: object, passphrase: Any) -> Any:
     if not isinstance(material, (str, bytes)):
         return material
     # Here, so that HMAC does without the package.

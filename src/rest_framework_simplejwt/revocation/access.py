@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..settings import api_settings
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _granting = ContextVar("rest_framework_simplejwt.granting", default=False)
 
 
-def on_access(read: Callable[[Any], T], text: str | bytes) -> T:
+def on_access(read: Callable[[str | bytes], T], text: str | bytes) -> T:
     """``read(text)``; ``REVOCATION_FAIL_MODE`` has a say here alone: no refresh or log-out is let through unchecked."""
     if api_settings.REVOCATION_FAIL_MODE != "open":
         return read(text)

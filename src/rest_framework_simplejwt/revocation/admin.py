@@ -69,7 +69,7 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     list_per_page = 25
     show_full_result_count = False
 
-    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuses look-ups on the text of tokens: whoever may ask how a token begins can spell it out."""
         if reaches_token_text(self.model, lookup):
             return False
@@ -78,8 +78,8 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         return super().lookup_allowed(lookup, value, *arguments)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
         """The one of that id, by the index; else whatever has the term in it, which reads every row."""
         exact = queryset.filter(**{self.id_path: search_term.strip()})
         if search_term and exact.exists():
@@ -105,7 +105,7 @@ class IssuedAdmin(UserSearchAdmin):
 
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
     @sensitive_variables()
-    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         store = self.store()
         revoked = 0
         # Not iterator(): pgbouncer has no cursors that outlive a transaction.
@@ -128,8 +128,8 @@ class IssuedAdmin(UserSearchAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

@@ -33,7 +33,7 @@ class Issued:
     id: str
     issued_at: datetime
     expires_at: datetime | None
-    owner_pk: Callable[[], Any]
+    owner_pk: Callable[[], object]
     text: Callable[[], str] | None = None
     family_id: str | None = None
     successor: Issued | None = None
@@ -80,7 +80,7 @@ class RevocationStore(Protocol):
         remembered can be revoked all the same.
         """
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         """Revoke what was remembered of that owner, or with ``None`` of everybody, and is alive at ``now``.
 
         How many that were. In SQL the number of statements does not grow with theirs.

@@ -16,7 +16,7 @@ from .. import compiled
 COLLECTED = 500
 
 
-def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
+def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
     """In a transaction: insert the values of ``rows``, by ``names``. Returns how many rows are new.
 
     Rows that exist already, or are inserted meanwhile by others, stay as they are: the unique constraint decides.
@@ -35,7 +35,7 @@ def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Any, An
         return int(cursor.rowcount)
 
 
-def _insert_fetched(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
+def _insert_fetched(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
     """Through the ORM, a few at a time, in the order of their keys."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     pks = rows.order_by("pk").values_list("pk", flat=True)
@@ -49,7 +49,7 @@ def _insert_fetched(model: type[Model], names: Sequence[str], rows: QuerySet[Any
     return inserted
 
 
-def _insert_batch(table: QuerySet[Any], rows: list[dict[str, Any]], unique: str) -> int:
+def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique: str) -> int:
     """All at once, or one by one if another transaction was faster with one of them.
 
     ``bulk_create(ignore_conflicts=True)`` would not say how many of them are new.
@@ -60,7 +60,7 @@ def _insert_batch(table: QuerySet[Any], rows: list[dict[str, Any]], unique: str)
     return sum(table.get_or_create(row, **{unique: row[unique]})[1] for row in rows)
 
 
-def delete_rows(rows: QuerySet[Any], dependents: QuerySet[Any], link: str) -> int:
+def delete_rows(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -> int:
     """In a transaction: delete the ``rows`` and those of the ``dependents`` whose ``link`` they are; how many rows.
 
     Without fetching any, unless the project has more that hangs on these rows, or the package may not send SQL.
@@ -79,7 +79,7 @@ def delete_rows(rows: QuerySet[Any], dependents: QuerySet[Any], link: str) -> in
     return deleted
 
 
-def _collect_and_delete(rows: QuerySet[Any]) -> int:
+def _collect_and_delete(rows: QuerySet[Model]) -> int:
     """Django's own way, with all that the project expects of it; a few at a time, since it holds them in memory."""
     pks = _lock(rows)
     deleted = 0
@@ -89,7 +89,7 @@ def _collect_and_delete(rows: QuerySet[Any]) -> int:
     return deleted
 
 
-def _lock(rows: QuerySet[Any]) -> list[Any]:
+def _lock(rows: QuerySet[Model]) -> list[object]:
     """The keys of the rows, which nobody else can change until the transaction ends."""
     return list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
 
@@ -104,7 +104,7 @@ def _is_known(model: type[Model], dependent: type[Model]) -> bool:
     return _referrers(model) <= {dependent} and not _referrers(dependent) and not listened
 
 
-def _referrers(model: type[Model]) -> set[Any]:
+def _referrers(model: type[Model]) -> set[object]:
     """Also by a foreign key without a way back, ``related_name="+"``."""
     fields = model._meta.get_fields(include_hidden=True)
     return {field.related_model for field in fields if field.auto_created and not field.concrete}

@@ -33,7 +33,7 @@ class CachedStore:
         self._add_after_commit(issued.id)
         return record, first
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return self._store.revoke_all(owner_pk, now=now, except_family=except_family)
 
     def is_revoked(self, key: str) -> bool:

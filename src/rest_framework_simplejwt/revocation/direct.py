@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, signals
+from django.db.models import Model, signals
 from django.utils import timezone
 
 from .. import compiled
+from ..compiled import AnyField
+
+M = TypeVar("M", bound=Model)
 
 _VENDORS = {"sqlite", "postgresql"}
 
@@ -47,7 +50,7 @@ class Tables:
         )
 
 
-def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | None:
+def insert(model: type[M], values: Mapping[str, object], alias: str) -> M | None:
     """The new row; ``None`` if there is one already that it would conflict with."""
     connection = connections[alias]
     sql = _insertion_unless_there(connection, model, tuple(values))
@@ -55,7 +58,7 @@ def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | N
     return None if found is None else _row(model, {**values, str(model._meta.pk.attname): found[0]}, alias)
 
 
-def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) -> Any | None:
+def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) -> Model | None:
     """The revocation that this call has made.
 
     ``None`` if there was one, and where there is more to do: ``key`` is unknown, or on record for less long.
@@ -70,7 +73,9 @@ def revoke(tables: Tables, key: str, expires_at: datetime | None, alias: str) ->
     return _row(tables.revoked, {pk.attname: found[0], link.attname: found[1], "blacklisted_at": now}, alias)
 
 
-def exchange(tables: Tables, key: str, expires_at: datetime | None, successor: Mapping[str, Any], alias: str) -> bool:
+def exchange(
+    tables: Tables, key: str, expires_at: datetime | None, successor: Mapping[str, object], alias: str
+) -> bool:
     """Revoke ``key`` and insert the row of its ``successor``. False where ``revoke`` would return ``None``.
 
     Writes both or nothing: one statement on PostgreSQL; elsewhere two, which need a transaction. Raises
@@ -97,7 +102,7 @@ def _once(build: Sql) -> Sql:
     """The SQL that ``build`` answers with, built once for a connection and the same arguments."""
 
     @wraps(build)
-    def built(connection: BaseDatabaseWrapper, *arguments: Any) -> str:
+    def built(connection: BaseDatabaseWrapper, *arguments: Hashable) -> str:
         return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
 
     return built
@@ -166,13 +171,13 @@ def _written(connection: BaseDatabaseWrapper, sql: str, params: list[Any]) -> tu
     return found
 
 
-def _row(model: type[Model], values: Mapping[str, Any], alias: str) -> Any:
+def _row(model: type[M], values: Mapping[str, object], alias: str) -> M:
     row = model(**values)
     row._state.adding, row._state.db = False, alias
     return row
 
 
-def _prepared(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
+def _prepared(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, object]) -> list[Any]:
     return [_field(model, name).get_db_prep_save(value, connection) for name, value in values.items()]
 
 
@@ -180,12 +185,12 @@ def _columns(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[s
     return ", ".join(_quoted(connection, _field(model, name)) for name in names)
 
 
-def _cast(connection: BaseDatabaseWrapper, field: Field[Any, Any]) -> str:
+def _cast(connection: BaseDatabaseWrapper, field: AnyField) -> str:
     # The type, which a SELECT of PostgreSQL's does not take from the table.
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
 
-def _field(model: type[Model], name: str) -> Field[Any, Any]:
+def _field(model: type[Model], name: str) -> AnyField:
     return model._meta.get_field(name)  # type: ignore[return-value]  # a column of ours
 
 
@@ -193,5 +198,5 @@ def _table(connection: BaseDatabaseWrapper, model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _quoted(connection: BaseDatabaseWrapper, field: Any) -> str:
-    return connection.ops.quote_name(field.column)
+def _quoted(connection: BaseDatabaseWrapper, field: AnyField) -> str:
+    return connection.ops.quote_name(str(field.column))

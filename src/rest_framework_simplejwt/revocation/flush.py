@@ -61,7 +61,7 @@ class FlushCommand(BaseCommand):
             "--database", metavar="ALIAS", help="flush the tables in this database, not where the router writes to"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         tables, database = self.tables(), options.get("database")
         self._check(tables, database)
         alias = database or tables.alias
@@ -111,7 +111,7 @@ class FlushCommand(BaseCommand):
         self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted}.")
 
 
-def _batch_size(given: Any, vendor: str) -> int:
+def _batch_size(given: object, vendor: str) -> int:
     if given is None:
         return SQLITE_BATCH_SIZE if vendor == "sqlite" else BATCH_SIZE
     if not isinstance(given, int) or not 1 <= given <= LARGEST_BATCH:
@@ -119,7 +119,7 @@ def _batch_size(given: Any, vendor: str) -> int:
     return given
 
 
-def _pause(given: Any) -> float:
+def _pause(given: object) -> float:
     if given is None:
         return 0
     if not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import AddField, AddIndex, AlterField, RemoveField
 from django.db.migrations.operations.base import Operation
-from django.db.models import BigAutoField, Field, Model
+from django.db.migrations.state import ProjectState
+from django.db.models import BigAutoField, Model
+
+from ..compiled import AnyField
 
 # How many rows are read and written at a time.
 BATCH = 1000
 LARGEST_AUTO_FIELD = 2**31 - 1
 
-Derive = Callable[[Any, BaseDatabaseWrapper], Any]
+Derive = Callable[[Any, BaseDatabaseWrapper], object]
 
 
 class AddIndexOnline(AddIndex):
@@ -26,7 +30,9 @@ class AddIndexOnline(AddIndex):
     build leaves an invalid one.
     """
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         connection = schema_editor.connection
         if connection.vendor != "postgresql" or connection.in_atomic_block:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
@@ -54,15 +60,21 @@ class KeepsRows(Operation):
 
     model_name: str
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         states = self._widened(app_label, schema_editor, from_state, to_state)
         super().database_forwards(app_label, schema_editor, *states)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         states = self._widened(app_label, schema_editor, from_state, to_state)
         super().database_backwards(app_label, schema_editor, *states)
 
-    def _widened(self, app_label: str, schema_editor: Any, *states: Any) -> Iterator[Any]:
+    def _widened(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
+    ) -> Iterator[ProjectState]:
         for state in states:
             model: type[Model] = state.apps.get_model(app_label, self.model_name)
             asks = not schema_editor.collect_sql and self.allow_migrate_model(schema_editor.connection.alias, model)
@@ -89,7 +101,9 @@ class RemoveDerivedField(KeepsRows, RemoveField):
         self.derive = derive
         super().__init__(model_name, name)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         from_state, to_state = self._widened(app_label, schema_editor, from_state, to_state)
         strict: type[Model] = to_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, strict):
@@ -104,7 +118,9 @@ class RemoveDerivedField(KeepsRows, RemoveField):
         schema_editor.alter_field(loose, loose._meta.get_field(self.name), field)
 
 
-def fill_column(schema_editor: Any, model: type[Model], name: str, source: str, derive: Derive) -> None:
+def fill_column(
+    schema_editor: BaseDatabaseSchemaEditor, model: type[Model], name: str, source: str, derive: Derive
+) -> None:
     """Write ``derive(value of source, connection)`` where the column ``name`` is NULL, ``BATCH`` rows at a time."""
     if schema_editor.collect_sql:
         return
@@ -121,9 +137,9 @@ def fill_column(schema_editor: Any, model: type[Model], name: str, source: str, 
         batch = list(rows.filter(pk__gt=batch[-1][0]).values_list("pk", source)[:BATCH])
 
 
-def _wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[str, Field[Any, Any]]:
+def _wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[str, AnyField]:
     """The fields that have to be wider than ``model`` says, by name."""
-    wide: dict[str, Field[Any, Any]] = {}
+    wide: dict[str, AnyField] = {}
     for field in model._meta.local_concrete_fields:
         column = connection.ops.quote_name(field.column)
         if field.primary_key and not isinstance(field, BigAutoField):

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
@@ -31,6 +32,8 @@ from ..utils import datetime_from_epoch, datetime_to_epoch
 from .access import fails_open
 from .base import SLACK, Issued, RevocationStore, Successor, overrides
 from .null import Untransacted
+
+__all__ = ["TIMEOUT", "RedisStore"]
 
 T = TypeVar("T")
 
@@ -171,7 +174,7 @@ class RedisStore(Untransacted):
             raise RevocationUnavailable()
         return issued, bool(answers[0])
 
-    def _record(self, pipe: Any, issued: Issued, owner_pk: Any) -> None:
+    def _record(self, pipe: Pipeline, issued: Issued, owner_pk: object) -> None:
         index, member = self._index_of(owner_pk), json.dumps([issued.id, issued.family_id])
         until, slack = _last_second(issued), _slack()
         _eval(pipe, _INDEX, 2, index, _hold_of(index), member, "+inf" if until is None else until, slack)
@@ -185,7 +188,7 @@ class RedisStore(Untransacted):
 
     def revoke(self, issued: Issued) -> tuple[Tombstone, bool]:
         mark = uuid4().hex
-        facts: list[Any] = [mark]
+        facts: list[object] = [mark]
         successor = issued.successor
         if successor is not None and successor.expires_at is not None:
             facts += successor.id, datetime_to_epoch(successor.issued_at), datetime_to_epoch(successor.expires_at)
@@ -193,7 +196,7 @@ class RedisStore(Untransacted):
         there = Tombstone.read(self._ask(lambda client: client.eval(*call)))
         return there, there.mark == mark
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         """As ``RevocationStore`` says. No refresh can outrun it: nothing is remembered of the owner meanwhile."""
 
         def bury(client: redis.Redis) -> int:
@@ -202,10 +205,10 @@ class RedisStore(Untransacted):
 
         return int(self._ask(bury))
 
-    def _indexes(self, client: Any) -> Iterator[str]:
+    def _indexes(self, client: redis.Redis) -> Iterator[str]:
         return map(_decode, client.scan_iter(self._index_of("*"), count=BATCH))
 
-    def _bury_index(self, client: Any, index: str, now: int, except_family: str | None) -> int:
+    def _bury_index(self, client: redis.Redis, index: str, now: int, except_family: str | None) -> int:
         hold, mark = _hold_of(index), uuid4().hex
         revoked, is_first, last_spared = 0, 1, ""
         doomed: dict[str, int | None] = {}
@@ -226,7 +229,7 @@ class RedisStore(Untransacted):
             raise RevocationUnavailable()
         return revoked
 
-    def _bury(self, client: Any, entries: dict[str, int | None]) -> int:
+    def _bury(self, client: redis.Redis, entries: dict[str, int | None]) -> int:
         mark = uuid4().hex
         with client.pipeline(transaction=False) as pipe:
             for member, until in entries.items():
@@ -234,7 +237,7 @@ class RedisStore(Untransacted):
                 _eval(pipe, *self._burial(key, until, [mark], is_endless=until is None))
             return sum(Tombstone.read(text).mark == mark for text in pipe.execute())
 
-    def _burial(self, key: str, until: int | None, facts: list[Any], *, is_endless: bool) -> tuple[Any, ...]:
+    def _burial(self, key: str, until: int | None, facts: list[object], *, is_endless: bool) -> tuple[Any, ...]:
         """The call of the script that sets a tombstone with these facts, which begin with the caller's mark."""
         ends = "" if until is None else until + _slack()
         return _BURY, 2, self._key(key), self._end_of(key), json.dumps(facts), ends, int(is_endless)
@@ -303,7 +306,7 @@ class RedisStore(Untransacted):
     def _end_of(self, key: str) -> str:
         return f"{self.prefix}:{self._kind}-end:{{{key}}}"
 
-    def _index_of(self, owner_pk: Any) -> str:
+    def _index_of(self, owner_pk: object) -> str:
         return f"{self.prefix}:{self._kind}s-of:{{{owner_pk}}}"
 
     @sensitive_variables()  # the client's repr() may have the server's password
@@ -317,7 +320,7 @@ class RedisStore(Untransacted):
         return answer
 
 
-def _eval(pipe: Any, *arguments: Any) -> None:
+def _eval(pipe: Any, *arguments: object) -> None:
     # redis-py's pipelines to a cluster have no method for it.
     pipe.execute_command("EVAL", *arguments)
 

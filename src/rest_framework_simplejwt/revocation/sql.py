@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Expression, Model, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from .. import compiled
@@ -34,17 +34,17 @@ class SQLStore:
     unique ``id_field``, ``revoked_model`` and its one-to-one ``link_field``.
     """
 
-    issued_model: ClassVar[type[models.Model]]
+    issued_model: ClassVar[type[Model]]
     id_field: ClassVar[str]
-    revoked_model: ClassVar[type[models.Model]]
+    revoked_model: ClassVar[type[Model]]
     link_field: ClassVar[str]
 
-    def columns(self, issued: Issued) -> dict[str, Any]:
+    def columns(self, issued: Issued) -> dict[str, object]:
         """The values of a new row. Callables among them are called only when one is made."""
         return {"user_id": issued.owner_pk, "created_at": issued.issued_at, "expires_at": issued.expires_at}
 
     @property
-    def models(self) -> tuple[type[models.Model], type[models.Model]]:
+    def models(self) -> tuple[type[Model], type[Model]]:
         return self.issued_model, self.revoked_model
 
     @property
@@ -52,30 +52,31 @@ class SQLStore:
         return router.db_for_write(self.revoked_model)
 
     @property
-    def _issued(self) -> QuerySet[Any]:
+    def _issued(self) -> QuerySet[Model]:
         return self.issued_model._default_manager.using(self.alias).order_by()
 
     @property
-    def _revoked(self) -> QuerySet[Any]:
+    def _revoked(self) -> QuerySet[Model]:
         return self.revoked_model._default_manager.using(self.alias).order_by()
 
     @property
     def _tables(self) -> direct.Tables:
         return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
 
-    def _values(self, issued: Issued) -> dict[str, Any]:
+    def _values(self, issued: Issued) -> dict[str, object]:
         found = {self.id_field: issued.id, **self.columns(issued)}
         return {name: value() if callable(value) else value for name, value in found.items()}
 
     @explained
-    def remember(self, issued: Issued) -> tuple[Any, bool]:
+    def remember(self, issued: Issued) -> tuple[Model, bool]:
         if issued.is_new and self._tables.are_written_directly(self.alias):
             made = direct.insert(self.issued_model, self._values(issued), self.alias)
             if made is not None:
                 return made, True
         return self._remember(issued)
 
-    def _remember(self, issued: Issued) -> tuple[Any, bool]:
+    def _remember(self, issued: Issued) -> tuple[Model, bool]:
+        row: Any
         row, made = _get_or_create(self._issued, {self.id_field: issued.id}, self.columns(issued))
         if not made and issued.is_end_known and _is_later(issued.expires_at, row.expires_at):
             # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
@@ -84,7 +85,7 @@ class SQLStore:
         return row, made
 
     @explained
-    def revoke(self, issued: Issued) -> tuple[Any, bool]:
+    def revoke(self, issued: Issued) -> tuple[Model, bool]:
         alias, tables = self.alias, self._tables
         if tables.are_written_directly(alias):
             record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
@@ -113,12 +114,12 @@ class SQLStore:
             self.remember(successor)
         return is_first
 
-    def _revoke(self, issued: Issued) -> tuple[Any, bool]:
+    def _revoke(self, issued: Issued) -> tuple[Model, bool]:
         row, _ = self.remember(issued)
         return _get_or_create(self._revoked, {self.link_field: row}, {})
 
     @explained
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         alive = self._issued.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_live())
         if owner_pk is not None:
             alive = alive.filter(user_id=owner_pk)
@@ -137,7 +138,7 @@ class SQLStore:
         logger.error("revoke_all() revoked %d of %s and gave up: more were issued meanwhile", revoked, owner_pk)
         raise RevocationUnavailable()
 
-    def _revoke_rows(self, alive: QuerySet[Any]) -> int:
+    def _revoke_rows(self, alive: QuerySet[Model]) -> int:
         """Revoke all the rows in one statement; how many this call revoked."""
         rows = alive.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
         columns = self.link_field, "blacklisted_at"
@@ -165,7 +166,7 @@ class SQLStore:
             return False
         return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
 
-    def _revocations_of(self, key: str) -> QuerySet[Any]:
+    def _revocations_of(self, key: str) -> QuerySet[Model]:
         return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key})
 
     @explained
@@ -182,7 +183,7 @@ class SQLStore:
         # By the clocks of two machines: nothing is younger than new.
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
-    def _is_live(self) -> Any:
+    def _is_live(self) -> Expression:
         return ~Exists(self._revoked.filter(**{self.link_field: OuterRef("pk")}))
 
     def expired(self, now: datetime, *, using: str | None = None) -> int:
@@ -201,7 +202,7 @@ class SQLStore:
             yield transactions.run(alias, partial(self._delete, rest, floor, top), writes=self.revoked_model)
             floor = top
 
-    def _delete(self, rest: QuerySet[Any], floor: Any, top: Any) -> int:
+    def _delete(self, rest: QuerySet[Model], floor: object, top: object) -> int:
         # The bounds are a range of its index: no database needs to look at other revocations.
         bounds = {f"{self.link_field}_id__lte": top}
         if floor is not None:
@@ -224,7 +225,7 @@ class SQLStore:
         transaction.on_commit(callback, using=self.alias)
 
 
-def _get_or_create(rows: QuerySet[Any], key: dict[str, Any], defaults: dict[str, Any]) -> tuple[Any, bool]:
+def _get_or_create(rows: QuerySet[Model], key: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
     try:
         return rows.get_or_create(**key, defaults=defaults)
     except IntegrityError as error:

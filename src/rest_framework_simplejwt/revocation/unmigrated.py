@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.db import Error
 from django.db.models import Model
@@ -14,7 +14,7 @@ from ..db_errors import first_line, misses_column, misses_table
 from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 # The methods that only read, and with the one that may find that there is nothing to write.
 _READS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
@@ -35,7 +35,7 @@ def explained(method: F) -> F:
     name = method.__name__
 
     @wraps(method)
-    def explaining(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def explaining(self: object, *args: object, **kwargs: object) -> object:
         try:
             answer = method(self, *args, **kwargs)
         except Error as error:

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..revocation import blacklist_installed
 
+__all__ = ["BlacklistedToken", "OutstandingToken"]
+
 
 class OutstandingToken(models.Model):
     """A token that was issued, alive or not. Abstract while the app is not installed."""

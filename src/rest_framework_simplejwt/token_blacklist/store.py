@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from .. import jws
 from ..revocation.base import Issued
@@ -24,19 +23,19 @@ class TokenStore(SQLStore):
     revoked_model = BlacklistedToken
     link_field = "token"
 
-    def columns(self, issued: Issued) -> dict[str, Any]:
+    def columns(self, issued: Issued) -> dict[str, object]:
         text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
         # The column takes no NULL. A revocation that is flushed too early would be taken back.
         expires_at = issued.expires_at or datetime_from_epoch(FAR)
         return {**super().columns(issued), "expires_at": expires_at, "family_id": issued.family_id, "token": text}
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         if except_family is not None:
             self._fill_in_family(owner_pk, except_family, now=now)
         return super().revoke_all(owner_pk, now=now, except_family=except_family)
 
     @explained
-    def _fill_in_family(self, owner_pk: Any, family_id: str, *, now: datetime) -> None:
+    def _fill_in_family(self, owner_pk: object, family_id: str, *, now: datetime) -> None:
         """Write the family into rows of its tokens without one, from before the column: their text still names it."""
         rows = self._issued.filter(self._is_live(), family_id__isnull=True, expires_at__gt=now).exclude(token="")
         if owner_pk is not None:
@@ -49,7 +48,7 @@ class TokenStore(SQLStore):
             batch = list(texts.filter(pk__gt=batch[-1][0])[:COLLECTED])
 
 
-def _family_in(text: str) -> Any:
+def _family_in(text: str) -> object:
     try:
         return jws.unverified_payload(text).get(api_settings.TOKEN_FAMILY_CLAIM)
     except jws.Malformed:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+__all__ = ["TokenFamilyConfig"]
 
 # The rule of each is with the system checks, which only report it; but these can lose a family.
 _SETTINGS = (
@@ -31,22 +32,22 @@ class TokenFamilyConfig(AppConfig):
 
     def ready(self) -> None:
         from .. import checks
-        from ..checks.project import written
+        from ..checks.project import configured
 
         for name in _SETTINGS:
-            if expected := checks.complaint(name):
-                raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] must be {expected}, not {written(name)!r}.")
-        self._check_claims_are_distinct(written)
+            if expected := checks.unmet_expectation(name):
+                raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] must be {expected}, not {configured(name)!r}.")
+        self._check_claims_are_distinct(configured)
 
     @staticmethod
-    def _check_claims_are_distinct(written: Callable[[str], Any]) -> None:
-        # Read as written: a setting may still be filled by an app that is ready later.
+    def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
+        # The values are read without importing: a setting may still be filled by an app that is ready later.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
-            written(name)
+            configured(name)
             for name in ("TOKEN_TYPE_CLAIM", "JTI_CLAIM", "USER_ID_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM")
         }
         for name in ("TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM"):
-            claim = written(name)
+            claim = configured(name)
             if claim in taken:
                 raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] is {claim!r}, a claim that has another meaning.")
             taken.add(claim)

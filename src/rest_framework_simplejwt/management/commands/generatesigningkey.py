@@ -11,6 +11,8 @@ from rest_framework_simplejwt.keys import files, generate
 from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
 from rest_framework_simplejwt.keys.ring import read_key
 
+__all__ = ["Command"]
+
 
 class Command(BaseCommand):
     help = "Makes a key for SIGNING_KEYS: a private key in PEM (PKCS8), or a random secret for HMAC; and tells its kid."
@@ -23,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--kid", help="by default the key's RFC 7638 thumbprint, or a keyed hash of the secret")
         parser.add_argument("--passphrase-file", metavar="FILE", type=Path, help="encrypt the private key with that")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         algorithm, out = options["algorithm"], options["out"]
         passphrase = _passphrase(options["passphrase_file"], algorithm)
         made = _made(algorithm, passphrase)

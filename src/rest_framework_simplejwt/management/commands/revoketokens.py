@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rest_framework_simplejwt import sessions
 from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
+
+__all__ = ["Command"]
 
 
 class Command(BaseCommand):
@@ -21,7 +24,7 @@ class Command(BaseCommand):
         what.add_argument("--jti", metavar="ID", help="this token")
         what.add_argument("--all", action="store_true", help="everything of everybody")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         if options["family"] is not None:
             self._require(families_remembered(), "families")
             self._report_one("family", sessions.revoke_family(options["family"]))
@@ -41,7 +44,7 @@ class Command(BaseCommand):
         self.stdout.write(f"The {what} is revoked." if first else f"The {what} had been revoked before.")
 
 
-def _user(name: str) -> Any:
+def _user(name: str) -> AbstractBaseUser:
     model = get_user_model()
     try:
         return model._default_manager.get_by_natural_key(name)

@@ -20,6 +20,8 @@ from rest_framework_simplejwt.keys.ring import BadKey
 from rest_framework_simplejwt.keys.schedule import Plan, plan
 from rest_framework_simplejwt.settings import api_settings
 
+__all__ = ["Command"]
+
 # For clocks that differ, and answers that take their time.
 MARGIN = timedelta(minutes=1)
 LIFETIMES = (
@@ -49,7 +51,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         directory = options["directory"] or api_settings.SIGNING_KEYS_DIR
         if not directory:
             raise CommandError("Set SIMPLE_JWT['SIGNING_KEYS_DIR'], or name a --directory.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt._also import also_has
@@ -12,13 +13,16 @@ from rest_framework_simplejwt.utils import aware_utcnow
 
 from ...store import TokenStore
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "BaseCommand": "django.core.management.base.BaseCommand",
-        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = also_has(
+        __name__,
+        {
+            "BaseCommand": "django.core.management.base.BaseCommand",
+            "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+        },
+    )
+
+__all__ = ["Command"]
 
 
 class Command(FlushCommand):
