@@ -34,7 +34,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 from tests.issuer import issuer, jwk, key_set, signed
 from tests.key_pairs import pem_pair, private_key
-from tests.signatures import twin
+from tests.signatures import second_signature
 from tests.signing_keys import pem, put
 
 pytestmark = pytest.mark.django_db
@@ -309,25 +309,25 @@ def test_the_other_signature_of_ecdsa_makes_no_other_token(user, whoami, simple_
         return rotation.refresh(rotation.present(RefreshToken, text))
 
     def is_refused(kind, text):
-        for spelling in (text, twin(text, "ES256")):
+        for spelling in (text, second_signature(text, "ES256")):
             with pytest.raises(TokenError, match="is blacklisted"):
                 kind(spelling)
         return True
 
     logged_out = str(RefreshToken.for_user(user))
-    RefreshToken(twin(logged_out, "ES256")).blacklist()
+    RefreshToken(second_signature(logged_out, "ES256")).blacklist()
     assert is_refused(RefreshToken, logged_out)
 
     parent = str(RefreshToken.for_user(user))
     child = refresh(parent)
-    again = refresh(twin(parent, "ES256"))
+    again = refresh(second_signature(parent, "ES256"))
     assert again.replayed
     assert RefreshToken(again.refresh)["jti"] == child.token["jti"]
-    assert [whoami(text).status_code for text in (child.access, twin(child.access, "ES256"))] == [200, 200]
+    assert [whoami(text).status_code for text in (child.access, second_signature(child.access, "ES256"))] == [200, 200]
 
     clock(seconds=11)
     with pytest.raises(RefreshTokenBlacklistedError):
-        refresh(twin(parent, "ES256"))
+        refresh(second_signature(parent, "ES256"))
     assert is_refused(RefreshToken, child.refresh)
     assert is_refused(AccessToken, child.access)
 

@@ -26,32 +26,15 @@ from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.tokens import AccessToken
 from tests.issuer import issuer, jwk, key_set
 from tests.issuer import signed as signed_by_issuer
-from tests.key_pairs import new_private_key, pem_pair, private_key
+from tests.key_pairs import FAMILIES, SECRET, keys_of, new_private_key, pem_pair, private_key
 from tests.signing_keys import put
 
 # One project is enough for what no setting changes.
 pytestmark = pytest.mark.needs("bare")
 
-SECRET = "a secret of more than sixty-four bytes, so that it is long enough for HS512"
-ALGORITHMS = {
-    "HS256": None,
-    "HS384": None,
-    "HS512": None,
-    "RS256": "RS",
-    "RS384": "RS",
-    "RS512": "RS",
-    "PS256": "PS",
-    "ES256": "ES256",
-    "ES384": "ES384",
-    "ES512": "ES512",
-    "EdDSA": "Ed",
-}
-
 
 def backend_for(algorithm, **options):
-    family = ALGORITHMS[algorithm]
-    private, public = (SECRET, "") if family is None else pem_pair(family)
-    return TokenBackend(algorithm, private, public, **options)
+    return TokenBackend(algorithm, *keys_of(algorithm), **options)
 
 
 def seconds_from_now(seconds):
@@ -63,7 +46,7 @@ def backend():
     return backend_for("HS256")
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", FAMILIES)
 def test_decode_returns_the_encoded_claims_for_every_algorithm(algorithm):
     backend = backend_for(algorithm)
     token = backend.encode({"foo": "bar"})
@@ -72,10 +55,10 @@ def test_decode_returns_the_encoded_claims_for_every_algorithm(algorithm):
     assert backend.decode(token.encode()) == {"foo": "bar"}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", FAMILIES)
 def test_another_key_of_the_same_algorithm_does_not_verify(algorithm):
     token = backend_for(algorithm).encode({"foo": "bar"})
-    family = ALGORITHMS[algorithm]
+    family = FAMILIES[algorithm]
     stranger = SECRET.upper() if family is None else new_private_key(family)
     with pytest.raises(TokenBackendError, match="Token is invalid"):
         TokenBackend(algorithm, stranger, stranger if family is None else stranger.public_key()).decode(token)
@@ -84,7 +67,7 @@ def test_another_key_of_the_same_algorithm_does_not_verify(algorithm):
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_public_key_alone_verifies_but_does_not_sign(algorithm):
     token = backend_for(algorithm).encode({"foo": "bar"})
-    verifier = TokenBackend(algorithm, None, pem_pair(ALGORITHMS[algorithm])[1])
+    verifier = TokenBackend(algorithm, None, pem_pair(FAMILIES[algorithm])[1])
     assert verifier.decode(token) == {"foo": "bar"}
     assert verifier.prepared_signing_key is None
 
@@ -451,7 +434,7 @@ class TestBlankKey:
     @pytest.mark.parametrize("key", BLANK, ids=repr)
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
     def test_is_not_a_key_of_a_pair(self, algorithm, key):
-        backend = TokenBackend(algorithm, key, pem_pair(ALGORITHMS[algorithm])[1])
+        backend = TokenBackend(algorithm, key, pem_pair(FAMILIES[algorithm])[1])
         assert backend.decode(backend_for(algorithm).encode({"foo": 1})) == {"foo": 1}
         with pytest.raises(TokenBackendError, match="no key to sign with"):
             backend.encode({})
@@ -524,7 +507,7 @@ class TestCachedToken:
 
         return decode_and_cache
 
-    @pytest.mark.parametrize("algorithm", ALGORITHMS)
+    @pytest.mark.parametrize("algorithm", FAMILIES)
     def test_is_not_verified_again(self, algorithm, decode_and_cache):
         backend = backend_for(algorithm, verified_cache_size=10)
         with mock.patch.object(backend._algorithm, "verify", wraps=backend._algorithm.verify) as verify:
