@@ -1,4 +1,4 @@
-"""A tenant is made while others work, and its tokens are its own."""
+"""A tenant is created while others are in use, and has its own tokens."""
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def tenant():
-    """Make a customer of that name, with a schema, a domain and a user of its own; they go in the end."""
+    """Creates a tenant with its own schema, domain and user, and deletes them after the test."""
     made = []
 
     def make(name):
@@ -38,7 +38,7 @@ def tenant():
 
 @pytest.fixture
 def snapshot():
-    """Another connection is within a transaction; STATEMENT_TIMEOUT is how long ours may wait for it."""
+    """Keeps a transaction open on another connection. STATEMENT_TIMEOUT limits how long the test waits for it."""
     parameters = connection.get_connection_params()
     names = "dbname", "user", "password", "host", "port"
     with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as other:

@@ -5,7 +5,7 @@ from django.core.management import call_command
 
 
 def make(folder, urls):
-    """The schema, valid; a single warning fails the command."""
+    """Returns the schema after its validation. Any warning fails the command."""
     target = folder / "schema.json"
     call_command(
         "spectacular",
@@ -24,7 +24,7 @@ def schema(tmp_path):
 
 
 def properties(schema, message, *, unless):
-    """The names in a request or an answer, without those that are only for the other direction."""
+    """Returns the names in a request or a response, without those that only the other one has."""
     reference = message.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
     if reference is None:
         return set()

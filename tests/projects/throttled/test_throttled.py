@@ -1,4 +1,4 @@
-"""What throttled on 5.5.1 throttles the same here. `uvx nox -s upgrade` runs these on the published package too."""
+"""Throttles work as with 5.5.1. `uvx nox -s upgrade` runs these tests on the published package too."""
 
 import pytest
 from django.core.cache import cache
@@ -25,7 +25,7 @@ def _forget_requests():
 
 @pytest.fixture
 def throttled(monkeypatch):
-    """Which of five requests a throttle refuses: `throttled("token/", [AnonRateThrottle])`."""
+    """Returns which of five requests are refused: `throttled("token/", [AnonRateThrottle])`."""
 
     def throttled(path, classes):
         monkeypatch.setattr(APIView, "throttle_classes", classes)
