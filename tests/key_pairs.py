@@ -20,7 +20,7 @@ FAMILIES = {
     "EdDSA": "Ed",
 }
 
-_MAKERS = {
+_GENERATORS = {
     "RS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "PS": lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048),
     "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -32,7 +32,7 @@ _MAKERS = {
 
 
 def new_private_key(family):
-    return _MAKERS[family]()
+    return _GENERATORS[family]()
 
 
 @cache

@@ -282,8 +282,8 @@ def test_a_redirect_to_another_origin_brings_no_keys(user, whoami, simple_jwt):
     """An open redirect at the issuer would be enough to sign in as anybody."""
     attacker = private_key("PS")
     with issuer() as ours, issuer() as theirs:
-        theirs.says(key_set(jwk(attacker, "first")))
-        ours.says(b"", 302, Location=theirs.url)
+        theirs.respond_with(key_set(jwk(attacker, "first")))
+        ours.respond_with(b"", 302, Location=theirs.url)
         simple_jwt(ALGORITHM="RS256", SIGNING_KEY=private_key("RS"), JWK_URL=ours.url)
         assert whoami(signed(attacker, **AccessToken.for_user(user).payload)).status_code == 503
         assert theirs.requests == 0
@@ -358,7 +358,7 @@ def test_a_key_is_gone_with_its_files_whatever_else_is_wrong_in_its_directory(us
     (tmp_path / "a.json").unlink()
     put(tmp_path, "c")
     (tmp_path / "d.pem").symlink_to("d.pem")
-    state.token_backend.ring.__self__._looked -= 4
+    state.token_backend.ring.__self__._scanned_at -= 4
     assert whoami(token).status_code == 401
 
 

@@ -20,7 +20,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 from rest_framework_simplejwt.keys import remote
-from rest_framework_simplejwt.keys.directory import LOOK_EVERY, KeyDirectory
+from rest_framework_simplejwt.keys.directory import SCAN_INTERVAL, KeyDirectory
 from rest_framework_simplejwt.keys.remote import KeySetClient, KeySetUnavailable, UnknownKey
 from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.tokens import AccessToken
@@ -517,7 +517,7 @@ class TestCachedToken:
     def test_of_a_ring_is_not_verified_again(self, decode_and_cache):
         backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
         ring = KeyRing([ring_key()])
-        with mock.patch.object(type(ring.current(0)), "verify", autospec=True, return_value=True) as verify:
+        with mock.patch.object(type(ring.signing_key(0)), "verify", autospec=True, return_value=True) as verify:
             decode_and_cache(backend, foo="bar")
         assert verify.call_count == 1
 
@@ -627,7 +627,7 @@ class TestCachedToken:
         token = decode_and_cache(backend, foo=1)
         assert jwt.get_unverified_header(token)["kid"] == "a"
         tmp_path.joinpath(name).unlink()
-        now.seconds += 2 * LOOK_EVERY
+        now.seconds += 2 * SCAN_INTERVAL
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
@@ -695,7 +695,7 @@ class TestCachedTokenOfARemoteIssuer:
 
     def test_is_verified_again_after_the_keys_are_fetched_again(self, backend, server, advance_client_time, token):
         old = next(iter(backend._memo._entries.values())).key
-        server.says(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
+        server.respond_with(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
         self.fetch_keys_again(backend, advance_client_time)
         assert backend.decode(token) == {"foo": 1}
         assert next(iter(backend._memo._entries.values())).key is not old
@@ -706,14 +706,14 @@ class TestCachedTokenOfARemoteIssuer:
         ids=["another key of that kid", "another kid"],
     )
     def test_is_rejected_after_the_issuer_withdraws_its_key(self, backend, server, advance_client_time, token, keys):
-        server.says(key_set(*keys(), jwk(private_key("PS"), "other")))
+        server.respond_with(key_set(*keys(), jwk(private_key("PS"), "other")))
         self.fetch_keys_again(backend, advance_client_time)
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
     def test_raises_keys_unavailable_after_a_day_of_outage(self, backend, server, advance_client_time, token):
-        server.says(b"", status=500)
-        advance_client_time(remote.KEPT_FOR)
+        server.respond_with(b"", status=500)
+        advance_client_time(remote.USE_STALE_FOR)
         with pytest.raises(KeysUnavailable):
             backend.decode(token)
 

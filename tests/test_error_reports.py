@@ -133,8 +133,8 @@ def failing_function(owner, name):
 
 def failures_besides_the_database():
     """Yields patches that make a function fail, other than a database statement."""
-    yield failing_function(algorithms.HMAC, "sign")
-    yield failing_function(algorithms.HMAC, "verify")
+    yield failing_function(algorithms.CachedHMAC, "sign")
+    yield failing_function(algorithms.CachedHMAC, "verify")
     yield failing_function(users, "salted_hmac")
     yield failing_function(rotation, "salted_hmac")
     yield mock.patch("django.contrib.auth.hashers.MD5PasswordHasher.decode", side_effect=InjectedError)

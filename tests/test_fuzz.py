@@ -43,7 +43,7 @@ def look_up(user_model, field, claim):
     ("name", "hole"),
     [
         ("decode", (jws, "base64url_decode", any_spelling)),
-        ("decode", (jws, "_JSON", json.JSONDecoder())),
+        ("decode", (jws, "_DECODER", json.JSONDecoder())),
         ("decode", (jws, "check_header", lambda header, **_: None)),
         ("decode", (claims, "check_times", lambda *_, **__: None)),
         ("authenticate", (users, "find", look_up)),

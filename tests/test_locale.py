@@ -171,7 +171,7 @@ def test_the_installed_app_provides_the_translations(translated_app):
 def test_the_placeholder_of_a_translation_is_filled(translated_app):
     translated_app("de")
     with pytest.raises(TokenError) as error:
-        claims.moment({}, "exp")
+        claims.read_time({}, "exp")
     with translation.override("de"):
         assert str(error.value) == "Das Token hat keinen Claim 'exp'"
 

@@ -78,7 +78,7 @@ PUBLIC = {
 
 # Functions and classes that public modules define for other modules of the package.
 FOR_THE_PACKAGE = {
-    "passwords": "lasting_salt rehash",
+    "passwords": "reusable_salt rehash",
     "revocation.redis": "Tombstone",
     "signals": "send",
     "state": "build_key_directory configured_keys get_ring_source published_keys",

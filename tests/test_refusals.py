@@ -69,7 +69,7 @@ class TestLog:
             RefreshToken("a.b.c")
         (line,) = log_lines()
         assert line.startswith("Refused: TokenError: Token is invalid <- TokenBackendError: Token is invalid <- ")
-        assert line.endswith("Malformed: a segment is base64url <- Error (user None, jti None)")
+        assert line.endswith("Malformed: a segment is not base64url <- Error (user None, jti None)")
 
     def test_it_contains_the_user_and_id_of_a_token_with_a_valid_signature(self, log_lines):
         token = AccessToken()

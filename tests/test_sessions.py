@@ -320,7 +320,7 @@ class TestCommand:
         token, sibling = RefreshToken.for_user(user), RefreshToken.for_user(user)
         with received(signals.token_revoked) as calls:
             assert self.run("--jti", token["jti"]) == "The token is revoked."
-            assert self.run("--jti", token["jti"]) == "The token had been revoked before."
+            assert self.run("--jti", token["jti"]) == "The token was already revoked."
         assert [(call["jti"], call["token"]) for call in calls] == [(token["jti"], None)]
         assert (is_valid(token), is_valid(sibling)) == (False, True)
 
@@ -333,7 +333,7 @@ class TestCommand:
         token = RefreshToken.for_user(user)
         with received(signals.family_revoked) as calls:
             assert self.run("--family", token["family_id"]) == "The family is revoked."
-            assert self.run("--family", token["family_id"]) == "The family had been revoked before."
+            assert self.run("--family", token["family_id"]) == "The family was already revoked."
         assert [(call["family_id"], call["reason"]) for call in calls] == [(token["family_id"], "revoked")]
         assert not is_valid(token)
 
@@ -361,7 +361,7 @@ def test_without_a_revocation_store_the_command_fails(options, monkeypatch):
 
     for name in ("tokens_remembered", "families_remembered"):
         monkeypatch.setattr(revoketokens, name, lambda: False)
-    with pytest.raises(CommandError, match="does not remember"):
+    with pytest.raises(CommandError, match="does not record"):
         call_command(revoketokens.Command(), *options)
 
 

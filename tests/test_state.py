@@ -100,8 +100,8 @@ class TestRing:
         theirs = spec("RS256", pem_pair("RS")[1], kid="theirs")
         simple_jwt(SIGNING_KEYS=[spec("ES256", pem_pair("ES256")[0], kid="ours")], VERIFYING_KEYS=[theirs])
         ring, now = state.token_backend.ring(), time.time()
-        assert ring.current(now).kid == "ours"
-        assert [key.kid for key in ring.published(now)] == ["ours", "theirs"]
+        assert ring.signing_key(now).kid == "ours"
+        assert [key.kid for key in ring.published_keys(now)] == ["ours", "theirs"]
         assert state.token_backend.decode(str(AccessToken()))
 
     def test_by_default_there_is_no_ring(self):
@@ -123,7 +123,7 @@ class TestRing:
         ("values", "entry"),
         [
             ({"SIGNING_KEYS": [spec(), spec(algorithm="none")]}, r"SIMPLE_JWT\['SIGNING_KEYS'\]\[1\]: its algorithm"),
-            ({"VERIFYING_KEYS": [spec(key="")]}, r"SIMPLE_JWT\['VERIFYING_KEYS'\]\[0\]: it needs one of"),
+            ({"VERIFYING_KEYS": [spec(key="")]}, r"SIMPLE_JWT\['VERIFYING_KEYS'\]\[0\]: it needs exactly one of"),
             ({"SIGNING_KEYS": [spec("RS256", pem_pair("RS")[1])]}, r"\['SIGNING_KEYS'\]\[0\]: it is a public key"),
             ({"SIGNING_KEYS": [spec()], "VERIFYING_KEYS": [spec()]}, r"\['VERIFYING_KEYS'\]: two keys have the kid"),
         ],

@@ -31,7 +31,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 from rest_framework_simplejwt.foreign import ForeignToken
-from rest_framework_simplejwt.jws import base64url_encode, join
+from rest_framework_simplejwt.jws import base64url_encode, join_compact
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken, UntypedToken
 from tests.issuer import issuer, jwk, key_set
 from tests.key_pairs import new_private_key, private_key
@@ -82,7 +82,7 @@ def token(claims, key="A", algorithm="RS256", kid="1", **header):
     payload = claims if isinstance(claims, str) else json.dumps(claims)
     head, body = base64url_encode(json.dumps(header).encode()), base64url_encode(payload.encode())
     key = KEYS[key] if isinstance(key, str) else key
-    return join(head, body, signature(key, algorithm, head + b"." + body))
+    return join_compact(head, body, signature(key, algorithm, head + b"." + body))
 
 
 def claims(iss=A, **others):
@@ -105,7 +105,7 @@ D_ENTRY = static(D, "HS256", "D")
 @pytest.fixture
 def server_of_b():
     with issuer() as served:
-        served.says(key_set(jwk(KEYS["B RS"], "1"), jwk(KEYS["B ES"], "2")))
+        served.respond_with(key_set(jwk(KEYS["B RS"], "1"), jwk(KEYS["B ES"], "2")))
         yield served
 
 
@@ -272,7 +272,7 @@ class TestFindTrustedIssuer:
 
     def test_a_token_that_is_too_long_is_not_parsed(self, trust_a):
         trust_a({"MAX_TOKEN_LENGTH": 400})
-        with mock.patch.object(trust.jws, "json_object", side_effect=AssertionError):
+        with mock.patch.object(trust.jws, "decode_object", side_effect=AssertionError):
             for read in (validate, ForeignToken):
                 assert not try_to_read(read, token(claims(x="x" * 400)))
 
@@ -285,7 +285,7 @@ class TestFindTrustedIssuer:
         trust_a()
         body = base64url_encode(json.dumps(claims()).encode())
         for header in (b"[]", b"{", b"{}", b'{"alg": null}', b'{"alg": ["RS256"]}', b'{"alg": {"RS256": 1}}'):
-            assert not try_to_read(validate, join(base64url_encode(header), body, b"x"))
+            assert not try_to_read(validate, join_compact(base64url_encode(header), body, b"x"))
 
     def test_a_local_token_is_not_a_foreign_token(self, trust_a):
         trust_a()
@@ -369,7 +369,7 @@ class TestEntries:
         assert server_of_b.requests == 0
 
     def test_an_unavailable_issuer_is_answered_503_for_its_tokens_alone(self, four_issuers, server_of_b, client):
-        server_of_b.says(b"", status=500)
+        server_of_b.respond_with(b"", status=500)
         with pytest.raises(KeysUnavailable):
             validate(token(claims(B), "B RS"))
         answer = client.get("/stateless/", HTTP_AUTHORIZATION=f"Bearer {token(claims(B), 'B ES', 'ES256', '2')}")
@@ -740,7 +740,7 @@ class TestTokensOfRealIssuers:
         with issuer() as served:
             published = {"alg": "RS256", "use": "sig", "x5t": self.KID, "x5c": ["MIIC"], "e": "AQAB"}
             other = jwk(new_private_key("RS"), "enc", use="enc", alg="RSA-OAEP")
-            served.says(key_set(other, jwk(KEYS["A"], self.KID, **published)))
+            served.respond_with(key_set(other, jwk(KEYS["A"], self.KID, **published)))
 
             def configure(entry):
                 more = {"jwk_url": served.url, "algorithms": ["RS256"], "claims": {"sub": "user_id"}}

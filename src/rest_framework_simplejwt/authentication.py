@@ -16,7 +16,7 @@ from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
 from . import database_outage, refusals, transport, trust, users
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import AuthenticationFailed, InvalidToken, RefusalCode, TokenError
 from .foreign import ForeignToken
 from .models import AnyUser, AuthUser, TokenUser
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     AUTH_HEADER_TYPES: tuple[str, ...]
     AUTH_HEADER_TYPE_BYTES: set[bytes]
 else:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,

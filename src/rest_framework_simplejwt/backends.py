@@ -18,13 +18,13 @@ from django.views.decorators.debug import sensitive_variables
 from jwt import algorithms
 
 from . import claims, jws
-from ._also import also_has
+from ._also import lazy_attributes
 from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, KeysUnavailable, NoSigningKey, TokenBackendError, TokenBackendExpiredToken
-from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from .keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 from .keys.remote import KeySetClient, KeySetUnavailable, UnknownKey, VerifyingKey
 from .keys.ring import Key, KeyRing
-from .memo import Memo, Verified
+from .memo import Memo, VerifiedToken
 from .outage import Outage
 from .utils import datetime_to_epoch, format_lazy
 
@@ -39,7 +39,7 @@ __all__ = [
 JWK_CLIENT_AVAILABLE = True
 
 if not TYPE_CHECKING:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "ExpiredSignatureError": "jwt.ExpiredSignatureError",
@@ -75,7 +75,7 @@ class PyJWKClient(KeySetClient):
         Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable`` if the keys can't be fetched.
         """
         try:
-            header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+            header = jws.read_header(jws.split_compact(token).header, keys_published=True)
         except jws.Malformed as error:
             raise UnknownKey("the token's header can't be read") from error
         if header.alg != self.algorithm:
@@ -148,8 +148,8 @@ class TokenBackend:
         self._signing_outage = Outage(
             "The ring of signing keys",
             "logins and refreshes are answered 503",
-            begins="has no active key",
-            ends="has an active key again",
+            started="has no active key",
+            ended="has an active key again",
         )
 
     def _validate_algorithm(self, algorithm: str) -> None:
@@ -183,7 +183,7 @@ class TokenBackend:
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
-        return algorithm_of(self.algorithm)
+        return get_algorithm(self.algorithm)
 
     def get_leeway(self) -> timedelta:
         """Returns ``leeway`` as a ``timedelta``. Raises ``TokenBackendError`` if it is of another type."""
@@ -237,7 +237,7 @@ class TokenBackend:
                 issued[claim] = datetime_to_epoch(moment)
         segment = jws.base64url_encode(self._encode_json(issued).encode())
         header, sign = self._get_signer(typ)
-        return jws.join(header, segment, sign(header + b"." + segment))
+        return jws.join_compact(header, segment, sign(header + b"." + segment))
 
     def _encode_json(self, payload: Mapping[str, object]) -> str:
         if self.json_encoder is None:
@@ -247,12 +247,12 @@ class TokenBackend:
     def _get_signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
         """Returns the encoded header, and the function that signs the bytes which it is called with."""
         if self.ring is not None:
-            current = self.ring().current(self._now())
+            current = self.ring().signing_key(self._now())
             if current is None:
                 error = NoSigningKey()
-                self._signing_outage.failed(error)
+                self._signing_outage.start(error)
                 raise error
-            self._signing_outage.over()
+            self._signing_outage.end()
             return _encode_header(current.algorithm, current.kid, typ), current.sign
         if (key := self.prepared_signing_key) is not None:
             return _encode_header(self.algorithm, None, typ), lambda message: self._algorithm.sign(message, key)
@@ -272,47 +272,47 @@ class TokenBackend:
         try:
             if not verify:
                 return jws.unverified_payload(token)
-            text = token if type(token) is bytes else jws.ascii_of(token)
+            text = token if type(token) is bytes else jws.to_ascii(token)
             verified = self._memo.get(text)
             if verified is not None and self._is_key_valid(verified, token):
                 payload = verified.claims()
                 self._check_claims(payload, verified.lifespan)
                 return payload
             return self._verify(token, text)
-        except (jws.Malformed, claims.Unsound) as error:
+        except (jws.Malformed, claims.InvalidClaims) as error:
             raise TokenBackendError(INVALID) from error
 
-    def _is_key_valid(self, verified: Verified, token: str | bytes) -> bool:
+    def _is_key_valid(self, verified: VerifiedToken, token: str | bytes) -> bool:
         """Returns whether ``token`` would be verified with the same key now.
 
         False if the key has been retired or withdrawn, or if the issuer's keys have been fetched again.
         """
         if self.ring is not None:
-            return verified.key in self.ring().verifying(verified.kid, self._now())
+            return verified.key in self.ring().verifying_keys(verified.kid, self._now())
         return verified.key is self.get_verifying_key(token)
 
     def _verify(self, token: str | bytes, text: bytes) -> JSONObject:
         """Verifies the signature and the claims, adds the token to the memo, and returns its claims.
 
-        ``text`` is ``token`` as bytes. Raises ``Malformed`` and ``Unsound`` too, which ``decode`` converts.
+        ``text`` is ``token`` as bytes. Raises ``Malformed`` and ``InvalidClaims`` too, which ``decode`` converts.
         """
-        parts = jws.take_apart(text)
+        parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
         # The key determines the algorithm, never the token (RFC 8725 section 3.1).
         key = self._verify_with_ring(parts, header) if self.ring else self._verify_with_key(token, parts, header)
-        claims_text = jws.text_in(parts.payload)
-        payload = jws.object_of(claims_text)
+        claims_text = jws.decode_text(parts.payload)
+        payload = jws.parse_object(claims_text)
         lifespan = claims.lifespan(payload)
         self._check_claims(payload, lifespan)
-        if len(text) <= self._memo.longest:
-            self._memo.add(text, Verified(claims_text, lifespan, key, header.kid))
+        if len(text) <= self._memo.max_length:
+            self._memo.add(text, VerifiedToken(claims_text, lifespan, key, header.kid))
         return payload
 
     def _verify_with_ring(self, parts: jws.Compact, header: jws.Header) -> Key:
         """Returns the key of the ring that verifies the signature. Raises ``Malformed`` or ``TokenBackendError``."""
         assert self.ring is not None, "the caller has checked it"
         signature = jws.base64url_decode(parts.signature)
-        keys = self.ring().verifying(header.kid, self._now())
+        keys = self.ring().verifying_keys(header.kid, self._now())
         candidates = [key for key in keys if key.algorithm == header.alg]
         if keys and not candidates:
             raise TokenBackendError(_INVALID_ALGORITHM)

@@ -53,7 +53,7 @@ class ForeignToken(tokens.Token):
 
     def verify(self) -> None:
         """Raises ``TokenError`` unless the token has an ``exp`` claim. It needs neither an id nor a type."""
-        claims.moment(self.payload, "exp")
+        claims.read_time(self.payload, "exp")
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
         """Raises ``TokenError``: the issuer's backend has checked ``exp`` already."""

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models.manager import EmptyManager
 from django.utils.functional import cached_property
 
-from ._also import also_has
+from ._also import lazy_attributes
 from .settings import api_settings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .tokens import Token
 
 else:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "auth_models": "django.contrib.auth.models",

@@ -64,7 +64,7 @@ def record_of(token: Token, *, leeway: timedelta, user: AnyUser | None = None) -
     return Issued(
         id=claims.token_id(token.payload, api_settings.JTI_CLAIM),
         issued_at=token.current_time,
-        expires_at=claims.prolonged(claims.moment(token.payload, "exp"), leeway),
+        expires_at=claims.add_capped(claims.read_time(token.payload, "exp"), leeway),
         owner_pk=lambda: _owner_pk(token, user),
         text=lambda: str(token),
         family_id=family_id(token) if family_enabled() else None,
@@ -80,7 +80,7 @@ def family_record_of(
     return Issued(
         id=family,
         issued_at=token.current_time,
-        expires_at=None if end is None else claims.prolonged(end, leeway),
+        expires_at=None if end is None else claims.add_capped(end, leeway),
         owner_pk=lambda: _owner_pk(token, user),
         is_new=token.token is None,
         family_needed_until=_family_needed_until(token),
@@ -111,7 +111,8 @@ def _family_needed_until(token: Token) -> datetime | None:
     if api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM in token:
         return None
     try:
-        return claims.moment(token.payload, "exp") + token._access_lifetime() + token.get_token_backend().get_leeway()
+        expires_at = claims.read_time(token.payload, "exp")
+        return expires_at + token._access_lifetime() + token.get_token_backend().get_leeway()
     except (TokenError, OverflowError):
         return None
 

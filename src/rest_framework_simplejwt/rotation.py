@@ -142,7 +142,7 @@ def _revoke(token: Token) -> bool:
 def _create_successor(token: R, consumes: bool) -> R:
     successor = copy(token)
     successor.token = None
-    successor.payload = claims.copied(token.payload)
+    successor.payload = claims.copy_claims(token.payload)
     if consumes and type(token).set_jti.__module__ == Token.__module__:
         # All requests that refresh one token derive the same id, and so compete for one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
@@ -198,7 +198,7 @@ def _successor_within_grace(consumed: R) -> R | None:
         return None
     successor = copy(consumed)
     successor.token = None
-    successor.payload = claims.copied(consumed.payload) | {
+    successor.payload = claims.copy_claims(consumed.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
         "exp": datetime_to_epoch(record.expires_at - consumed._extra_leeway()),

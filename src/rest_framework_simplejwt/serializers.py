@@ -24,9 +24,9 @@ from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from . import database_outage, refusals, rotation, signals, users
-from ._also import also_has
+from ._also import lazy_attributes
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from .db_errors import is_unfit
+from .db_errors import is_unstorable
 from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
 from .models import AuthUser, TokenUser
 from .records import family_enabled
@@ -38,7 +38,7 @@ if apps.is_installed("django.contrib.auth"):
     from django.contrib.auth.models import update_last_login as update_last_login
 
 if not TYPE_CHECKING:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "ValidationError": "rest_framework.exceptions.ValidationError",
@@ -168,13 +168,13 @@ class TokenObtainSerializer(_SecretSerializer):
             with users.read_from_primary():
                 user = _call_backends(request, credentials)
         except Error as error:
-            if not is_unfit(error):
+            if not is_unstorable(error):
                 raise
         except (ValueError, ArithmeticError, UnfitValue):
             if users.is_valid_for_field(self.username_field, credentials[self.username_field]):
                 raise
         else:
-            database_outage.answered()
+            database_outage.end_outage()
             return user
         user_login_failed.send("django.contrib.auth", credentials=_masked(credentials), request=request)
         return None

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ._also import also_has
+from ._also import lazy_attributes
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 else:
     from rest_framework.settings import APISettings as _APISettings
 
-    __getattr__ = also_has(__name__, {"format_lazy": "rest_framework_simplejwt.utils.format_lazy"})
+    __getattr__ = lazy_attributes(__name__, {"format_lazy": "rest_framework_simplejwt.utils.format_lazy"})
 
 __all__ = [
     "DEFAULTS",

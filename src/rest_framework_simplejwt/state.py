@@ -146,7 +146,7 @@ def published_keys() -> tuple[KeyPair, ...]:
     """
     backend: TokenBackend = sys.modules[__name__].token_backend
     if backend.ring is not None:
-        return backend.ring().published(time.time())
+        return backend.ring().published_keys(time.time())
     if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:
         return ()
     try:
@@ -155,4 +155,4 @@ def published_keys() -> tuple[KeyPair, ...]:
         raise ImproperlyConfigured(
             "SIMPLE_JWT['VERIFYING_KEY'] can't be published: it must be a public key."
         ) from error
-    return KeyRing((), [key]).published(time.time())
+    return KeyRing((), [key]).published_keys(time.time())

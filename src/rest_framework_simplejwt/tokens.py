@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, jws, profile, records, refusals, revocation, signals, state, trust, users
-from ._also import also_has
+from ._also import lazy_attributes
 from ._optional import available_if
 from ._types import JSONObject
 from .exceptions import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .token_family.models import BlacklistedTokenFamily as BlacklistedTokenFamily
     from .token_family.models import TokenFamily as TokenFamily
 else:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
@@ -191,7 +191,7 @@ class Token:
     def _sign(self, backend: TokenBackend) -> str:
         if not _has_profile(backend):
             return backend.encode(self.payload)
-        completed = profile.complete(
+        completed = profile.with_required_claims(
             self.payload,
             self.token_type,
             user_id_claim=api_settings.USER_ID_CLAIM,
@@ -315,7 +315,7 @@ class Token:
 
 def _has_profile(backend: TokenBackend) -> bool:
     """Whether tokens of ``backend`` follow RFC 9068: the setting says so, and the backend can write the header."""
-    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.is_carried_by(backend)
+    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.supports_typ(backend)
 
 
 T = TypeVar("T", bound=Token)
@@ -492,7 +492,7 @@ class FamilyMixin(_Mixin[T]):
     def get_family_expiration_date(self) -> datetime | None:
         """When the family ends; ``None`` for one that does not. Raises ``TokenError`` for a malformed claim."""
         claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        return claims.moment(self.payload, claim) if claim in self.payload else None
+        return claims.read_time(self.payload, claim) if claim in self.payload else None
 
     @available_if(family_enabled)
     def blacklist_family(self) -> tuple[BlacklistedTokenFamily, bool]:
@@ -579,8 +579,8 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
 
     def _revocation_record(self) -> Issued:
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
-        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=self.lifetime)
-        return replace(super()._revocation_record(), expires_at=claims.prolonged(end, self._extra_leeway()))
+        end = claims.last_copy_expiry(self.payload, refresh_claim, lifetime=self.lifetime)
+        return replace(super()._revocation_record(), expires_at=claims.add_capped(end, self._extra_leeway()))
 
 
 class _IssuesAccess(Protocol[A]):
@@ -627,7 +627,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
-        for claim, value in claims.copied(self.payload).items():
+        for claim, value in claims.copy_claims(self.payload).items():
             if claim not in kept:
                 access[claim] = value
         return access

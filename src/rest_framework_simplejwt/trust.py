@@ -51,7 +51,7 @@ class TrustedIssuer:
         and ``KeysUnavailable`` if the issuer's keys can't be fetched.
         """
         try:
-            algorithm = jws.read_header(jws.take_apart(token).header, keys_published=True).alg
+            algorithm = jws.read_header(jws.split_compact(token).header, keys_published=True).alg
         except jws.Malformed as error:
             raise TokenBackendError("Token is invalid") from error
         # The token can only select one of the algorithms that the entry lists.
@@ -127,7 +127,7 @@ def find_trusted_issuer(token: object) -> TrustedIssuer | None:
     if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
         return None
     try:
-        issuer = jws.json_object(jws.take_apart(token).payload).get("iss")
+        issuer = jws.decode_object(jws.split_compact(token).payload).get("iss")
     except jws.Malformed:
         return None
     return _get_issuer(issuer)
@@ -244,7 +244,7 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("it has a jwk_url and an HMAC algorithm, whose keys are secret and not published")
     try:
-        fetch.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
+        fetch.check_url(url, allow_http=api_settings.JWK_ALLOW_HTTP)
     except (fetch.FetchError, ValueError, AttributeError) as error:
         raise BadIssuer(f"its jwk_url is not allowed: {error}") from error
 

@@ -19,10 +19,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import compiled, database_outage
 from .compiled import AnyField
-from .db_errors import first_line, is_unfit, misses_table
+from .db_errors import first_line, is_missing_table, is_unstorable
 from .exceptions import TokenError
 from .models import AnyUser
-from .passwords import lasting_salt
+from .passwords import reusable_salt
 from .utils import get_md5_hash_password, is_storable
 
 __all__ = ["keyed_fingerprint", "keyed_or_md5_fingerprint", "md5_fingerprint"]
@@ -93,7 +93,7 @@ def _find_stored(claim: object, user_model: type[M], field: str) -> M | None:
     try:
         return find(user_model, field, claim)
     except DatabaseError as error:
-        if misses_table(error) and user_model._meta.db_table in first_line(error):
+        if is_missing_table(error) and user_model._meta.db_table in first_line(error):
             raise UsersNotStored("the table of the user model does not exist") from error
         raise
 
@@ -128,11 +128,11 @@ def find(user_model: type[M], field_name: str, claim: object) -> M | None:
     except (TypeError, ValueError, OverflowError, ValidationError):
         return None
     except Error as error:
-        if is_unfit(error):
+        if is_unstorable(error):
             return None
         database_outage.raise_if_outage(error)
         raise
-    database_outage.answered()
+    database_outage.end_outage()
     return user
 
 
@@ -207,7 +207,7 @@ def keyed_fingerprint(user: AbstractBaseUser) -> tuple[str, ...]:
     the same after a rehash if the user model is a ``KeepsSalt``. It reveals nothing about the hash. For a hash
     without a reusable salt, the HMAC is computed from the whole hash.
     """
-    salt = lasting_salt(user.password)
+    salt = reusable_salt(user.password)
     # Separate purposes, so that a salt and a hash of the same text have different fingerprints.
     purpose, value = ("hash", user.password) if salt is None else ("salt", salt)
     return tuple(

@@ -27,7 +27,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.throttling import ScopedRateThrottle
 
 from . import database_outage, refusals, state
-from ._also import also_has
+from ._also import lazy_attributes
 from .exceptions import (
     AuthenticationFailed,
     DatabaseUnavailable,
@@ -36,7 +36,7 @@ from .exceptions import (
     RequestTooLarge,
     TokenError,
 )
-from .keys.ring import document
+from .keys.ring import jwk_set
 from .settings import api_settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     AUTH_HEADER_TYPES: tuple[str, ...]
 else:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
@@ -310,7 +310,7 @@ class JWKSView(View):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Returns the JWK set, which clients may cache for ``JWKS_MAX_AGE`` seconds, or 304 if it has not changed."""
-        body = json.dumps(document(state.published_keys()), separators=(",", ":")).encode()
+        body = json.dumps(jwk_set(state.published_keys()), separators=(",", ":")).encode()
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = f"public, max-age={api_settings.JWKS_MAX_AGE}"
         response["ETag"] = etag = quote_etag(hashlib.sha256(body).hexdigest())

@@ -78,7 +78,7 @@ def test_no_entries_are_accepted(reported):
         ({**REMOTE, "jwk_url": "https://[::1"}, "its jwk_url is not allowed"),
         ({**REMOTE, "jwk_url": 5}, "its jwk_url is not allowed"),
         ({**STATIC, "keys": {"algorithm": "RS256", "key": PUBLIC}}, "its keys are not a list"),
-        ({**STATIC, "keys": [PUBLIC]}, "its keys[0]: it is no dict"),
+        ({**STATIC, "keys": [PUBLIC]}, "its keys[0]: it is not a dict"),
         ({**STATIC, "keys": [{"algorithm": "RS256", "key": "junk"}]}, "its keys[0]: it can't be read"),
         ({**STATIC, "keys": [{"algorithm": ["RS256"], "key": PUBLIC}]}, "its keys[0]: "),
         ({**STATIC, "algorithms": ["PS256"]}, "its keys[0] is for RS256, which is not one of its algorithms"),

@@ -57,7 +57,7 @@ def tampered():
 
     def change(token):
         header, payload, signature = token.split(".")
-        claims = {**jws.json_object(payload.encode()), "user_id": "1000000"}
+        claims = {**jws.decode_object(payload.encode()), "user_id": "1000000"}
         return f"{header}.{jws.base64url_encode(json.dumps(claims).encode()).decode()}.{signature}"
 
     return change

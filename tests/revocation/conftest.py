@@ -31,7 +31,7 @@ def on(simple_jwt):
     for client in clients:
         client.close()
     module._connect.cache_clear()
-    module._outage.over()
+    module._outage.end()
 
 
 @pytest.fixture

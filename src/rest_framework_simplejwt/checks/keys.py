@@ -204,7 +204,7 @@ def mismatched_keys() -> Iterator[Finding]:
 def _url_error(url: str) -> str | None:
     """Why keys are not fetched from ``url``; ``None`` if they are."""
     try:
-        fetch.checked(url, allow_http=bool(configured("JWK_ALLOW_HTTP")))
+        fetch.check_url(url, allow_http=bool(configured("JWK_ALLOW_HTTP")))
     except (fetch.FetchError, ValueError) as error:
         return str(error)
     return None

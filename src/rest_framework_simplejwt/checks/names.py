@@ -125,7 +125,7 @@ def backends_without_typ() -> Iterator[Finding]:
     classes = (each for each in (*map(import_or_none, paths), *refresh_token_classes()) if isinstance(each, type))
     for token_class in dict.fromkeys(classes):
         backend = getattr(token_class, "_token_backend", None)
-        if hasattr(backend, "encode") and not profile.is_carried_by(backend):
+        if hasattr(backend, "encode") and not profile.supports_typ(backend):
             name = f"{token_class.__module__}.{token_class.__qualname__}"
             text = f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] has no effect on {name}: its backend can't write a typ."
             yield Finding(text, backend=type(backend).__name__)

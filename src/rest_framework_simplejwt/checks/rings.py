@@ -63,7 +63,7 @@ def key_in_directory_and_settings() -> Iterator[Finding]:
     if directory is None:
         return
     try:
-        kids = files.stamps(directory)
+        kids = files.list_stamps(directory)
         _, verifying = state.configured_keys()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
@@ -88,7 +88,7 @@ def no_active_key() -> Iterator[Finding]:
         ring = state.get_ring_source()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
-    if ring is not None and ring().current(time.time()) is None:
+    if ring is not None and ring().signing_key(time.time()) is None:
         yield Finding("No key of SIMPLE_JWT['SIGNING_KEYS'] or ['SIGNING_KEYS_DIR'] is active: no token can be issued.")
 
 
@@ -102,7 +102,7 @@ def _key_files() -> Iterator[Path]:
     if directory is not None:
         with suppress(OSError):
             # A file whose name can't be decoded is not the file of a key.
-            yield from [directory / f"{files.shown(kid)}.pem" for kid in files.stamps(directory)]
+            yield from [directory / f"{files.printable(kid)}.pem" for kid in files.list_stamps(directory)]
 
 
 def _signing_keys_dir() -> Path | None:

@@ -22,7 +22,7 @@ def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Model, 
     Rows that exist already, or are inserted meanwhile by others, stay as they are: the unique constraint decides.
     """
     connection = connections[rows.db]
-    if not compiled.takes_sql(connection):
+    if not compiled.supports_sql(connection):
         return _insert_fetched(model, names, rows)
     quote = connection.ops.quote_name
     fields: list[Any] = [model._meta.get_field(name) for name in names]
@@ -65,7 +65,7 @@ def delete_rows(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -
 
     Without fetching any, unless the project has more that hangs on these rows, or the package may not send SQL.
     """
-    if not compiled.takes_sql(connections[rows.db]) or not _is_known(rows.model, dependents.model):
+    if not compiled.supports_sql(connections[rows.db]) or not _is_known(rows.model, dependents.model):
         return _collect_and_delete(rows)
     if not connections[rows.db].features.can_defer_constraint_checks:
         # Locked until the end: a row that does not match any more by then must keep its dependents.

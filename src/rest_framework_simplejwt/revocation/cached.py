@@ -84,7 +84,7 @@ class CachedStore:
         try:
             answer = ask(key)
         except Exception as error:  # noqa: BLE001  # each cache client raises errors of its own
-            _outage.failed(error)
+            _outage.start(error)
             return None
-        _outage.over()
+        _outage.end()
         return answer

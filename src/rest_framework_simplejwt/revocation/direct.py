@@ -40,7 +40,7 @@ class Tables:
 
     def are_exchanged_directly(self, alias: str) -> bool:
         """Whether ``exchange`` does the same there as saving instances."""
-        return compiled.takes_sql(connections[alias]) and not self._are_listened_to()
+        return compiled.supports_sql(connections[alias]) and not self._are_listened_to()
 
     def _are_listened_to(self) -> bool:
         return any(
@@ -103,7 +103,7 @@ def _once(build: Sql) -> Sql:
 
     @wraps(build)
     def built(connection: BaseDatabaseWrapper, *arguments: Hashable) -> str:
-        return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
+        return compiled.cached_on(connection, (build, *arguments), lambda: build(connection, *arguments))
 
     return built
 

@@ -314,9 +314,9 @@ class RedisStore(Untransacted):
         try:
             answer = question(self.client)
         except _ERRORS as error:
-            _outage.failed(error)
+            _outage.start(error)
             raise RevocationUnavailable() from error
-        _outage.over()
+        _outage.end()
         return answer
 
 

@@ -165,7 +165,7 @@ def _work_alone(
 ) -> tuple[T] | None:
     connections[callers.alias] = connection = _unpooled(callers)
     try:
-        with database_outage.expected(), _short_lock_timeout(connection):
+        with database_outage.expect_errors(), _short_lock_timeout(connection):
             return (work(),) if begins() and not unless() else None
     finally:
         connections.close_all()

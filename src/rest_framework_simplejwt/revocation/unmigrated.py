@@ -10,7 +10,7 @@ from django.db import Error
 from django.db.models import Model
 
 from .. import database_outage
-from ..db_errors import first_line, misses_column, misses_table
+from ..db_errors import first_line, is_missing_column, is_missing_table
 from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
@@ -46,7 +46,7 @@ def explained(method: F) -> F:
                 raise
             _log(label, error)
             raise RevocationUnavailable() from error
-        database_outage.answered(writes=name not in _MAY_READ)
+        database_outage.end_outage(writes=name not in _MAY_READ)
         return answer
 
     return cast("F", explaining)
@@ -59,7 +59,7 @@ def forget() -> None:
 
 def _label(error: Error, models: Iterable[type[Model]]) -> str | None:
     """The label of the app whose table is missing or lacks a column."""
-    if not (misses_table(error) or misses_column(error)):
+    if not (is_missing_table(error) or is_missing_column(error)):
         return None
     text = first_line(error)
     for model in models:

@@ -11,13 +11,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .. import signals
-from .._also import also_has
+from .._also import lazy_attributes
 from ..revocation import RevocationStore, token_store
 from ..revocation.admin import IssuedAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
 
 if not TYPE_CHECKING:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "AuthUser": "rest_framework_simplejwt.models.AuthUser",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rest_framework_simplejwt import state
-from rest_framework_simplejwt._also import also_has
+from rest_framework_simplejwt._also import lazy_attributes
 from rest_framework_simplejwt.revocation import RevocationStore, earliest_live_expiry, token_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
@@ -14,7 +14,7 @@ from rest_framework_simplejwt.utils import aware_utcnow
 from ...store import TokenStore
 
 if not TYPE_CHECKING:
-    __getattr__ = also_has(
+    __getattr__ = lazy_attributes(
         __name__,
         {
             "BaseCommand": "django.core.management.base.BaseCommand",
