@@ -55,12 +55,12 @@ def log_in(client):
     return answer.json()
 
 
-def test_a_tenant_is_made_while_a_transaction_is_open(tenant, snapshot):
+def test_a_tenant_is_created_while_a_transaction_is_open(tenant, snapshot):
     client = tenant("acme")
     assert log_in(client).keys() == {"access", "refresh"}
 
 
-def test_a_tenant_has_the_indexes_of_the_flush_and_another_keeps_its_own(tenant):
+def test_each_tenant_has_the_indexes_of_the_flush(tenant):
     tenant("acme")
     tenant("globex")
     with connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def test_a_tenant_has_the_indexes_of_the_flush_and_another_keeps_its_own(tenant)
         assert [schema for (schema,) in cursor.fetchall()] == ["acme", "acme", "globex", "globex"]
 
 
-def test_a_token_is_refreshed_and_spent_within_its_tenant(tenant):
+def test_a_token_is_refreshed_and_consumed_within_its_tenant(tenant):
     client = tenant("acme")
     spent = log_in(client)["refresh"]
     assert client.post("/token/refresh/", {"refresh": spent}).status_code == 200
@@ -77,7 +77,7 @@ def test_a_token_is_refreshed_and_spent_within_its_tenant(tenant):
     assert client.get("/whoami/", headers={"authorization": f"Bearer {access}"}).status_code == 200
 
 
-def test_the_tables_of_one_tenant_have_no_token_of_another(tenant):
+def test_a_tenant_has_no_tokens_of_another(tenant):
     acme, globex = tenant("acme"), tenant("globex")
     refresh = log_in(acme)["refresh"]
     assert acme.post("/token/refresh/", {"refresh": refresh}).status_code == 200

@@ -44,14 +44,14 @@ def properties(schema, message, *, unless):
         ("/token/family/blacklist/", {"refresh"}, {"message"}),
     ],
 )
-def test_every_endpoint_says_what_it_takes_and_gives(schema, path, sent, answer):
+def test_every_endpoint_describes_its_request_and_response(schema, path, sent, answer):
     operation = schema["paths"][path]["post"]
     assert properties(schema, operation["requestBody"], unless="readOnly") == sent
     assert properties(schema, operation["responses"]["200"], unless="writeOnly") == answer
 
 
 @pytest.mark.parametrize("urls", ["urls", "stateless_urls"])
-def test_protected_views_ask_for_a_bearer_token(tmp_path, urls):
+def test_protected_views_require_a_bearer_token(tmp_path, urls):
     schema = make(tmp_path, urls)
     assert schema["paths"]["/protected/"]["get"]["security"] == [{"jwtAuth": []}]
     assert schema["components"]["securitySchemes"]["jwtAuth"] == {
@@ -61,7 +61,7 @@ def test_protected_views_ask_for_a_bearer_token(tmp_path, urls):
     }
 
 
-def test_the_token_endpoints_ask_for_none(schema):
+def test_the_token_endpoints_require_no_token(schema):
     for path, operations in schema["paths"].items():
         if path.startswith("/token/"):
             assert "security" not in operations["post"], path
