@@ -29,7 +29,7 @@ def test_no_request_is_refused_while_keys_rotate(tmp_path, capsys):
             wait(clients, lambda: clients.kids, until)
             for rotation in range(1, ROTATIONS + 1):
                 output = run_command("rotatesigningkeys", "--publish-for", str(PUBLISH_FOR), folder=folder)
-                assert "New: " in output
+                assert "New key: " in output
                 deleted += output.count("Deleted")
                 wait(clients, lambda signed=rotation: len(clients.kids) > signed, until)
             # Until the tokens of the previous key have expired.
