@@ -1,3 +1,5 @@
+"""Rotation: a refresh replaces the refresh token, and reuse of the old one triggers the alarm."""
+
 from unittest import mock
 
 import pytest

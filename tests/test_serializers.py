@@ -1,3 +1,5 @@
+"""The serializers that obtain and refresh tokens."""
+
 from unittest import mock
 
 import pytest

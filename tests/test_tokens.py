@@ -1,3 +1,5 @@
+"""The token classes: claims, times, verification, records, families and limits."""
+
 import logging
 from datetime import datetime, timedelta, timezone
 from unittest import mock
