@@ -80,8 +80,8 @@ def test_the_alarm_is_committed_although_an_atomic_request_is_rolled_back(
     text, pair = consumed
     monkeypatch.setitem(connections[database_alias].settings_dict, "ATOMIC_REQUESTS", True)
     with transaction.atomic(using=database_alias):
-        answer = ProjectView.as_view()(APIRequestFactory().post("/", {"refresh": text}))
-        assert answer.status_code == 401
+        response = ProjectView.as_view()(APIRequestFactory().post("/", {"refresh": text}))
+        assert response.status_code == 401
         assert connections[database_alias].needs_rollback
     assert_family_is_revoked(pair)
 

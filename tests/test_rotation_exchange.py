@@ -144,7 +144,7 @@ def test_an_unrecorded_token_can_be_refreshed_only_once(post, refresh, recorded)
     assert refusal(post("refresh", refresh=str(refresh))) == REVOKED
 
 
-def test_a_token_that_outlives_its_record_can_be_refreshed_only_once(post, refresh):
+def test_a_token_whose_record_expires_first_can_be_refreshed_only_once(post, refresh):
     record = tokens.OutstandingToken.objects.get()
     tokens.OutstandingToken.objects.update(expires_at=record.created_at)
     assert post("refresh", refresh=str(refresh)).status_code == 200

@@ -239,10 +239,10 @@ class CookieRefreshView(views.TokenRefreshView):
 
 
 def test_replays_by_json_and_by_cookie_get_the_same_successor(parent, post):
-    answers = [post("refresh", refresh=parent) for _ in range(2)]
+    responses = [post("refresh", refresh=parent) for _ in range(2)]
     request = APIRequestFactory().post("/", {})
     request.COOKIES["refresh"] = parent
-    answers.append(CookieRefreshView.as_view()(request))
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert len({answer.data["refresh"] for answer in answers}) == 1
-    assert len({answer.data["access"] for answer in answers}) == 3
+    responses.append(CookieRefreshView.as_view()(request))
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert len({response.data["refresh"] for response in responses}) == 1
+    assert len({response.data["access"] for response in responses}) == 3
