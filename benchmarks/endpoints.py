@@ -29,7 +29,7 @@ _ROTATION = {"ROTATE_REFRESH_TOKENS": True, "BLACKLIST_AFTER_ROTATION": True}
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One request to a view. ``times``: how much faster than the published package it must be, on each database.
+    """One request to a view. ``times``: the minimum speed relative to the published package, for each database.
 
     ``most``: how many statements it may send there, counted in ``unit``.
     """
@@ -44,7 +44,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Project:
-    """The settings and apps with which endpoints are called, one worker for each package."""
+    """The settings and apps for a group of endpoints, and one worker for each package."""
 
     name: str
     jwt: dict[str, Any]
@@ -79,7 +79,7 @@ PROJECTS = [
             Endpoint("obtain a pair, blacklist and family", "obtain", None, _on_both(1), _on_both(3), STATEMENTS),
         ],
     ),
-    # Two kinds of tokens that do not meet: one worker does for both.
+    # These endpoints use different tokens, so they share a worker.
     Project(
         "plain",
         {"AUTH_TOKEN_CLASSES": ["rest_framework_simplejwt.tokens.SlidingToken"]},
@@ -109,7 +109,7 @@ def _rows(project: Project, database: str, scale: Scale) -> Iterator[Row]:
 
 
 def _able(project: Project) -> list[str]:
-    """The packages that have the project's apps."""
+    """Returns the packages that have the project's apps."""
     code = f"from importlib.util import find_spec; raise SystemExit(not all(map(find_spec, {project.apps})))"
     able = [name for name in ("ours", "published") if not subprocess.run([str(python_of(name)), "-c", code]).returncode]
     if "published" not in able:

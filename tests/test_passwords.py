@@ -117,7 +117,7 @@ def make_user(password=PASSWORD):
 
 
 def accepts(user, claim, hasher):
-    return users.password_unchanged(user, claim, hasher)
+    return users.is_password_unchanged(user, claim, hasher)
 
 
 class TestFingerprint:

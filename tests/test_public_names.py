@@ -81,11 +81,11 @@ FOR_THE_PACKAGE = {
     "passwords": "reusable_salt rehash",
     "revocation.redis": "Tombstone",
     "signals": "send",
-    "state": "key_directory key_ring published_keys written_keys",
+    "state": "build_key_directory configured_keys get_ring_source published_keys",
     "tokens": "check_not_revoked is_first overrides",
     "users": (
-        "NotKept can_hold find from_primary is_active is_gone is_identity named_by password_fingerprint "
-        "password_unchanged require_user"
+        "UsersNotStored check_user_instance find find_on_primary is_active is_deleted is_password_unchanged is_user_id "
+        "is_valid_for_field password_fingerprint read_from_primary"
     ),
     "utils": "is_storable seconds_since_epoch",
 }

@@ -87,10 +87,10 @@ def test_who_is_gone_is_found_out_where_they_were_deleted(outdated, user):
     outdated()
     read = users.find(get_user_model(), "pk", user.pk)
     assert read._state.db == "replica"
-    assert not users.is_gone(read)
+    assert not users.is_deleted(read)
     user.delete()
-    assert users.is_gone(read)
-    assert not users.is_gone(None), "a token of a machine has no user"
+    assert users.is_deleted(read)
+    assert not users.is_deleted(None), "a token of a machine has no user"
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_router_is_the_projects_own_again_afterwards(replica, user, post, cr
 
 
 def test_other_models_are_read_where_the_router_says(replica):
-    with users.from_primary():
+    with users.read_from_primary():
         assert router.db_for_read(get_user_model()) == "default"
         assert router.db_for_read(Group) == "replica"
 

@@ -123,10 +123,10 @@ def _owner_pk(token: Token, user: AnyUser | None) -> object:
     Raises ``TokenError`` for a ``user`` that is not an instance of the user model.
     """
     if user is not None:
-        users.require_user(user)
+        users.check_user_instance(user)
         return user.pk
     owner = token._owner
     if owner is None:
-        with suppress(users.NotKept):
-            owner = users.named_by(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
+        with suppress(users.UsersNotStored):
+            owner = users.find_on_primary(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
     return None if owner is None else owner.pk

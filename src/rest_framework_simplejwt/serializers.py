@@ -149,6 +149,10 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Check the credentials and set ``self.user``. Returns an empty dict.
+
+        Raises ``LoginFailed`` after calling ``ON_LOGIN_FAILED``.
+        """
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
         user = self._authenticate(request, credentials)
@@ -165,13 +169,13 @@ class TokenObtainSerializer(_SecretSerializer):
         Returns ``None``, too, for a user name that the database can't hold in its column: no user has it.
         """
         try:
-            with users.from_primary():
+            with users.read_from_primary():
                 user = _call_backends(request, credentials)
         except Error as error:
             if not is_unstorable(error):
                 raise
         except (ValueError, ArithmeticError, UnfitValue):
-            if users.can_hold(self.username_field, credentials[self.username_field]):
+            if users.is_valid_for_field(self.username_field, credentials[self.username_field]):
                 raise
         else:
             database_outage.end_outage()
@@ -212,7 +216,7 @@ class TokenObtainSerializer(_SecretSerializer):
         try:
             return token_store().transact(issue)
         except IntegrityError as error:
-            if not users.is_gone(self.user):
+            if not users.is_deleted(self.user):
                 raise
             raise LoginFailed(self.error_messages["no_active_account"]) from error
 
@@ -232,6 +236,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"refresh": ..., "access": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
@@ -248,6 +253,7 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"token": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
@@ -263,8 +269,8 @@ class _UserTokenSerializer(_SecretSerializer):
     def _check_user(self, token: Token) -> AbstractBaseUser | None:
         """Look up the token's user. ``None`` for a token without a user claim, such as that of a machine.
 
-        Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.NotKept`` if the project
-        has no users.
+        Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.UsersNotStored`` if the
+        project stores no users.
         """
         if api_settings.USER_ID_CLAIM not in token:
             return None
@@ -275,10 +281,14 @@ class _UserTokenSerializer(_SecretSerializer):
             raise
 
     def _checked_user(self, token: Token) -> AbstractBaseUser:
-        user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
+        """Look up the user that the token names, who exists, passes the rule and has the same password as at login.
+
+        Raises ``AuthenticationFailed`` otherwise; a token from before a change of password is revoked first.
+        """
+        user = users.find_on_primary(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
-        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
+        if api_settings.CHECK_REVOKE_TOKEN and not users.is_password_unchanged(
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
@@ -289,13 +299,13 @@ class _UserTokenSerializer(_SecretSerializer):
         """As ``_check_user``, but refuse the token with ``AuthenticationFailed`` if the project has no users."""
         try:
             return self._check_user(token)
-        except users.NotKept as error:
+        except users.UsersNotStored as error:
             raise self._no_active_account() from error
 
     def _check_known_user(self, token: Token) -> AbstractBaseUser | None:
         """As ``_check_user``, but return ``None`` if the project has no users or authenticates by tokens alone."""
         if not _trusts_tokens_alone():
-            with suppress(users.NotKept):
+            with suppress(users.UsersNotStored):
                 return self._check_user(token)
         return None
 
@@ -319,13 +329,14 @@ class TokenRefreshSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"access": ...}``, with ``"refresh"`` under ``ROTATE_REFRESH_TOKENS``. Raises as the class says."""
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
         try:
             pair = rotation.refresh(presented, owner=user)
         except IntegrityError as error:
-            if not users.is_gone(user):
+            if not users.is_deleted(user):
                 raise
             raise self._no_active_account() from error
         data = {"access": pair.access}
@@ -343,6 +354,7 @@ class TokenRefreshSlidingSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"token": ...}``, the same token with a later expiry. Raises as the class says."""
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
@@ -366,6 +378,7 @@ class TokenVerifySerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return an empty dict for a token that is valid and not revoked. Raises as the class says."""
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -392,6 +405,7 @@ class TokenBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Log out the token in ``attrs["refresh"]``. Returns an empty dict. Raises ``TokenError``."""
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
@@ -409,6 +423,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Revoke the family of the token in ``attrs["refresh"]``. Returns the message of success."""
         if not family_enabled():
             raise TokenFamilyNotConfigured()
         refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))

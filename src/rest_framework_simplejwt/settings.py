@@ -1,4 +1,4 @@
-"""What a project may write in ``settings.SIMPLE_JWT``: one row a setting, read live."""
+"""The settings in ``settings.SIMPLE_JWT``: one table with a row for each, and ``api_settings``, which reads them."""
 
 from __future__ import annotations
 
@@ -55,10 +55,12 @@ P = ParamSpec("P")
 
 
 class Setting(Generic[T]):
-    """One row: its default, what it means, and how a convenient spelling becomes a ``T``.
+    """A descriptor for one setting of type ``T``.
 
-    Reading it caches the value on the settings object under the same name, which hides
-    this descriptor until that attribute is deleted.
+    ``doc`` is its meaning, for the settings reference. ``imported``: the value is a dotted path, or a list of them, and
+    is read as what it leads to. ``clean`` converts the value of the project to a ``T``.
+    The value is cached on the settings object under the same name, which hides this descriptor until that attribute
+    is deleted.
     """
 
     def __init__(
@@ -94,27 +96,29 @@ class Setting(Generic[T]):
 
 
 class UserSettings(dict[str, Any]):
-    """The project's own values. Editing them makes what was read before stale."""
+    """The values that the project has set. Calls ``on_edit`` after each edit."""
 
-    forget: Callable[[], None] = staticmethod(lambda: None)
+    on_edit: Callable[[], None] = staticmethod(lambda: None)
 
     def __reduce__(self) -> tuple[type, tuple[Mapping[str, object]]]:
-        """A copy is a plain dict: editing it changes no setting."""
+        """Makes copies plain dicts: editing a copy changes no setting."""
         return dict, (dict(self),)
 
 
-def _then_forget(edit: Callable[Concatenate[UserSettings, P], T]) -> Callable[Concatenate[UserSettings, P], T]:
-    @wraps(edit)
-    def edited(self: UserSettings, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = edit(self, *args, **kwargs)
-        self.forget()
+def _calling_on_edit(method: Callable[Concatenate[UserSettings, P], T]) -> Callable[Concatenate[UserSettings, P], T]:
+    """Returns ``method`` of ``dict`` extended by a call of ``on_edit``."""
+
+    @wraps(method)
+    def edit(self: UserSettings, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = method(self, *args, **kwargs)
+        self.on_edit()
         return result
 
-    return edited
+    return edit
 
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
-    setattr(UserSettings, _name, _then_forget(getattr(dict, _name)))
+    setattr(UserSettings, _name, _calling_on_edit(getattr(dict, _name)))
 
 
 def _tuple_of_types(value: str | Collection[str]) -> tuple[str, ...]:
@@ -122,20 +126,21 @@ def _tuple_of_types(value: str | Collection[str]) -> tuple[str, ...]:
 
 
 class APISettings(_APISettings):
-    """The settings, one attribute each, cached when read.
+    """The settings: one attribute for each, which is cached when it is read.
 
-    A cached attribute may be deleted and is then read again; a value may be assigned; the
-    dict ``user_settings`` may be edited. Each takes effect at once, for whoever imported
-    this object before. So does an edit of the project's own dict, ``settings.SIMPLE_JWT``.
-    Unknown names raise ``AttributeError``, removed ones ``RuntimeError``.
+    An attribute may be assigned, or deleted and then read again, and the dict ``user_settings`` may be edited. Each
+    change takes effect at once for all users of this object. An edit of the project's own dict,
+    ``settings.SIMPLE_JWT``, takes effect when a setting is read for the first time, or when ``generation`` is read.
+    An unknown name raises ``AttributeError``, a removed setting ``RuntimeError``, and a value of ``SIMPLE_JWT`` other
+    than a dict ``ImproperlyConfigured``.
 
     ``user_settings`` is the project's dict; ``None`` stands for ``settings.SIMPLE_JWT``.
     """
 
-    # The project's dict, and its items as they were at the last look.
+    # The project's dict, and a copy of its items from the last comparison.
     _source: object
-    _copy: object
-    _follows_django: bool
+    _snapshot: object
+    _uses_django_settings: bool
     _generation: int
 
     ACCESS_TOKEN_LIFETIME = Setting[timedelta](timedelta(minutes=5), "How long an access token is valid.")
@@ -318,67 +323,77 @@ class APISettings(_APISettings):
         )
         self.reload(user_settings)
 
-    # Unseen by type checkers, to which a class with a __setattr__ has any attribute.
+    # Hidden from type checkers, which accept any attribute of a class with a __setattr__.
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: object) -> None:
             super().__setattr__(name, value)
-            self._age()
+            self._increment_generation()
 
         def __delattr__(self, name: str) -> None:
-            """Read the setting again. Does nothing for one that was not read or assigned."""
+            """Removes the cached or assigned value of a setting, if there is one: the next access reads it again."""
             if name in vars(self) or name not in self.defaults:
                 super().__delattr__(name)
-            self._age()
+            self._increment_generation()
 
-    def _age(self) -> None:
-        # Not assigned, which would call this method again.
+    def _increment_generation(self) -> None:
+        # An assignment to the attribute would call __setattr__, and so this method again.
         vars(self)["_generation"] = vars(self).get("_generation", 0) + 1
 
     @property
     def generation(self) -> int:
-        """Changes whenever a value may have changed: what was derived from the settings is valid until then."""
-        self._notice_edits()
+        """A number that increases whenever a setting may have changed.
+
+        What is derived from settings stays valid as long as the number is the same.
+        """
+        self._apply_edits()
         return self._generation
 
-    def live(self, name: str) -> Any:
-        """The value of the setting, after any edit of ``settings.SIMPLE_JWT``."""
-        self._notice_edits()
+    def get_current(self, name: str) -> Any:
+        """Returns the value of the setting ``name``. Unlike the attribute, it notices edits of ``SIMPLE_JWT``."""
+        self._apply_edits()
         return getattr(self, name)
 
-    def _notice_edits(self) -> None:
-        if self._source != self._copy:
-            self._follow(self._source)
+    def _apply_edits(self) -> None:
+        """Applies the edits of the project's dict since the last comparison."""
+        if self._source != self._snapshot:
+            self._apply_source(self._source)
 
     @property
     def user_settings(self) -> UserSettings:
-        """The project's own values, as edited so far."""
-        _follow_secret_key()
-        source = _project_settings() if self._follows_django else self._source
-        if source is not self._source or source != self._copy:
-            self._follow(source)
+        """The values that the project has set, with all edits so far. Edits of this dict take effect at once."""
+        _update_default_signing_key()
+        source = _project_settings() if self._uses_django_settings else self._source
+        if source is not self._source or source != self._snapshot:
+            self._apply_source(source)
         return self._user_settings
 
     def _require_dict(self) -> None:
-        """Raise ``ImproperlyConfigured`` if the project's settings are not a dict."""
+        """Raises ``ImproperlyConfigured`` if the project's settings are not a dict."""
         if not isinstance(self._source, Mapping):
             kind = type(self._source).__name__
             raise ImproperlyConfigured(f"settings.SIMPLE_JWT must be a dict, not {kind}: SIMPLE_JWT = {{...}}.")
 
     def reload(self, user_settings: Mapping[str, object] | None = None) -> None:
-        """Use these values from now on and forget what was read, assigned or edited before."""
-        self._follows_django = user_settings is None
-        self._source = self._copy = {}
+        """Discards all cached, assigned and edited values, and reads ``user_settings`` from now on.
+
+        ``None`` stands for ``settings.SIMPLE_JWT``. Raises ``RuntimeError`` if it contains a removed setting.
+        """
+        self._uses_django_settings = user_settings is None
+        self._source = self._snapshot = {}
         self._user_settings = UserSettings()
-        self._user_settings.forget = self._forget_what_was_read
-        self._follow(_project_settings() if user_settings is None else user_settings)
+        self._user_settings.on_edit = self._clear_cache
+        self._apply_source(_project_settings() if user_settings is None else user_settings)
         for name in self.defaults:
             vars(self).pop(name, None)
-        self._forget_what_was_read()
+        self._clear_cache()
 
-    def _follow(self, source: object) -> None:
-        """Take over what differs between ``source`` and the values that it had at the last look."""
-        before, now = (dict(values) if isinstance(values, Mapping) else {} for values in (self._copy, source))
+    def _apply_source(self, source: object) -> None:
+        """Copies to ``user_settings`` what differs between ``source`` and the last comparison.
+
+        Edits of ``user_settings`` itself are kept. Raises ``RuntimeError`` for a removed setting.
+        """
+        before, now = (dict(values) if isinstance(values, Mapping) else {} for values in (self._snapshot, source))
         for name in REMOVED_SETTINGS:
             if name in now:
                 raise RuntimeError(f"The SIMPLE_JWT setting {name!r} has been removed; see the settings reference.")
@@ -387,23 +402,25 @@ class APISettings(_APISettings):
                 dict.pop(self._user_settings, name, None)
             elif name not in before or before[name] != now[name]:
                 dict.__setitem__(self._user_settings, name, now[name])
-        self._source, self._copy = source, now if isinstance(source, Mapping) else source
-        self._forget_what_was_read()
+        self._source, self._snapshot = source, now if isinstance(source, Mapping) else source
+        self._clear_cache()
 
-    def _forget_what_was_read(self) -> None:
+    def _clear_cache(self) -> None:
+        """Removes the cached values, so that the next access reads each setting again."""
         for name in self._cached_attrs:
             vars(self).pop(name, None)
         self._cached_attrs.clear()
-        self._age()
+        self._increment_generation()
 
 
 def _project_settings() -> object:
+    """Returns ``settings.SIMPLE_JWT``, which should be a dict, or an empty dict if it is missing or ``None``."""
     found: object = getattr(settings, "SIMPLE_JWT", None)
-    return _NOTHING if found is None else found
+    return _NO_SETTINGS if found is None else found
 
 
-# One object, so that its absence is not taken for a change.
-_NOTHING: dict[str, object] = {}
+# Always the same object: a missing SIMPLE_JWT must not look like a change at each comparison.
+_NO_SETTINGS: dict[str, object] = {}
 
 _TABLE = {name: row for name, row in vars(APISettings).items() if isinstance(row, Setting)}
 
@@ -413,8 +430,8 @@ REMOVED_SETTINGS: tuple[str, ...] = ("AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SE
 USER_SETTINGS: Mapping[str, object] | None = getattr(settings, "SIMPLE_JWT", None)
 
 
-def _follow_secret_key() -> None:
-    """SECRET_KEY may be assigned after this module was imported."""
+def _update_default_signing_key() -> None:
+    # SECRET_KEY may be assigned after the import of this module.
     DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
 
 
@@ -422,14 +439,14 @@ api_settings = APISettings(None, DEFAULTS, IMPORT_STRINGS)
 
 
 def reload_api_settings(*args: object, **kwargs: Any) -> None:
-    """Receiver of Django's ``setting_changed``: ``override_settings`` takes effect at once."""
+    """Applies ``override_settings`` at once. A receiver of Django's signal ``setting_changed``."""
     setting, value = kwargs["setting"], kwargs["value"]
     if setting == "SIMPLE_JWT":
         api_settings.reload(None if value is getattr(settings, "SIMPLE_JWT", None) else value or {})
     elif setting == "SECRET_KEY":
-        api_settings._forget_what_was_read()
+        api_settings._clear_cache()
     elif setting == "SECRET_KEY_FALLBACKS":
-        api_settings._age()
+        api_settings._increment_generation()
 
 
 setting_changed.connect(reload_api_settings, dispatch_uid="rest_framework_simplejwt.settings")

@@ -1,4 +1,4 @@
-"""The endpoints: HTTP in, HTTP out."""
+"""The token endpoints and the JWKS endpoint."""
 
 from __future__ import annotations
 
@@ -73,20 +73,29 @@ __all__ = [
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
-# What DRF's parsers let through: JSON nested thousands deep, a charset that is no text's, too many fields.
-_UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, OSError, zlib.error, SuspiciousOperation, BadRequest)
+# What DRF's parsers raise and do not handle: for JSON that is nested too deeply, an unknown charset or too many fields.
+_PARSER_ERRORS = (
+    RecursionError,
+    ValueError,
+    LookupError,
+    TypeError,
+    OSError,
+    zlib.error,
+    SuspiciousOperation,
+    BadRequest,
+)
 
 
-# What JSON may be encoded in (RFC 8259 section 8.1, RFC 7159 section 8.1), and ASCII, which is UTF-8. Other codecs of
-# Python's take minutes, or inflate what they decode. Compared without punctuation: UTF-8, utf8, "utf-8".
+# The charsets of JSON (RFC 8259 section 8.1, RFC 7159 section 8.1), and ASCII, a subset of UTF-8. Some other codecs
+# of Python take minutes or decompress their input. Compared in lower case without punctuation: UTF-8, utf8, "utf-8".
 _CHARSETS = frozenset({"utf8", "usascii", "ascii", "utf16", "utf16le", "utf16be", "utf32", "utf32le", "utf32be"})
 
 
 class _ThrottleScope:
-    """The attribute ``throttle_scope`` of a view, which exists once DRF's ``ScopedRateThrottle`` has a rate for it.
+    """The attribute ``throttle_scope`` of a view, which exists only if DRF's throttle rates contain the scope.
 
-    Until then the view is to every throttle as it was in 5.5.1, where it had no such attribute: a project's
-    own throttle may fall back on a scope of its own, and DRF's would raise for a scope without a rate.
+    Without a rate the attribute raises ``AttributeError``, as the views of 5.5.1 have no such attribute: DRF's
+    ``ScopedRateThrottle`` would raise for a scope without a rate, and a project's own throttle may use another scope.
     """
 
     def __init__(self, scope: str) -> None:
@@ -99,7 +108,7 @@ class _ThrottleScope:
 
 
 class TokenViewBase(generics.GenericAPIView[Any]):
-    """Validates what is posted with a serializer, and answers 200 with its ``validated_data``.
+    """Validates the posted data with a serializer, and answers 200 with its ``validated_data``.
 
     Subclass it for an endpoint of your own, and set one of these attributes:
 
@@ -123,45 +132,46 @@ class TokenViewBase(generics.GenericAPIView[Any]):
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> AsView[GenericView]:
-        """The view, outside any transaction that ``ATOMIC_REQUESTS`` would open, on every database.
+        """Returns the view function, which ``ATOMIC_REQUESTS`` does not wrap in a transaction.
 
-        Django's error reports hide what was posted to it, and the variables of all that it calls.
+        Django's error reports hide the posted data and the variables of all functions that the view calls.
         """
-        view = _outside_transactions(super().as_view(**initkwargs))
+        view = _exempt_from_atomic_requests(super().as_view(**initkwargs))
         return sensitive_post_parameters()(sensitive_variables()(view))
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuses a body that is too large, or in a charset other than UTF-8, before anything reads it.
+        """Checks the charset and the size of the body before anything reads it. DRF calls it before ``post``.
 
-        Raises ``UnsupportedMediaType`` (415) or ``RequestTooLarge`` (413).
+        Raises ``UnsupportedMediaType`` (415) or ``RequestTooLarge`` (413), and what DRF raises.
         """
         _check_charset(request)
         _check_size(request)
         super().initial(request, *args, **kwargs)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """The answer to ``exc``, which undoes nothing: a revocation outlives the 401 that reports it.
+        """Returns the response for ``exc``, and keeps what was written to the database.
 
-        DRF marks the transaction around a refusal for rollback, a caller's own included.
+        DRF marks every enclosing transaction for rollback when it answers an error. Here a revocation must be
+        committed with the 401 that reports it, so the marks are restored. Called by DRF.
         """
         try:
             database_outage.raise_if_outage(exc)
         except DatabaseUnavailable as unavailable:
             exc = unavailable
         if isinstance(exc, DatabaseUnavailable):
-            # Error trackers listen for it, and would hear nothing of the cause of a 503.
+            # Error trackers listen to this signal, which Django does not send for a handled exception.
             got_request_exception.send(type(self), request=self.request._request)
         if isinstance(exc, AuthenticationFailed) and not isinstance(exc, LoginFailed):
             refusals.attach(self.request, exc)
         enclosing = [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
-        marked = [connection.needs_rollback for connection in enclosing]
+        previous_marks = [connection.needs_rollback for connection in enclosing]
         response = super().handle_exception(exc)
-        for connection, needs_rollback in zip(enclosing, marked, strict=True):
+        for connection, needs_rollback in zip(enclosing, previous_marks, strict=True):
             connection.needs_rollback = needs_rollback
         return response
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        """The class that ``serializer_class`` or ``_serializer_class`` leads to, asked for on each request.
+        """Returns the class that ``serializer_class`` or ``_serializer_class`` names. Called for each request.
 
         Override it to choose by ``self.request``. Raises ``ImportError`` that names a path which can't be imported.
         """
@@ -174,19 +184,23 @@ class TokenViewBase(generics.GenericAPIView[Any]):
             raise ImportError(f"Could not import serializer '{path}'") from error
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """The answer, which nobody may store (RFC 6749 section 5.1)."""
+        """Returns the response with headers that forbid caching (RFC 6749 section 5.1). Called by DRF."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "no-store"
         response["Pragma"] = "no-cache"
         return response
 
     def get_authenticate_header(self, request: Request) -> str:
-        """The value of ``WWW-Authenticate`` on a 401."""
+        """Returns the ``WWW-Authenticate`` header of a 401. Called by DRF."""
         return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Answers with the serializer's ``validated_data``. Its ``TokenError`` is raised as ``InvalidToken``."""
-        serializer = self.get_serializer(data=_body(request))
+        """Returns the serializer's ``validated_data`` with status 200.
+
+        Raises ``InvalidToken`` (401) for a ``TokenError`` of the serializer, ``ParseError`` (400) for a body that
+        can't be parsed, and what the serializer raises.
+        """
+        serializer = self.get_serializer(data=_parse_body(request))
         try:
             serializer.is_valid(raise_exception=True)
         except TokenError as error:
@@ -194,7 +208,7 @@ class TokenViewBase(generics.GenericAPIView[Any]):
         return Response(serializer.validated_data, status=status.HTTP_200_OK)
 
 
-def _outside_transactions(view: V) -> V:
+def _exempt_from_atomic_requests(view: V) -> V:
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
@@ -208,9 +222,10 @@ def _check_charset(request: Request) -> None:
 
 
 def _check_size(request: Request) -> None:
-    """Applies ``DATA_UPLOAD_MAX_MEMORY_SIZE`` as Django does to forms; DRF's parsers have no limit.
+    """Raises ``RequestTooLarge`` if the body is larger than ``DATA_UPLOAD_MAX_MEMORY_SIZE``.
 
-    Django's parser of multipart forms applies it itself, without the files in them.
+    Django applies this limit to forms, but DRF's parsers have none. Multipart forms are left to Django's parser, which
+    does not count the files in them.
     """
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if limit is None or request._request.content_type == "multipart/form-data":
@@ -218,15 +233,15 @@ def _check_size(request: Request) -> None:
     try:
         length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
-        return  # Django and DRF then read nothing
+        return  # Django and DRF do not read a body without a valid length
     if length > limit:
         raise RequestTooLarge()
 
 
-def _body(request: Request) -> object:
+def _parse_body(request: Request) -> object:
     try:
         return request.data
-    except _UNREADABLE as error:
+    except _PARSER_ERRORS as error:
         raise ParseError() from error
 
 
@@ -238,7 +253,7 @@ class TokenObtainPairView(TokenViewBase):
 
 
 class TokenRefreshView(TokenViewBase):
-    """Takes a refresh token and returns an access token, and a new refresh token if they rotate."""
+    """Takes a refresh token and returns an access token, and a new refresh token with ``ROTATE_REFRESH_TOKENS``."""
 
     _serializer_class = "TOKEN_REFRESH_SERIALIZER"
     throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
@@ -252,14 +267,14 @@ class TokenObtainSlidingView(TokenViewBase):
 
 
 class TokenRefreshSlidingView(TokenViewBase):
-    """Takes a sliding token and returns it anew, while its refresh period has not ended."""
+    """Takes a sliding token and returns it with a new expiry, unless its refresh period has ended."""
 
     _serializer_class = "SLIDING_TOKEN_REFRESH_SERIALIZER"
     throttle_scope: str = _ThrottleScope("token_refresh")  # type: ignore[assignment]  # a descriptor
 
 
 class TokenVerifyView(TokenViewBase):
-    """Takes a token of any kind and says whether it is good; not what it is good for."""
+    """Takes a token of any type and answers whether it is valid, but not what it permits."""
 
     _serializer_class = "TOKEN_VERIFY_SERIALIZER"
     throttle_scope: str = _ThrottleScope("token_verify")  # type: ignore[assignment]  # a descriptor
@@ -272,27 +287,29 @@ class TokenBlacklistView(TokenViewBase):
 
 
 class TokenFamilyBlacklistView(TokenViewBase):
-    """Takes a refresh token and revokes its family: everything that descends from the same login."""
+    """Takes a refresh token and revokes its family: all tokens that descend from the same login."""
 
     _serializer_class = "TOKEN_FAMILY_BLACKLIST_SERIALIZER"
 
 
 class JWKSView(View):
-    """The public keys that other services check our tokens with (RFC 7517), for ``/.well-known/jwks.json``.
+    """Publishes the public keys that other services verify tokens with (RFC 7517), at ``/.well-known/jwks.json``.
 
-    Anybody may read them: nothing is asked of the caller, and neither session nor database is touched.
+    The endpoint is public: it needs no authentication, and uses neither the session nor the database.
     """
 
     http_method_names = ["get", "head"]
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        view = csrf_exempt(_outside_transactions(super().as_view(**initkwargs)))
-        # Django's LoginRequiredMiddleware lets it through.
+        """Returns the view function, without CSRF protection, login requirement and ``ATOMIC_REQUESTS``."""
+        view = csrf_exempt(_exempt_from_atomic_requests(super().as_view(**initkwargs)))
+        # Django's LoginRequiredMiddleware reads this attribute.
         view.login_required = False  # type: ignore[attr-defined]  # of a function
         return view
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Returns the JWK set, which clients may cache for ``JWKS_MAX_AGE`` seconds, or 304 if it has not changed."""
         body = json.dumps(jwk_set(state.published_keys()), separators=(",", ":")).encode()
         response = HttpResponse(body, content_type="application/jwk-set+json")
         response["Cache-Control"] = f"public, max-age={api_settings.JWKS_MAX_AGE}"

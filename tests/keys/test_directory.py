@@ -518,4 +518,4 @@ class TestTokens:
         put(tmp_path, "a")
         use(SIGNING_KEYS=[{"algorithm": "ES256", "key": pem("b")}])
         with pytest.raises(ImproperlyConfigured, match="both"):
-            state.key_ring()
+            state.get_ring_source()

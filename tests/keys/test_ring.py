@@ -21,22 +21,12 @@ from rest_framework_simplejwt.keys.ring import (
     read_key,
     thumbprint,
 )
-from tests import vectors
-from tests.key_pairs import pem_pair, private_key
+from tests import key_pairs, vectors
+from tests.key_pairs import SECRET, pem_pair, private_key
 
 pytestmark = pytest.mark.needs("bare")
 
-SECRET = "a secret of more than sixty-four bytes, so that it is long enough for HS512"
-FAMILIES = {
-    **dict.fromkeys(("HS256", "HS384", "HS512")),
-    **dict.fromkeys(("RS256", "RS384", "RS512"), "RS"),
-    **dict.fromkeys(("PS256", "PS384", "PS512"), "PS"),
-    "ES256": "ES256",
-    "ES256K": "ES256K",
-    "ES384": "ES384",
-    **dict.fromkeys(("ES512", "ES521"), "ES512"),
-    "EdDSA": "Ed",
-}
+FAMILIES = {**key_pairs.FAMILIES, "ES521": "ES512"}
 PAIRS = [algorithm for algorithm, family in FAMILIES.items() if family]
 NOW = 1_800_000_000.0
 

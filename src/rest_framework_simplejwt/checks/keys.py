@@ -236,7 +236,7 @@ def ignored_jwk_url() -> Iterator[Finding]:
 def unreadable_key_ring() -> Iterator[Finding]:
     """A key of ``SIGNING_KEYS`` or ``VERIFYING_KEYS`` can't be read, or two keys have the same ``kid``."""
     try:
-        state.written_keys()
+        state.configured_keys()
     except ImproperlyConfigured as error:
         yield Finding(str(error))
     except Exception as error:  # noqa: BLE001  # the setting may hold anything instead of a list

@@ -25,11 +25,11 @@ from .registry import Finding, check
 def unusable_directory() -> Iterator[Finding]:
     """``SIGNING_KEYS_DIR`` or a key in it can't be read, the directory is empty, or ``SIGNING_KEYS`` is set too."""
     try:
-        state.written_keys()
+        state.configured_keys()
     except Exception:  # noqa: BLE001  # E022 reports it
         return
     try:
-        directory = state.key_directory()
+        directory = state.build_key_directory()
     except ImproperlyConfigured as error:
         yield Finding(str(error))
         return
@@ -64,7 +64,7 @@ def key_in_directory_and_settings() -> Iterator[Finding]:
         return
     try:
         kids = files.list_stamps(directory)
-        _, verifying = state.written_keys()
+        _, verifying = state.configured_keys()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
     for kid in (key.kid for key in verifying if key.kid in kids):
@@ -85,7 +85,7 @@ def no_active_key() -> Iterator[Finding]:
     if not has_key_ring() or not has_route_to(*SIGNING_VIEWS):
         return
     try:
-        ring = state.key_ring()
+        ring = state.get_ring_source()
     except Exception:  # noqa: BLE001  # E022 and E023 report it
         return
     if ring is not None and ring().signing_key(time.time()) is None:
