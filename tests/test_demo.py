@@ -239,7 +239,7 @@ def test_a_second_run_starts_clean_and_serves_people_until_ctrl_c(quickstart, se
 
 
 def test_the_server_does_not_outlive_a_quickstart_that_is_killed(serving, tmp_path):
-    with serving("A server of its own: ", DEMO_DATABASE=str(tmp_path / "killed.sqlite3")) as (process, output):
+    with serving("Server: ", DEMO_DATABASE=str(tmp_path / "killed.sqlite3")) as (process, output):
         port = urlsplit(output.split()[-1]).port
         assert is_open(port)
 
