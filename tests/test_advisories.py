@@ -196,7 +196,7 @@ def test_to_log_out_nobody_logs_out_nobody(user, whoami):
 def test_a_thief_who_refreshes_on_and_on_does_not_outlive_revoke_all(user, simple_jwt, monkeypatch):
     """Here he is faster than each of twenty rounds."""
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
-    stolen, insert = [RefreshToken.for_user(user)], sql.insert_from
+    stolen, insert = [RefreshToken.for_user(user)], sql.insert_from_query
 
     def outrun(*args):
         if len(stolen) <= 20:
@@ -204,7 +204,7 @@ def test_a_thief_who_refreshes_on_and_on_does_not_outlive_revoke_all(user, simpl
             return 0
         return insert(*args)
 
-    monkeypatch.setattr(sql, "insert_from", outrun)
+    monkeypatch.setattr(sql, "insert_from_query", outrun)
     assert sessions.revoke_all(user).tokens == 1
     with pytest.raises(TokenError):
         RefreshToken(str(stolen[-1]))

@@ -164,7 +164,7 @@ def test_the_connection_that_it_borrows_comes_back_as_it_was(server_database, st
         lent.close = come_back
         return lent
 
-    monkeypatch.setattr(transactions, "_unpooled", borrowed)
+    monkeypatch.setattr(transactions, "_new_unpooled_connection", borrowed)
     text, pair = stolen
     replay_and_roll_back(server_database, text)
     assert family_is_revoked(pair)
@@ -195,7 +195,7 @@ def test_where_no_connection_comes_in_time_it_shares_the_callers_transaction(
         found.close = lambda: (close(), ended.set())
         return found
 
-    monkeypatch.setattr(transactions, "_unpooled", late)
+    monkeypatch.setattr(transactions, "_new_unpooled_connection", late)
     monkeypatch.setattr(transactions, "CONNECT_TIMEOUT", 0.02)
     replay_and_roll_back(server_database, text)
     comes.set()
@@ -208,7 +208,7 @@ def test_where_no_connection_comes_in_time_it_shares_the_callers_transaction(
     "broken",
     [
         mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")),
-        mock.patch.object(transactions, "_unpooled", side_effect=DatabaseError("too many connections")),
+        mock.patch.object(transactions, "_new_unpooled_connection", side_effect=DatabaseError("too many connections")),
     ],
     ids=["no thread", "no connection"],
 )
@@ -298,5 +298,5 @@ def test_nothing_else_than_a_conflict_is_tried_again(db):
     attempts = []
     alias = router.db_for_write(tokens.OutstandingToken)
     with pytest.raises(Exception, match="nowhere"):
-        transactions.run(alias, fails, writes=tokens.OutstandingToken)
+        transactions.run_with_retry(alias, fails, writes=tokens.OutstandingToken)
     assert attempts == [1]

@@ -61,8 +61,8 @@ def recorded():
     """The ids of all tokens on record, and of those that were revoked."""
     store = revocation.token_store()
     return lambda: (
-        list(store._issued.order_by("pk").values_list("jti", flat=True)),
-        list(store._revoked.order_by("pk").values_list("token__jti", flat=True)),
+        list(store._issued_rows.order_by("pk").values_list("jti", flat=True)),
+        list(store._revoked_rows.order_by("pk").values_list("token__jti", flat=True)),
     )
 
 

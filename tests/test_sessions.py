@@ -96,11 +96,11 @@ class TestRowsFromBeforeTheColumnOfFamilies:
 
     @pytest.fixture
     def rows(self):
-        return revocation.token_store()._issued
+        return revocation.token_store()._issued_rows
 
     @pytest.mark.parametrize("batch", [1, 500])
     def test_the_family_that_is_excepted_is_found_in_the_text(self, user, other, rows, batch, monkeypatch):
-        monkeypatch.setattr("rest_framework_simplejwt.token_blacklist.store.COLLECTED", batch)
+        monkeypatch.setattr("rest_framework_simplejwt.token_blacklist.store.FETCH_SIZE", batch)
         sliding, elsewhere, here = (kind.for_user(user) for kind in (SlidingToken, RefreshToken, RefreshToken))
         here = rotation.rotate(here).token
         rows.update(family_id=None)
@@ -175,14 +175,14 @@ class TestRefreshesThatAreFaster:
         """Let so many rounds find their tokens spent already, as a refresh at that moment would: `slow(2)`."""
 
         def miss(rounds):
-            insert = sql.insert_from
+            insert = sql.insert_from_query
 
             def missing(*args):
                 nonlocal rounds
                 rounds -= 1
                 return insert(*args) if rounds < 0 else 0
 
-            monkeypatch.setattr(sql, "insert_from", missing)
+            monkeypatch.setattr(sql, "insert_from_query", missing)
 
         return miss
 
@@ -197,7 +197,7 @@ class TestRefreshesThatAreFaster:
         """Then come rows whose transaction was still open: their keys are lower than that of the newest row."""
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         tokens = {name: RefreshToken.for_user(user) for name in ("late", "old")}
-        scopes, insert = [], sql.insert_from
+        scopes, insert = [], sql.insert_from_query
 
         def racing(model, names, rows):
             found = set(rows.values_list("jti", flat=True))
@@ -207,21 +207,21 @@ class TestRefreshesThatAreFaster:
             tokens["new"] = RefreshToken.for_user(user)
             return insert(model, names, rows.filter(jti=tokens["old"]["jti"]))
 
-        monkeypatch.setattr(sql, "insert_from", racing)
+        monkeypatch.setattr(sql, "insert_from_query", racing)
         assert sessions.revoke_all(user).tokens == 3
         assert scopes == [{"late", "old"}, {"new"}, {"late"}]
         assert not any(lives(token) for token in tokens.values())
 
     def test_the_first_row_of_all_may_be_new(self, user, simple_jwt, monkeypatch):
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
-        tokens, insert = [], sql.insert_from
+        tokens, insert = [], sql.insert_from_query
 
         def racing(*args):
             revoked = insert(*args)
             tokens.extend([] if tokens else [RefreshToken.for_user(user)])
             return revoked
 
-        monkeypatch.setattr(sql, "insert_from", racing)
+        monkeypatch.setattr(sql, "insert_from_query", racing)
         assert sessions.revoke_all(user).tokens == 1
         assert not lives(tokens[0])
 
@@ -359,7 +359,7 @@ class TestCommand:
 def test_where_nothing_is_remembered_the_command_says_so(options, monkeypatch):
     from rest_framework_simplejwt.management.commands import revoketokens
 
-    for name in ("tokens_remembered", "families_remembered"):
+    for name in ("can_revoke_tokens", "can_revoke_families"):
         monkeypatch.setattr(revoketokens, name, lambda: False)
     with pytest.raises(CommandError, match="does not remember"):
         call_command(revoketokens.Command(), *options)

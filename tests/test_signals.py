@@ -99,5 +99,5 @@ def test_the_docs_list_what_each_is_sent_with(post, user, credentials, received,
 
 def test_the_docs_count_attempts_and_rounds():
     page = Path("docs/explanation/rotation.md").read_text()
-    assert f"{transactions.ATTEMPTS} attempts in all" in page
-    assert f"After {sql.ROUNDS} rounds it gives up" in page
+    assert f"{transactions.MAX_ATTEMPTS} attempts in all" in page
+    assert f"After {sql.MAX_ROUNDS} rounds it gives up" in page

@@ -19,7 +19,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 from rest_framework_simplejwt.models import TokenUser
-from rest_framework_simplejwt.revocation import tokens_remembered
+from rest_framework_simplejwt.revocation import can_revoke_tokens
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.state import token_backend
 from rest_framework_simplejwt.tokens import (
@@ -326,14 +326,14 @@ USER_MODEL = settings.AUTH_USER_MODEL
 def recorded_for(user):
     """Whether the store has anything of the user."""
     now = tokens.aware_utcnow()
-    stores = [revocation.token_store()] if tokens_remembered() else []
+    stores = [revocation.token_store()] if can_revoke_tokens() else []
     stores += [revocation.family_store()] if tokens.family_enabled() else []
     return any(store.revoke_all(user.pk, now=now) for store in stores)
 
 
 def is_recorded(kind):
     """Whether tokens of that kind, or their families, are recorded in this project."""
-    return (issubclass(kind, BlacklistMixin) and tokens_remembered()) or (
+    return (issubclass(kind, BlacklistMixin) and can_revoke_tokens()) or (
         issubclass(kind, FamilyMixin) and tokens.family_enabled()
     )
 

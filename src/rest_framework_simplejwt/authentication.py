@@ -20,7 +20,7 @@ from .exceptions import AuthenticationFailed, InvalidToken, TokenError
 from .foreign import ForeignToken
 from .models import AuthUser as AuthUser
 from .models import TokenUser as TokenUser
-from .revocation import on_access
+from .revocation import verify_for_access
 from .settings import api_settings
 from .tokens import Token
 
@@ -103,7 +103,7 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in self._classes_for(raw_token):
             try:
-                return on_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                return verify_for_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
             except TokenError as error:
                 messages.append(
                     {

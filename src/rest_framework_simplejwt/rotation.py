@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import claims, revocation, signals, state
 from .exceptions import RefreshTokenBlacklistedError
-from .revocation import Successor, local_times, tokens_remembered
+from .revocation import Successor, can_revoke_tokens, local_times
 from .settings import api_settings
 from .tokens import RefreshToken, Token, is_first, overrides
 from .utils import datetime_to_epoch, logger
@@ -100,7 +100,7 @@ def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
     consumed it meanwhile, returns the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and raises
     ``RefreshTokenBlacklistedError`` after it. If anything fails, nothing is recorded and the old token stays valid.
     """
-    consumes = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
+    consumes = api_settings.BLACKLIST_AFTER_ROTATION and can_revoke_tokens()
     successor = _successor_of(token, consumes)
     # Signed before the old one is consumed: what can't be signed must cost nobody their login.
     pair = _pair_of(successor)
@@ -188,7 +188,7 @@ def _within_grace(spent: R) -> R | None:
         return None
     successor_id, record = found
     lifetime = spent.lifetime + spent._extra_leeway()
-    record = local_times.restored(record, lifetime=lifetime, now=spent.current_time)
+    record = local_times.restore_times(record, lifetime=lifetime, now=spent.current_time)
     # The period counts from the refresh: asking again does not extend it. The leeway is for a machine that is ahead.
     if record.is_revoked or record.age > grace + state.token_backend.get_leeway():
         return None

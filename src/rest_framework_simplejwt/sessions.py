@@ -41,7 +41,7 @@ def revoke_everything() -> Revoked:
 
 def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
     # What has just expired by this clock may still be accepted, within the leeway or by a machine with a slower clock.
-    now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
+    now = revocation.expiry_cutoff(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a refresh that runs meanwhile finds its family ended.
     if tokens.family_enabled():
@@ -84,5 +84,5 @@ def _by_id(key: str) -> Issued:
         expires_at=None,
         owner_pk=lambda: None,
         text=lambda: "",
-        is_end_known=False,
+        is_expiry_known=False,
     )

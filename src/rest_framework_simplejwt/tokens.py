@@ -30,7 +30,7 @@ from .exceptions import (
 )
 from .models import AuthUser as AuthUser
 from .models import TokenUser as TokenUser
-from .revocation import Issued, families_remembered, tokens_remembered
+from .revocation import Issued, can_revoke_families, can_revoke_tokens
 from .settings import api_settings
 from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
 from .utils import datetime_to_epoch, logger
@@ -64,11 +64,11 @@ _NONE = timedelta(0)
 
 
 def tokens_recorded() -> bool:
-    return tokens_remembered() and api_settings.JTI_CLAIM is not None
+    return can_revoke_tokens() and api_settings.JTI_CLAIM is not None
 
 
 def family_enabled() -> bool:
-    return families_remembered() and api_settings.TOKEN_FAMILY_ENABLED
+    return can_revoke_families() and api_settings.TOKEN_FAMILY_ENABLED
 
 
 class Token:
@@ -305,11 +305,11 @@ class BlacklistMixin(_Mixin[T]):
     _recorded: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
-        if tokens_remembered():
+        if can_revoke_tokens():
             self.check_blacklist()
         super().verify()
 
-    @available_if(tokens_remembered)
+    @available_if(can_revoke_tokens)
     def check_blacklist(self) -> None:
         """Raise ``RefreshTokenBlacklistedError`` if this token was revoked."""
         # A token without a usable id was never recorded; verify() refuses it.
@@ -317,7 +317,7 @@ class BlacklistMixin(_Mixin[T]):
         if lookup.is_token_revoked:
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
-    @available_if(tokens_remembered)
+    @available_if(can_revoke_tokens)
     @sensitive_variables()
     def blacklist(self) -> tuple[BlacklistedToken, bool]:
         """Revoke this token. The second item is True for exactly one caller; the others lost the race.
@@ -581,7 +581,7 @@ class UntypedToken(Token):
 def check_not_revoked(token: Token) -> None:
     """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or the family has ended."""
     with _asked_once(token):
-        if tokens_remembered():
+        if can_revoke_tokens():
             BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
         if family_enabled() and _family_id(token) is not None:
             FamilyMixin.check_family_expiration(token)

@@ -81,7 +81,7 @@ class StoreContract:
 
     def test_what_was_revoked_by_its_id_alone_stays_revoked(self, store):
         """Nobody knows how long its token lasts."""
-        store.revoke(issued(expires_at=None, is_end_known=False))
+        store.revoke(issued(expires_at=None, is_expiry_known=False))
         list(store.purge(now() + timedelta(days=36500), batch_size=2))
         assert store.is_revoked("x")
 

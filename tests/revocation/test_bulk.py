@@ -40,28 +40,28 @@ def _another_vendor(store, request, monkeypatch):
 
 
 def insert_all(store):
-    rows = store._issued.values_list("pk", Value(timezone.now(), output_field=DateTimeField()))
-    return bulk.insert_from(store.revoked_model, ("token", "blacklisted_at"), rows)
+    rows = store._issued_rows.values_list("pk", Value(timezone.now(), output_field=DateTimeField()))
+    return bulk.insert_from_query(store.revoked_model, ("token", "blacklisted_at"), rows)
 
 
 @pytest.mark.usefixtures("_another_vendor")
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])
 def test_every_row_is_inserted_once_in_batches(store, remembered, count, monkeypatch):
-    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
     remembered(count)
     assert insert_all(store) == count
-    assert sorted(store._revoked.values_list("token__jti", flat=True)) == sorted(map(str, range(count)))
+    assert sorted(store._revoked_rows.values_list("token__jti", flat=True)) == sorted(map(str, range(count)))
 
 
 @pytest.mark.usefixtures("_another_vendor")
 def test_a_row_that_is_there_already_stays_and_counts_for_nothing(store, remembered, monkeypatch):
-    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
     remembered(5)
     there, _ = store.revoke(issued("3"))
     assert insert_all(store) == 4
     assert insert_all(store) == 0
-    assert store._revoked.get(token__jti="3") == there
-    assert store._revoked.count() == 5
+    assert store._revoked_rows.get(token__jti="3") == there
+    assert store._revoked_rows.count() == 5
 
 
 def test_a_batch_is_one_statement_where_the_database_has_savepoints(store, remembered):
@@ -73,7 +73,7 @@ def test_a_batch_is_one_statement_where_the_database_has_savepoints(store, remem
 
 
 def test_no_more_rows_are_held_than_one_batch_has(store, remembered, monkeypatch):
-    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
     remembered(5)
     sizes = []
     fetch = QuerySet._fetch_all
@@ -89,11 +89,11 @@ def test_no_more_rows_are_held_than_one_batch_has(store, remembered, monkeypatch
 
 
 def test_rows_are_deleted_through_the_orm(store, remembered, monkeypatch):
-    monkeypatch.setattr(bulk, "COLLECTED", 2)
+    monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
     remembered(5)
     store.revoke(issued("3"))
-    rows, dependents = store._issued.exclude(jti="0"), store._revoked
+    rows, dependents = store._issued_rows.exclude(jti="0"), store._revoked_rows
     monkeypatch.setattr(QuerySet, "_raw_delete", for_the_orm(QuerySet._raw_delete))
     with another_vendor(rows.db):
-        assert bulk.delete_rows(rows, dependents, "token") == 4
-    assert (store._issued.get().jti, store._revoked.count()) == ("0", 0)
+        assert bulk.delete_with_dependents(rows, dependents, "token") == 4
+    assert (store._issued_rows.get().jti, store._revoked_rows.count()) == ("0", 0)

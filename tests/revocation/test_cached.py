@@ -76,7 +76,7 @@ class TestBeforeSQL(SQLContract):
             raise ConnectionError("no route to cache")
 
         assert not store.is_revoked("z"), "and so the outage of an earlier test is over"
-        broken = CachedStore(tables, holds=fails, add=fails)
+        broken = CachedStore(tables, is_cached=fails, add_to_cache=fails)
         with committed():
             assert broken.revoke(issued())[1]
         assert broken.is_revoked("x")
@@ -99,7 +99,7 @@ class TestBeforeSQL(SQLContract):
 class TestBeforeRedis(RedisContract):
     @pytest.fixture
     def store(self, redis_store, kind):
-        return CachedStore(redis_store, holds=HOLDS[kind], add=ADD[kind])
+        return CachedStore(redis_store, is_cached=HOLDS[kind], add_to_cache=ADD[kind])
 
     @pytest.fixture
     def empty(self, redis_store):

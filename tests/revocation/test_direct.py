@@ -50,16 +50,16 @@ def alias():
 def through_the_orm():
     return mock.patch.multiple(
         direct.Tables,
-        are_written_directly=mock.Mock(return_value=False),
-        are_exchanged_directly=mock.Mock(return_value=False),
+        can_insert_directly=mock.Mock(return_value=False),
+        can_exchange_directly=mock.Mock(return_value=False),
     )
 
 
 def rows(store):
     """Every column of both tables but those that the database numbers."""
-    of_issued = list(store._issued.order_by("pk").values())
+    of_issued = list(store._issued_rows.order_by("pk").values())
     keys = {row.pop("id"): row[store.id_field] for row in of_issued}
-    of_revoked = list(store._revoked.order_by("pk").values())
+    of_revoked = list(store._revoked_rows.order_by("pk").values())
     for row in of_revoked:
         del row["id"]
         row[store.link_field] = keys[row.pop(f"{store.link_field}_id")]
@@ -123,12 +123,12 @@ class TestEachStore:
         row, _ = store.remember(issued(owner=user.pk, is_new=True))
         again = store.remember(issued(is_new=True, expires_at=now() + DAY))
         assert again == (row, False)
-        assert store._issued.get().expires_at == now() + DAY
+        assert store._issued_rows.get().expires_at == now() + DAY
 
     def test_nothing_is_inserted_beside_what_is_there(self, store):
         store.remember(issued())
         before = rows(store)
-        assert direct.insert(store.issued_model, store._values(issued()), store.alias) is None
+        assert direct.insert(store.issued_model, store._row_values(issued()), store.alias) is None
         assert rows(store) == before
 
     def revoke(self, store, **changes):
@@ -151,7 +151,7 @@ class TestEachStore:
         assert self.revoke(store, expires_at=now() + DAY) is None
         assert rows(store)[1] == []
         assert store.revoke(issued(expires_at=now() + DAY))[1]
-        assert store._issued.get().expires_at == now() + DAY
+        assert store._issued_rows.get().expires_at == now() + DAY
 
     @pytest.mark.parametrize("signal", [signals.pre_save, signals.post_save, signals.pre_init, signals.post_init])
     def test_who_listens_hears_of_every_row(self, store, signal):
@@ -227,7 +227,7 @@ class TestExchange:
     def test_writes_what_the_orm_writes(self, store, exchange, user, family_id):
         moment, found = now(), []
         new = self.successor(user, family_id=family_id)
-        for work in (exchange, store._exchange):
+        for work in (exchange, store._exchange_with_orm):
             with mock.patch("django.utils.timezone.now", return_value=moment), transaction.atomic(using=alias()):
                 assert work(issued(family_id=family_id), new)
                 found.append(rows(store))
@@ -259,7 +259,7 @@ class TestExchange:
             store.remember(issued("y"))
             assert does_nothing()
             store.remember(issued("z"))
-        assert store._issued.count() == 3
+        assert store._issued_rows.count() == 3
 
     @pytest.mark.django_db(transaction=True)
     def test_is_all_or_nothing_by_itself(self, store, does_nothing):

@@ -100,7 +100,7 @@ def flush_in(delta, kind=None):
 
 def around_batches(before=lambda: None, after=lambda: None):
     """Call something in each batch's transaction, before or after its work."""
-    run = transactions.run
+    run = transactions.run_with_retry
 
     def running(alias, work, *, writes):
         def surrounded():
@@ -111,7 +111,7 @@ def around_batches(before=lambda: None, after=lambda: None):
 
         return run(alias, surrounded, writes=writes)
 
-    return mock.patch.object(transactions, "run", running)
+    return mock.patch.object(transactions, "run_with_retry", running)
 
 
 def blacklist_token(token):
@@ -167,7 +167,7 @@ def constraints_checked_at_once(kind):
 
 
 def rows_collected(kind):
-    return mock.patch.object(bulk, "_is_known", lambda model, dependent: False)
+    return mock.patch.object(bulk, "_can_skip_collector", lambda model, dependent: False)
 
 
 def through_the_orm(kind):
@@ -405,7 +405,7 @@ class TestMemory:
         assert not any(text in sql for sql in statements)
 
     def test_where_rows_have_to_be_fetched_it_is_a_few_at_a_time(self, kind, monkeypatch):
-        monkeypatch.setattr(bulk, "COLLECTED", 10)
+        monkeypatch.setattr(bulk, "FETCH_SIZE", 10)
         text = connections[kind.alias].ops.quote_name(kind.tables.id_field)
         few, many = (self.statements(kind, rows, 100, rows_collected) for rows in (100, 200))
         fetching = [sql for sql in many if sql.startswith("SELECT") and text in sql]
@@ -656,7 +656,7 @@ class TestWhatProjectsHangOnRows:
     @pytest.mark.parametrize("signal", [signals.pre_delete, signals.post_delete])
     @pytest.mark.parametrize("table", ["issued", "revoked"])
     def test_a_receiver_hears_of_each_row(self, kind, signal, table, monkeypatch):
-        monkeypatch.setattr(bulk, "COLLECTED", 2)
+        monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
         kind.fill(7)
         model, heard = getattr(kind, table).model, []
 

@@ -42,7 +42,7 @@ def _moving(request, monkeypatch):
 
     def moved(store, issued):
         found = values(store, issued)
-        moment = {name: local_times.as_stored(found[name]) for name in ("created_at", "expires_at")}
+        moment = {name: local_times.as_stored_by_postgresql(found[name]) for name in ("created_at", "expires_at")}
         return {**found, **moment}
 
     monkeypatch.setattr(SQLStore, "_values", moved)

@@ -11,7 +11,7 @@ import redis
 from django.core.exceptions import ImproperlyConfigured
 
 from rest_framework_simplejwt.revocation import redis as module
-from rest_framework_simplejwt.revocation.redis import SLACK, RedisStore
+from rest_framework_simplejwt.revocation.redis import RETENTION_MARGIN, RedisStore
 from rest_framework_simplejwt.utils import datetime_to_epoch
 from tests.projects.redis.store import Store
 from tests.revocation.contract import HOUR, StoreContract, issued, now
@@ -45,7 +45,7 @@ class TestRedisStore(RedisContract):
 
     def tombstone_lasts_until(self, store, end):
         there = self.lasts_until(store._key("x"))
-        return there == -1 if end is None else abs(there - datetime_to_epoch(end) - SLACK) <= 2
+        return there == -1 if end is None else abs(there - datetime_to_epoch(end) - RETENTION_MARGIN) <= 2
 
     def test_a_tombstone_goes_a_while_after_its_token(self, store):
         store.revoke(issued(expires_at=now() + HOUR))
@@ -100,13 +100,13 @@ class TestRedisStore(RedisContract):
         index = store._index_of(alice)
         for hours in (1, 3, 2):
             store.remember(issued(str(hours), owner=alice, expires_at=now() + hours * HOUR))
-        assert abs(self.lasts_until(index) - datetime_to_epoch(now() + 3 * HOUR) - SLACK) <= 2
+        assert abs(self.lasts_until(index) - datetime_to_epoch(now() + 3 * HOUR) - RETENTION_MARGIN) <= 2
         store.remember(issued("without an end", owner=alice, expires_at=None))
         assert self.lasts_until(index) == -1
 
     def test_an_index_forgets_what_is_long_over(self, store, alice, simple_jwt):
         simple_jwt(LEEWAY=None)
-        over = now() - timedelta(seconds=SLACK + 5)
+        over = now() - timedelta(seconds=RETENTION_MARGIN + 5)
         for name, end in {"live": now() + HOUR, "over": over, "new": now() + HOUR}.items():
             store.remember(issued(name, owner=alice, expires_at=end))
         assert Store.client.zcard(store._index_of(alice)) == 2

@@ -39,7 +39,7 @@ def refreshed(token, kind=RefreshToken):
 def is_revoked_until(token, end):
     """Whether its family is revoked until then, or longer by no more than what clocks may differ."""
     left = Store.client.expiretime(Store("family")._key(token["family_id"])) - end
-    return module.SLACK - 2 <= left <= module.SLACK + 2
+    return module.RETENTION_MARGIN - 2 <= left <= module.RETENTION_MARGIN + 2
 
 
 def last_access(token):

@@ -194,7 +194,7 @@ class TestASlidingTokenThatIsRefreshed:
 
     @pytest.fixture
     def lasts_until(self, store):
-        return lambda: Store.client.expiretime(store._key("x")) - module.SLACK
+        return lambda: Store.client.expiretime(store._key("x")) - module.RETENTION_MARGIN
 
     def test_before(self, store, alice, lasts_until):
         remember(store, "x", owner=alice)
@@ -222,5 +222,5 @@ class TestASlidingTokenThatIsRefreshed:
     def test_a_log_out_lasts_as_long_as_any_copy_can(self, user):
         token = SlidingToken.for_user(user)
         token.blacklist()
-        left = timedelta(seconds=Store.client.ttl(Store("token")._key(token["jti"])) - module.SLACK)
+        left = timedelta(seconds=Store.client.ttl(Store("token")._key(token["jti"])) - module.RETENTION_MARGIN)
         assert left > SlidingToken.lifetime + timedelta(hours=23), "its refresh-exp, and a lifetime"

@@ -33,8 +33,8 @@ class SQLContract(StoreContract):
     @pytest.fixture
     def empty(self, tables):
         def delete_rows():
-            tables._revoked.delete()
-            tables._issued.delete()
+            tables._revoked_rows.delete()
+            tables._issued_rows.delete()
 
         return delete_rows
 
@@ -62,7 +62,7 @@ class TestSQLStore(SQLContract):
     def test_the_answer_says_how_long_a_row_is_kept(self, store):
         store.remember(issued())
         row, _ = store.remember(issued(expires_at=now() + 2 * HOUR))
-        assert row.expires_at == store._issued.get().expires_at
+        assert row.expires_at == store._issued_rows.get().expires_at
 
     def test_the_age_of_a_successor_counts_from_when_it_was_issued(self, store):
         self.consume(store, issued_at=now())

@@ -35,7 +35,7 @@ def failing(error, cause=None, times=1):
 
 def run(work):
     store = revocation.token_store()
-    return transactions.run(store.alias, work, writes=store.revoked_model)
+    return transactions.run_with_retry(store.alias, work, writes=store.revoked_model)
 
 
 DEADLOCKS = [
@@ -63,7 +63,7 @@ class TestConflicts:
         work = failing(error, cause, times=9)
         with pytest.raises(type(error)):
             run(work)
-        assert work.attempts == transactions.ATTEMPTS
+        assert work.attempts == transactions.MAX_ATTEMPTS
 
     @pytest.mark.parametrize(
         ("error", "cause"),
@@ -198,15 +198,15 @@ class TestAtOnce:
     @pytest.mark.parametrize("is_one", [True, False])
     def test_a_conflict_is_no_answer(self, error, cause, is_one):
         alias = router.db_for_write(revocation.token_store().revoked_model)
-        assert transactions.at_once(alias, failing(error, cause), is_one=is_one) is None
+        assert transactions.try_once(alias, failing(error, cause), is_single_statement=is_one) is None
 
     def test_another_error_is_the_callers(self):
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with pytest.raises(OperationalError):
-            transactions.at_once(alias, failing(OperationalError("server closed the connection")))
+            transactions.try_once(alias, failing(OperationalError("server closed the connection")))
 
     def test_the_callers_transaction_goes_on_after_a_conflict(self):
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with transaction.atomic(using=alias):
-            assert transactions.at_once(alias, failing(IntegrityError("duplicate key"))) is None
+            assert transactions.try_once(alias, failing(IntegrityError("duplicate key"))) is None
             assert not revocation.token_store().revoked_model.objects.using(alias).exists()

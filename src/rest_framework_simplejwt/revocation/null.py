@@ -1,4 +1,4 @@
-"""The store of a project that remembers nothing: no token is ever revoked."""
+"""The store of a project without revocations: it records nothing, and no token is ever revoked."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from .base import Issued, RevocationStore
 T = TypeVar("T")
 
 
-class Untransacted:
-    """For a store whose writes no transaction holds back."""
+class NonTransactional:
+    """Mixin for a store without transactions: every write takes effect immediately and can't be rolled back."""
 
     def transact(self, work: Callable[[], T]) -> T:
         return work()
 
-    def lasting(self, key: str, work: Callable[[], T]) -> T:
+    def lasting(self, record_id: str, work: Callable[[], T]) -> T:
         return work()
 
     def after_commit(self, callback: Callable[[], object]) -> None:
         callback()
 
 
-class NullStore(Untransacted):
+class NullStore(NonTransactional):
+    """Accepts every call and records nothing. Every revocation and every exchange succeeds."""
+
     def remember(self, issued: Issued) -> tuple[None, bool]:
         return None, False
 
@@ -37,13 +39,13 @@ class NullStore(Untransacted):
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
         return True
 
-    def is_revoked(self, key: str) -> bool:
+    def is_revoked(self, record_id: str) -> bool:
         return False
 
-    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+    def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
         return False, families.is_revoked(family_id)
 
-    def successor(self, key: str, successor_key: str, *, now: datetime) -> None:
+    def successor(self, token_id: str, successor_id: str, *, now: datetime) -> None:
         return None
 
     def expired(self, now: datetime) -> int:

@@ -28,9 +28,9 @@ from ..exceptions import RevocationUnavailable
 from ..outage import Outage
 from ..settings import api_settings
 from ..utils import datetime_from_epoch, datetime_to_epoch
-from .access import fails_open
-from .base import SLACK, Issued, RevocationStore, Successor, overrides
-from .null import Untransacted
+from .access import may_assume_not_revoked
+from .base import RETENTION_MARGIN, Issued, RevocationStore, Successor, overrides
+from .null import NonTransactional
 
 T = TypeVar("T")
 
@@ -137,7 +137,7 @@ class Tombstone:
         return cls(int(revoked_at), *json.loads(rest))
 
 
-class RedisStore(Untransacted):
+class RedisStore(NonTransactional):
     """One kind of ids, as keys ``<prefix>:<kind>:{<id>}``; and for each owner an index of what is alive.
 
     A family without an end also has a key ``<prefix>:family-end:{<id>}``: when its last token expires.
@@ -257,7 +257,7 @@ class RedisStore(Untransacted):
         try:
             return [bool(found) for found in self._ask(look)]
         except RevocationUnavailable:
-            if fails_open():
+            if may_assume_not_revoked():
                 return [False] * len(keys)
             raise
 
@@ -347,7 +347,7 @@ def _decode(reply: bytes | str) -> str:
 
 def _slack() -> int:
     leeway = api_settings.LEEWAY or 0
-    return SLACK + ceil(leeway.total_seconds() if isinstance(leeway, timedelta) else leeway)
+    return RETENTION_MARGIN + ceil(leeway.total_seconds() if isinstance(leeway, timedelta) else leeway)
 
 
 class _Options(dict[str, Any]):

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rest_framework_simplejwt import sessions
-from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
+from rest_framework_simplejwt.revocation import can_revoke_families, can_revoke_tokens
 
 
 class Command(BaseCommand):
@@ -23,13 +23,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["family"] is not None:
-            self._require(families_remembered(), "families")
+            self._require(can_revoke_families(), "families")
             self._report_one("family", sessions.revoke_family(options["family"]))
         elif options["jti"] is not None:
-            self._require(tokens_remembered(), "tokens")
+            self._require(can_revoke_tokens(), "tokens")
             self._report_one("token", sessions.revoke_token(options["jti"]))
         else:
-            self._require(tokens_remembered() or families_remembered(), "tokens or families")
+            self._require(can_revoke_tokens() or can_revoke_families(), "tokens or families")
             revoked = sessions.revoke_everything() if options["all"] else sessions.revoke_all(_user(options["user"]))
             self.stdout.write(f"Revoked: {revoked.tokens} tokens, {revoked.families} families.")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt._also import also_has
-from rest_framework_simplejwt.revocation import RevocationStore, earliest_live_expiry, token_store
+from rest_framework_simplejwt.revocation import RevocationStore, expiry_cutoff, token_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
@@ -32,4 +32,4 @@ class Command(FlushCommand):
         return TokenStore()
 
     def cutoff(self) -> datetime:
-        return earliest_live_expiry(aware_utcnow(), leeway=state.token_backend.get_leeway())
+        return expiry_cutoff(aware_utcnow(), leeway=state.token_backend.get_leeway())

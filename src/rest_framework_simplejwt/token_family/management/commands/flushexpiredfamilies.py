@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rest_framework_simplejwt import state
-from rest_framework_simplejwt.revocation import RevocationStore, earliest_live_expiry, family_store
+from rest_framework_simplejwt.revocation import RevocationStore, expiry_cutoff, family_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
@@ -23,4 +23,4 @@ class Command(FlushCommand):
         return FamilyStore()
 
     def cutoff(self) -> datetime:
-        return earliest_live_expiry(aware_utcnow(), leeway=state.token_backend.get_leeway())
+        return expiry_cutoff(aware_utcnow(), leeway=state.token_backend.get_leeway())
