@@ -375,7 +375,7 @@ def test_a_token_revoked_by_its_id_does_not_come_back_before_its_expiry():
     if isinstance(store, SQLStore):
         list(store.purge(tokens.aware_utcnow() + timedelta(days=700), batch_size=10))
     else:
-        assert store.client.ttl(store._key(token["jti"])) == -1
+        assert store.client.ttl(store._revocation_key(token["jti"])) == -1
     with pytest.raises(TokenError, match="blacklisted"):
         RememberMe(str(token))
 
@@ -386,7 +386,7 @@ def test_nobody_outruns_a_log_out_everywhere_by_refreshing(user, simple_jwt, mon
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
     held = [str(RefreshToken.for_user(user))]
     store = type(revocation.token_store())
-    bury = store._bury
+    bury = store._revoke_entries
 
     def overtaken(self, *args):
         assert len(held) < 20, "it does not end"
@@ -394,7 +394,7 @@ def test_nobody_outruns_a_log_out_everywhere_by_refreshing(user, simple_jwt, mon
             held.append(rotation.refresh(rotation.present(RefreshToken, held[-1])).refresh)
         return bury(self, *args)
 
-    monkeypatch.setattr(store, "_bury", overtaken)
+    monkeypatch.setattr(store, "_revoke_entries", overtaken)
     sessions.revoke_all(user)
     with pytest.raises(TokenError):
         rotation.present(RefreshToken, held[-1])

@@ -34,8 +34,8 @@ class PatientRedisStore(RedisStore):
     def fill(self, owner_pk, count):
         """Enter so many ids in the owner's index, as of earlier refreshes."""
         end = int(time.time()) + 3600
-        self.client.zadd(self._index_of(owner_pk), {json.dumps([uuid4().hex, None]): end for _ in range(count)})
+        self.client.zadd(self._index_key(owner_pk), {json.dumps([uuid4().hex, None]): end for _ in range(count)})
 
     def recorded(self, owner_pk):
         """The ids in the owner's index."""
-        return {json.loads(member)[0] for member in self.client.zrange(self._index_of(owner_pk), 0, -1)}
+        return {json.loads(member)[0] for member in self.client.zrange(self._index_key(owner_pk), 0, -1)}

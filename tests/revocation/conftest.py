@@ -30,7 +30,7 @@ def on(simple_jwt):
     yield connect
     for client in clients:
         client.close()
-    module._connect.cache_clear()
+    module._build_client.cache_clear()
     module._outage.over()
 
 

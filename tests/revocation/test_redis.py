@@ -44,7 +44,7 @@ class TestRedisStore(RedisContract):
         return left if left < 0 else round(time.time() + left)
 
     def tombstone_lasts_until(self, store, end):
-        there = self.lasts_until(store._key("x"))
+        there = self.lasts_until(store._revocation_key("x"))
         return there == -1 if end is None else abs(there - datetime_to_epoch(end) - RETENTION_MARGIN) <= 2
 
     def test_a_tombstone_goes_a_while_after_its_token(self, store):
@@ -92,12 +92,12 @@ class TestRedisStore(RedisContract):
 
     def test_a_successor_that_a_server_with_a_faster_clock_has_recorded_is_new(self, store):
         self.consume(store)
-        revoked_at, _, facts = Store.client.get(store._key("x")).partition(b" ")
-        Store.client.set(store._key("x"), b"%d %s" % (int(revoked_at) + 9_000_000, facts))
+        revoked_at, _, facts = Store.client.get(store._revocation_key("x")).partition(b" ")
+        Store.client.set(store._revocation_key("x"), b"%d %s" % (int(revoked_at) + 9_000_000, facts))
         assert store.successor("x", "y", now=now()).age == timedelta(0)
 
     def test_an_index_lasts_as_long_as_its_longest_entry(self, store, alice):
-        index = store._index_of(alice)
+        index = store._index_key(alice)
         for hours in (1, 3, 2):
             store.remember(issued(str(hours), owner=alice, expires_at=now() + hours * HOUR))
         assert abs(self.lasts_until(index) - datetime_to_epoch(now() + 3 * HOUR) - RETENTION_MARGIN) <= 2
@@ -109,7 +109,7 @@ class TestRedisStore(RedisContract):
         over = now() - timedelta(seconds=RETENTION_MARGIN + 5)
         for name, end in {"live": now() + HOUR, "over": over, "new": now() + HOUR}.items():
             store.remember(issued(name, owner=alice, expires_at=end))
-        assert Store.client.zcard(store._index_of(alice)) == 2
+        assert Store.client.zcard(store._index_key(alice)) == 2
 
     def test_of_many_at_once_one_is_first(self, store):
         """One script decides: no two callers can both find nothing."""
@@ -184,7 +184,7 @@ class TestWhereItConnects:
             return RedisStore("token").client.connection_pool.connection_kwargs
 
         yield connect
-        module._connect.cache_clear()
+        module._build_client.cache_clear()
 
     def test_the_setting_is_asked_first(self, connection):
         found = connection("redis://one:7000/3", LOCATION="redis://two:7000/4")

@@ -88,7 +88,7 @@ def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
                 assert RedisStore("token").client.client_info()["user"] == "us"
                 assert RedisStore("token").client.client_info()["db"] == (3 if options is django else 4)
         finally:
-            module._connect.cache_clear()
+            module._build_client.cache_clear()
             module._outage.over()
 
 

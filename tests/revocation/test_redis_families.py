@@ -38,7 +38,7 @@ def refreshed(token, kind=RefreshToken):
 
 def is_revoked_until(token, end):
     """Whether its family is revoked until then, or longer by no more than what clocks may differ."""
-    left = Store.client.expiretime(Store("family")._key(token["family_id"])) - end
+    left = Store.client.expiretime(Store("family")._revocation_key(token["family_id"])) - end
     return module.RETENTION_MARGIN - 2 <= left <= module.RETENTION_MARGIN + 2
 
 
@@ -76,7 +76,7 @@ def test_its_record_lasts_as_long_as_somebody_refreshes_and_no_longer(user, cloc
     first = RefreshToken.for_user(user)
     clock(minutes=10)
     last = refreshed(first)
-    index = Store("family")._index_of(user.pk)
+    index = Store("family")._index_key(user.pk)
     assert [until for _, until in Store.client.zrange(index, 0, -1, withscores=True)] == [last_access(last)]
     assert keys_that_stay() == []
     assert sessions.revoke_all(user).families == 1
@@ -104,7 +104,7 @@ def test_where_tokens_are_not_recorded_it_stays(user, simple_jwt):
     simple_jwt(JTI_CLAIM=None)
     token = RefreshToken.for_user(user)
     token.blacklist_family()
-    assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+    assert Store.client.ttl(Store("family")._revocation_key(token["family_id"])) == -1
 
 
 def test_one_whose_other_tokens_nobody_knows_stays(user):
@@ -112,7 +112,7 @@ def test_one_whose_other_tokens_nobody_knows_stays(user):
     token = RefreshToken.for_user(user)
     Store.empty()
     token.blacklist_family()
-    assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+    assert Store.client.ttl(Store("family")._revocation_key(token["family_id"])) == -1
 
 
 def test_an_access_token_of_the_last_moment_counts(user, simple_jwt):
@@ -125,7 +125,7 @@ def test_an_access_token_of_the_last_moment_counts(user, simple_jwt):
 
 def test_no_refresh_makes_it_last_longer_while_it_is_revoked_with_all_others(user, monkeypatch):
     token = RefreshToken.for_user(user)
-    bury, refused = Store._bury, []
+    bury, refused = Store._revoke_entries, []
 
     def overtaken(self, *args):
         if self._kind == "family":
@@ -134,14 +134,14 @@ def test_no_refresh_makes_it_last_longer_while_it_is_revoked_with_all_others(use
             refused.append(self)
         return bury(self, *args)
 
-    monkeypatch.setattr(Store, "_bury", overtaken)
+    monkeypatch.setattr(Store, "_revoke_entries", overtaken)
     sessions.revoke_all(user)
     assert refused
 
 
 def test_one_that_nobody_has_heard_of_stays(user):
     sessions.revoke_family("f")
-    assert Store.client.ttl(Store("family")._key("f")) == -1
+    assert Store.client.ttl(Store("family")._revocation_key("f")) == -1
 
 
 def test_a_token_that_expires_at_the_end_of_all_dates_is_no_error(user):

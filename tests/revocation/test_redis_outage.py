@@ -59,8 +59,8 @@ def test_an_outage_is_logged_once_and_so_is_its_end(texts, asked, server, caplog
     records = [record for record in caplog.records if "Redis" in record.getMessage()]
     logged = [(record.levelname, record.name, record.getMessage().partition(";")[0]) for record in records]
     assert logged == [
-        ("ERROR", PACKAGE, "Redis, which remembers revoked tokens, does not answer"),
-        ("INFO", PACKAGE, "Redis, which remembers revoked tokens, answers again"),
+        ("ERROR", PACKAGE, "Redis, the revocation store, does not answer"),
+        ("INFO", PACKAGE, "Redis, the revocation store, answers again"),
     ]
     # The traceback too: whoever reads the log must not be able to log in with it.
     assert not [part for text in texts.values() for part in text.split(".")[1:] if part in caplog.text]

@@ -31,14 +31,14 @@ def meanwhile(monkeypatch):
     """Do something between the look into an index and the first revocation of what was found: `meanwhile(work)`."""
 
     def interrupt(work):
-        bury = Store._bury
+        bury = Store._revoke_entries
 
         def interrupted(self, *args):
-            monkeypatch.setattr(Store, "_bury", bury)
+            monkeypatch.setattr(Store, "_revoke_entries", bury)
             work()
             return bury(self, *args)
 
-        monkeypatch.setattr(Store, "_bury", interrupted)
+        monkeypatch.setattr(Store, "_revoke_entries", interrupted)
 
     return interrupt
 
@@ -46,15 +46,15 @@ def meanwhile(monkeypatch):
 @pytest.fixture
 def pages(monkeypatch):
     """How many entries each page has, of two at the most."""
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     sizes = []
-    bury = Store._bury
+    bury = Store._revoke_entries
 
     def counted(self, client, entries, *args):
         sizes.append(len(entries))
         return bury(self, client, entries, *args)
 
-    monkeypatch.setattr(Store, "_bury", counted)
+    monkeypatch.setattr(Store, "_revoke_entries", counted)
     return sizes
 
 
@@ -64,7 +64,7 @@ def remember(store, *names, owner, **changes):
 
 
 def is_held(store, owner_pk):
-    return bool(Store.client.exists(module._hold_of(store._index_of(owner_pk))))
+    return bool(Store.client.exists(module._lock_key(store._index_key(owner_pk))))
 
 
 def test_many_are_revoked_a_page_at_a_time(store, alice, pages):
@@ -75,7 +75,7 @@ def test_many_are_revoked_a_page_at_a_time(store, alice, pages):
 
 
 def test_no_answer_is_longer_than_a_page(store, alice, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     remember(store, *"abcdefgh", owner=alice)
     parse, longest = Store.client.parse_response, []
 
@@ -93,9 +93,9 @@ def test_what_is_revoked_is_dropped_from_the_index(store, alice, pages):
     remember(store, *"abc", owner=alice)
     remember(store, "spared", owner=alice, family_id="f")
     store.revoke_all(alice, now=now(), except_family="f")
-    assert Store.client.zcard(store._index_of(alice)) == 1
+    assert Store.client.zcard(store._index_key(alice)) == 1
     assert store.revoke_all(alice, now=now()) == 1
-    assert not Store.client.exists(store._index_of(alice))
+    assert not Store.client.exists(store._index_key(alice))
 
 
 @pytest.mark.parametrize("spared", ["abcd", "abc", "a", "d", "ad", "bd"])
@@ -110,21 +110,21 @@ def test_two_at_once_miss_nothing_that_the_other_spares(store, alice, pages):
     """Each is somebody who logs out everywhere else; what one of them drops is what the other has counted."""
     for number in range(8):
         remember(store, f"f{number}", f"g{number}", owner=alice, family_id="f" if number % 2 else "g")
-    bury = store._bury
+    bury = store._revoke_entries
     other = Store("token")
 
     def overtaken(*args):
-        store._bury = bury
+        store._revoke_entries = bury
         other.revoke_all(alice, now=now(), except_family="g")
         return bury(*args)
 
-    store._bury = overtaken
+    store._revoke_entries = overtaken
     store.revoke_all(alice, now=now(), except_family="f")
     assert all(store.is_revoked(f"{name}{number}") for name in "fg" for number in range(8))
 
 
 def test_indexes_are_looked_for_a_few_keys_at_a_time(store, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 3)
+    monkeypatch.setattr(module, "PAGE_SIZE", 3)
     for number in range(20):
         remember(store, f"x{number}", owner=number)
     assert store.revoke_all(None, now=now()) == 20
@@ -164,7 +164,7 @@ def test_the_owner_is_let_go_when_it_fails(store, alice, at, monkeypatch):
         if at == "the look":
             patch.setattr(Store.client, "eval", fail)
         else:
-            patch.setattr(Store, "_bury", fail)
+            patch.setattr(Store, "_revoke_entries", fail)
         with pytest.raises(RevocationUnavailable):
             store.revoke_all(alice, now=now())
     assert not is_held(store, alice)
@@ -172,17 +172,17 @@ def test_the_owner_is_let_go_when_it_fails(store, alice, at, monkeypatch):
 
 def test_the_owner_is_let_go_after_a_while_when_the_process_is_gone(store, alice, meanwhile, monkeypatch):
     remember(store, "x", owner=alice)
-    hold = module._hold_of(store._index_of(alice))
+    hold = module._lock_key(store._index_key(alice))
     found = []
     meanwhile(lambda: found.append(Store.client.ttl(hold)))
     store.revoke_all(alice, now=now())
-    assert 0 < found[0] <= module.HOLD
+    assert 0 < found[0] <= module.INDEX_LOCK_SECONDS
     assert not is_held(store, alice)
 
 
 def test_it_says_so_when_it_was_stopped_for_so_long_that_a_refresh_may_have_escaped(store, alice, meanwhile):
     remember(store, "x", owner=alice)
-    meanwhile(lambda: Store.client.delete(module._hold_of(store._index_of(alice))))
+    meanwhile(lambda: Store.client.delete(module._lock_key(store._index_key(alice))))
     with pytest.raises(RevocationUnavailable):
         store.revoke_all(alice, now=now())
     assert store.revoke_all(alice, now=now()) == 0
@@ -194,7 +194,7 @@ class TestASlidingTokenThatIsRefreshed:
 
     @pytest.fixture
     def lasts_until(self, store):
-        return lambda: Store.client.expiretime(store._key("x")) - module.RETENTION_MARGIN
+        return lambda: Store.client.expiretime(store._revocation_key("x")) - module.RETENTION_MARGIN
 
     def test_before(self, store, alice, lasts_until):
         remember(store, "x", owner=alice)
@@ -222,5 +222,7 @@ class TestASlidingTokenThatIsRefreshed:
     def test_a_log_out_lasts_as_long_as_any_copy_can(self, user):
         token = SlidingToken.for_user(user)
         token.blacklist()
-        left = timedelta(seconds=Store.client.ttl(Store("token")._key(token["jti"])) - module.RETENTION_MARGIN)
+        left = timedelta(
+            seconds=Store.client.ttl(Store("token")._revocation_key(token["jti"])) - module.RETENTION_MARGIN
+        )
         assert left > SlidingToken.lifetime + timedelta(hours=23), "its refresh-exp, and a lifetime"
