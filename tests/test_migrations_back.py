@@ -61,7 +61,7 @@ def outstanding(user):
 @pytest.fixture
 def rows(migrate, outstanding, monkeypatch):
     """The rows of both tables; a migration writes fewer at a time than there are."""
-    monkeypatch.setattr(migrations, "BATCH", 2)
+    monkeypatch.setattr(migrations, "BATCH_SIZE", 2)
     get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
     missing = {WITHOUT_USER: {"user_id": None}, WITHOUT_START: {"created_at": None}}
     for number, jti in enumerate(JTIS):
@@ -128,7 +128,7 @@ class TestTokens:
         assert type(row).objects.count() == 1
 
     def test_an_id_that_is_larger_than_an_integer_stays(self, migrate, outstanding):
-        large = migrations.LARGEST_AUTO_FIELD + 5
+        large = migrations.MAX_AUTO_FIELD + 5
         get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
         row = outstanding(get_model("OutstandingToken"), 0, jti=HEX, pk=large)
         get_model("BlacklistedToken").objects.create(token=row, pk=large)
@@ -152,8 +152,8 @@ class TestTokens:
         )
         mariadb, other = mock.Mock(vendor="mysql"), mock.Mock(vendor="sqlite")
         for jti, is_taken in ((HEX, True), (ODD_HEX, False)):
-            assert migration.as_uuid(jti, other).hex == jti
-            assert (migration.as_uuid(jti, mariadb).hex == jti) is is_taken
+            assert migration.uuid_from_jti(jti, other).hex == jti
+            assert (migration.uuid_from_jti(jti, mariadb).hex == jti) is is_taken
 
     def test_its_statements_can_be_printed(self, migrate, rows, connection, capsys):
         migrate("token_blacklist", "0004")

@@ -148,7 +148,7 @@ def test_families_are_reached_from_their_user(user, refresh):
 @pytest.mark.needs("admin")
 @isolate_apps("django.contrib.auth")
 def test_a_search_follows_a_relation_to_its_last_column():
-    from rest_framework_simplejwt.revocation.admin import searchable_path
+    from rest_framework_simplejwt.revocation.admin import search_lookup
 
     class Labelled(models.Model):
         class Meta:
@@ -168,11 +168,11 @@ def test_a_search_follows_a_relation_to_its_last_column():
         class Meta:
             app_label = "auth"
 
-    assert searchable_path(Card, "pk") == "pk"
-    assert searchable_path(Account, "pk") == "pk__id"
-    assert searchable_path(Employee, "pk") == "pk__id__id"
-    assert searchable_path(Employee, "name") == "name"
-    assert searchable_path(Employee, "login") == "login__number"
+    assert search_lookup(Card, "pk") == "pk"
+    assert search_lookup(Account, "pk") == "pk__id"
+    assert search_lookup(Employee, "pk") == "pk__id__id"
+    assert search_lookup(Employee, "name") == "name"
+    assert search_lookup(Employee, "login") == "login__number"
 
 
 @pytest.mark.needs("admin")
@@ -221,7 +221,7 @@ class TestAdmin:
             assert {getattr(row, name) for row in page.context["cl"].result_list} == found
 
     def test_no_page_counts_all_rows(self, app, rows, admin_client, monkeypatch):
-        monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MOST_COUNTED", 1)
+        monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MAX_COUNTED_ROWS", 1)
         RefreshToken.for_user(get_user_model().objects.get())
         for row in rows:
             with CaptureQueriesContext(connections[router.db_for_read(type(row))]) as context:
@@ -394,7 +394,7 @@ class TestMigrations:
         module = importlib.import_module(f"{BLACKLIST}.migrations.0011_linearizes_history")
         for name in ("0008_migrate_to_bigautofield", "0009_theirs", "0014_later"):
             (tmp_path / f"{name}.py").touch()
-        assert module.projects_own(str(tmp_path)) == ["0009_theirs"]
+        assert module.find_project_migrations(str(tmp_path)) == ["0009_theirs"]
         assert module.Migration.dependencies == [("token_blacklist", "0010_fix_migrate_to_bigautofield")]
 
 

@@ -222,8 +222,8 @@ class TestOptions:
             ({"sleep": float("nan")}, "--sleep"),
             ({"sleep": float("inf")}, "--sleep"),
             ({"sleep": "long"}, "--sleep"),
-            ({"database": "elsewhere"}, "There is no database 'elsewhere' in DATABASES; there is: default"),
-            ({"database": ""}, "There is no database ''"),
+            ({"database": "elsewhere"}, "Unknown database 'elsewhere'. Use one of DATABASES: default"),
+            ({"database": ""}, "Unknown database ''"),
         ],
     )
     @pytest.mark.parametrize("dry_run", [True, False])
@@ -242,7 +242,7 @@ class TestOptions:
 
     @pytest.mark.needs("second_database")
     def test_a_database_without_the_tables_is_refused(self, kind):
-        with pytest.raises(CommandError, match=f"Expired {kind.noun} are not in the database 'default'"):
+        with pytest.raises(CommandError, match=f"The database 'default' has no table of {kind.noun}"):
             kind.run(database="default")
 
     @pytest.mark.parametrize("cached", [True, False])
@@ -292,7 +292,7 @@ class TestOptions:
         kind.fill(1)
         with around_batches(before=lambda: during.append(cache_size())):
             kind.run()
-        assert during == [-flush.SQLITE_CACHE]
+        assert during == [-flush.SQLITE_CACHE_KIB]
         assert cache_size() == before
 
 
@@ -348,7 +348,7 @@ class TestReports:
 
 def test_the_command_is_made_for_one_store():
     command = flush.FlushCommand()
-    for missing in (command.store, command.tables, command.cutoff):
+    for missing in (command.store, command.sql_store, command.cutoff):
         with pytest.raises(NotImplementedError):
             missing()
 

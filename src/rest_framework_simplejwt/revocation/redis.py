@@ -51,7 +51,8 @@ _outage = Outage(
     "log-ins, refreshes and log-outs are answered 503, and requests with a token as REVOCATION_FAIL_MODE says",
 )
 
-# Creates a revocation if it does not exist. Returns the one that exists now: the server's time in microseconds, and JSON.
+# Creates a revocation unless it exists, and returns the one that exists now: the time of the server in microseconds, a
+# space, and JSON.
 #   KEYS[1]  the revocation
 #   KEYS[2]  the expiry on record of a family that does not expire
 #   ARGV[1]  the JSON. It has an id of the call: a retry whose first reply was lost can tell that it was first.

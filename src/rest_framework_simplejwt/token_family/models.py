@@ -1,4 +1,4 @@
-"""The two tables: families that were founded, and those of them that were revoked."""
+"""The two models: token families, and their revocations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..revocation import family_installed
 
 
 class TokenFamily(models.Model):
-    """All tokens that descend from one login. Abstract while the app is not installed."""
+    """All tokens of one login. Abstract while the app is not installed."""
 
     id = models.BigAutoField(primary_key=True, serialize=False)
     user = models.ForeignKey(

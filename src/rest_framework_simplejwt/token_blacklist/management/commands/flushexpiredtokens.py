@@ -1,4 +1,4 @@
-"""Delete the tokens that have expired, and with them their revocations."""
+"""The command ``flushexpiredtokens``: deletes expired tokens and their revocations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Command(FlushCommand):
     def store(self) -> RevocationStore:
         return token_store()
 
-    def tables(self) -> TokenStore:
+    def sql_store(self) -> TokenStore:
         return TokenStore()
 
     def cutoff(self) -> datetime:

@@ -1,4 +1,4 @@
-"""Delete the families that have expired, and with them their revocations."""
+"""The command ``flushexpiredfamilies``: deletes expired families and their revocations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Command(FlushCommand):
     def store(self) -> RevocationStore:
         return family_store()
 
-    def tables(self) -> FamilyStore:
+    def sql_store(self) -> FamilyStore:
         return FamilyStore()
 
     def cutoff(self) -> datetime:
