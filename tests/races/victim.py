@@ -1,4 +1,4 @@
-"""A refresh by a process that is killed in the middle of it."""
+"""Refreshes a token in a process that is killed during the refresh."""
 
 import os
 import signal
@@ -10,48 +10,48 @@ from rest_framework_simplejwt import signals
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from . import tasks
-from .crew import PATIENCE
+from .crew import TIMEOUT
 
-# The successor is recorded and the old token not yet revoked; it is revoked, and the transaction
-# open; it is committed, and nobody has been answered. In Redis the second is as good as the third.
+# When the process is killed: after the successor was recorded; after the old token was revoked, but before the commit;
+# or after the commit, but before the response. In Redis the second equals the third, since there is no commit.
 MOMENTS = ["recorded", "revoked", "committed"]
 
 
-def die_while_refreshing(text, moment):
-    """In a fork, which has the project set up already. Raises unless it was killed at that moment."""
-    # Nothing of a connection may be shared with the fork.
+def be_killed_while_refreshing(text, moment):
+    """Refresh in a fork of this process. Raise if it was not killed at ``moment``."""
+    # A fork must not share a connection.
     connections.close_all()
     pid = os.fork()
     if not pid:
-        # Whatever happens, the fork does not go on as the racer that it was.
+        # The fork must never return to the code of the racer.
         try:
-            _be_killed(moment)
+            _arrange_kill(moment)
             tasks.refresh(text)
         finally:
             os._exit(1)
-    assert os.WTERMSIG(_status_of(pid)) == signal.SIGKILL, "it survived"
+    assert os.WTERMSIG(_wait_for_exit(pid)) == signal.SIGKILL, "the process was not killed"
 
 
-def _be_killed(moment):
+def _arrange_kill(moment):
     if moment == "committed":
         signals.token_refreshed.connect(_kill, weak=False)
         return
     name = {"recorded": "outstand", "revoked": "blacklist"}[moment]
-    done = getattr(RefreshToken, name)
+    method = getattr(RefreshToken, name)
 
-    def killed_after(token):
-        done(token)
+    def call_and_kill(token):
+        method(token)
         _kill()
 
-    setattr(RefreshToken, name, killed_after)
+    setattr(RefreshToken, name, call_and_kill)
 
 
 def _kill(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _status_of(pid):
-    end = time.monotonic() + PATIENCE
+def _wait_for_exit(pid):
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
@@ -59,4 +59,4 @@ def _status_of(pid):
         time.sleep(0.002)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise TimeoutError("the victim hung")
+    raise TimeoutError("the process that should have been killed did not end")

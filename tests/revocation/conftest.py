@@ -48,7 +48,7 @@ def issue(user, simple_jwt):
 
 @pytest.fixture
 def send_all(post, whoami, credentials):
-    """Send each request that takes one of these tokens, and a login. Return the responses by name: `send_all(texts)`."""
+    """Send a login and each request that takes one of these tokens. Return the responses by name: `send_all(texts)`."""
 
     def send(texts):
         return {

@@ -24,7 +24,7 @@ def issued(name="x", *, owner=None, **changes):
 
 
 class StoreContract:
-    """A subclass defines the fixtures ``store``, ``kind`` ("token" or "family") and ``empty``, which deletes all records."""
+    """A subclass defines the fixtures ``store``, ``kind`` (token or family) and ``empty``: delete all records."""
 
     # Whether `transact` rolls back what the work wrote before it raised.
     is_transactional = True

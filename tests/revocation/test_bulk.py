@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from rest_framework_simplejwt import revocation
 from rest_framework_simplejwt.revocation import bulk
-from tests.another_vendor import another_vendor, for_the_orm
+from tests.another_vendor import another_vendor, fail_unless_called_by_django
 from tests.revocation.contract import issued
 
 # The vendor is invented, so every project and server would give the same results.
@@ -95,7 +95,7 @@ def test_rows_are_deleted_with_the_orm(store, remember, monkeypatch):
     remember(5)
     store.revoke(issued("3"))
     rows, dependents = store._issued_rows.exclude(jti="0"), store._revoked_rows
-    monkeypatch.setattr(QuerySet, "_raw_delete", for_the_orm(QuerySet._raw_delete))
+    monkeypatch.setattr(QuerySet, "_raw_delete", fail_unless_called_by_django(QuerySet._raw_delete))
     with another_vendor(rows.db):
         assert bulk.delete_with_dependents(rows, dependents, "token") == 4
     assert (store._issued_rows.get().jti, store._revoked_rows.count()) == ("0", 0)
