@@ -150,7 +150,7 @@ def limit_of(connection):
 
 def test_the_connection_that_it_borrows_comes_back_as_it_was(server_database, stolen, monkeypatch):
     """A pool or a proxy hands it to somebody else, who may have to wait for a lock."""
-    limits, unpooled = [], transactions._unpooled
+    limits, unpooled = [], transactions._new_unpooled_connection
 
     def borrowed(connection):
         lent = unpooled(connection)
@@ -175,7 +175,7 @@ def test_the_connection_that_it_borrows_comes_back_as_it_was(server_database, st
 def test_it_asks_no_pool_for_a_connection(server_database, monkeypatch):
     options = connections[server_database].settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "pool", {"max_size": 1})
-    unpooled = transactions._unpooled(connections[server_database])
+    unpooled = transactions._new_unpooled_connection(connections[server_database])
     assert "pool" not in unpooled.settings_dict["OPTIONS"]
     assert unpooled.settings_dict["NAME"] == connections[server_database].settings_dict["NAME"]
 
@@ -186,7 +186,7 @@ def test_where_no_connection_comes_in_time_it_shares_the_callers_transaction(
     """As behind a proxy whose connections all belong to callers that wait for their alarms."""
     text, pair = stolen
     ended, comes = threading.Event(), threading.Event()
-    unpooled = transactions._unpooled
+    unpooled = transactions._new_unpooled_connection
 
     def late(connection):
         comes.wait(10)

@@ -131,8 +131,8 @@ def run_on_own_connection(alias: str, work: Callable[[], T], *, precondition: Ca
             result = _run_in_thread(connection, work, precondition)
         except (Error, RevocationUnavailable) as error:
             logger.warning(
-                "Could not write on a connection of its own; writing in the caller's transaction instead, "
-                "which loses the write if it is rolled back",
+                "A write could not use a connection of its own; it shares the caller's transaction, "
+                "and is lost if that is rolled back",
                 exc_info=error,
             )
         else:
