@@ -155,10 +155,10 @@ class TestEachStore:
 
     @pytest.mark.parametrize("signal", [signals.pre_save, signals.post_save, signals.pre_init, signals.post_init])
     def test_signal_receivers_are_called_for_every_row(self, store, signal):
-        heard = []
+        received = []
 
         def receiver(sender, **facts):
-            heard.append(sender)
+            received.append(sender)
 
         for model in (store.issued_model, store.revoked_model):
             signal.connect(receiver, sender=model)
@@ -168,13 +168,13 @@ class TestEachStore:
         finally:
             for model in (store.issued_model, store.revoked_model):
                 signal.disconnect(receiver, sender=model)
-        assert {store.issued_model, store.revoked_model} <= set(heard)
+        assert {store.issued_model, store.revoked_model} <= set(received)
 
     def test_a_receiver_of_one_model_is_enough(self, store, assert_statements):
-        heard = []
+        received = []
 
         def receiver(instance, **facts):
-            heard.append(instance)
+            received.append(instance)
 
         signals.post_save.connect(receiver, sender=store.revoked_model)
         try:
@@ -182,7 +182,7 @@ class TestEachStore:
             record, _ = store.revoke(issued())
         finally:
             signals.post_save.disconnect(receiver, sender=store.revoked_model)
-        assert heard == [record]
+        assert received == [record]
 
 
 @pytest.mark.needs("token_family")

@@ -125,18 +125,18 @@ def test_an_access_token_issued_within_the_leeway_counts(user, simple_jwt):
 
 def test_a_family_is_not_recorded_again_while_revoke_all_runs(user, monkeypatch):
     token = RefreshToken.for_user(user)
-    revoke_entries, refused = Store._revoke_entries, []
+    revoke_entries, raised_in = Store._revoke_entries, []
 
     def revoke_during_a_refresh(self, *args):
         if self._kind == "family":
             with pytest.raises(RevocationUnavailable):
                 token.outstand()
-            refused.append(self)
+            raised_in.append(self)
         return revoke_entries(self, *args)
 
     monkeypatch.setattr(Store, "_revoke_entries", revoke_during_a_refresh)
     sessions.revoke_all(user)
-    assert refused
+    assert raised_in
 
 
 def test_the_revocation_of_an_unknown_family_does_not_expire(user):

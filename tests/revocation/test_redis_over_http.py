@@ -38,7 +38,7 @@ def login(post, user, credentials):
 def is_accepted(post, whoami):
     """Return whether both tokens of a pair are accepted. Fails if only one is."""
 
-    def ask(pair):
+    def check(pair):
         answers = [
             post("verify", token=pair["refresh"]),
             post("verify", token=pair["access"]),
@@ -47,7 +47,7 @@ def is_accepted(post, whoami):
         assert {answer.status_code for answer in answers} in ({200}, {401})
         return answers[0].status_code == 200
 
-    return ask
+    return check
 
 
 def test_a_refresh_consumes_the_token_and_issues_a_pair(login, post, is_accepted):

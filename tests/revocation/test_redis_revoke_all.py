@@ -27,8 +27,8 @@ def store():
 
 
 @pytest.fixture
-def meanwhile(monkeypatch):
-    """Call something after the first page of an index was read and before it is revoked: `meanwhile(work)`."""
+def before_first_revocation(monkeypatch):
+    """Arrange a call between the read of the first page of an index and its revocation."""
 
     def interrupt(work):
         revoke_entries = Store._revoke_entries
@@ -130,7 +130,7 @@ def test_indexes_are_found_page_by_page(store, monkeypatch):
     assert store.revoke_all(None, now=now()) == 20
 
 
-def test_nothing_is_recorded_for_the_owner_meanwhile(store, alice, meanwhile):
+def test_nothing_is_recorded_for_the_owner_meanwhile(store, alice, before_first_revocation):
     remember(store, "x", owner=alice)
 
     def refresh():
@@ -138,17 +138,17 @@ def test_nothing_is_recorded_for_the_owner_meanwhile(store, alice, meanwhile):
             remember(store, "y", owner=alice)
         remember(store, "z", owner="another user")
 
-    meanwhile(refresh)
+    before_first_revocation(refresh)
     assert store.revoke_all(alice, now=now()) == 1
     remember(store, "y", owner=alice)
     assert not store.is_revoked("y")
 
 
-def test_a_successor_recorded_before_is_revoked(store, alice, meanwhile):
+def test_a_successor_recorded_before_is_revoked(store, alice, before_first_revocation):
     child = issued("y", owner=alice)
     remember(store, "x", owner=alice)
     store.remember(child)
-    meanwhile(lambda: store.revoke(issued(successor=child)))
+    before_first_revocation(lambda: store.revoke(issued(successor=child)))
     assert store.revoke_all(alice, now=now()) == 1
     assert store.successor("x", "y", now=now()).is_revoked
 
@@ -170,19 +170,19 @@ def test_the_index_is_unlocked_after_an_error(store, alice, at, monkeypatch):
     assert not is_locked(store, alice)
 
 
-def test_the_lock_expires_if_the_process_stops(store, alice, meanwhile, monkeypatch):
+def test_the_lock_expires_if_the_process_stops(store, alice, before_first_revocation, monkeypatch):
     remember(store, "x", owner=alice)
     lock = module._lock_key(store._index_key(alice))
     found = []
-    meanwhile(lambda: found.append(Store.client.ttl(lock)))
+    before_first_revocation(lambda: found.append(Store.client.ttl(lock)))
     store.revoke_all(alice, now=now())
     assert 0 < found[0] <= module.INDEX_LOCK_SECONDS
     assert not is_locked(store, alice)
 
 
-def test_it_raises_if_the_lock_expired_and_a_refresh_may_have_escaped(store, alice, meanwhile):
+def test_it_raises_if_the_lock_expired_and_a_refresh_may_have_escaped(store, alice, before_first_revocation):
     remember(store, "x", owner=alice)
-    meanwhile(lambda: Store.client.delete(module._lock_key(store._index_key(alice))))
+    before_first_revocation(lambda: Store.client.delete(module._lock_key(store._index_key(alice))))
     with pytest.raises(RevocationUnavailable):
         store.revoke_all(alice, now=now())
     assert store.revoke_all(alice, now=now()) == 0
@@ -202,14 +202,14 @@ class TestRefreshedSlidingToken:
         store.revoke_all(alice, now=now())
         assert revocation_expiry() == pytest.approx(datetime_to_epoch(now() + 3 * HOUR), abs=2)
 
-    def test_refreshed_meanwhile(self, store, alice, meanwhile):
+    def test_refreshed_meanwhile(self, store, alice, before_first_revocation):
         remember(store, "x", owner=alice)
 
         def refresh():
             with pytest.raises(RevocationUnavailable):
                 remember(store, "x", owner=alice, expires_at=now() + 3 * HOUR)
 
-        meanwhile(refresh)
+        before_first_revocation(refresh)
         store.revoke_all(alice, now=now())
 
     def test_refreshed_afterwards(self, store, alice, revocation_expiry):

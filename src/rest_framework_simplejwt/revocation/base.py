@@ -51,7 +51,7 @@ class Issued:
 
 
 def overrides(store: object, base: type, *names: str) -> bool:
-    """Return whether the class of ``store`` defines any of the methods ``names`` otherwise than ``base`` does."""
+    """Return whether the class of ``store`` overrides any of the methods ``names`` of ``base``."""
     return any(getattr(type(store), name) is not getattr(base, name) for name in names)
 
 
@@ -132,9 +132,10 @@ class RevocationStore(Protocol):
         """
 
     def lasting(self, record_id: str, work: Callable[[], T]) -> T:
-        """Call ``work``, which writes about this record, so that a rollback of the caller's transaction keeps that.
+        """Call ``work`` so that a rollback of the caller's transaction does not undo what it writes.
 
-        Returns the result of ``work``.
+        ``record_id`` is the record that ``work`` is about. If only the caller's transaction can see that record, or the
+        database does not allow it, ``work`` is part of that transaction after all. Returns the result of ``work``.
         """
 
     def after_commit(self, callback: Callable[[], object]) -> None:

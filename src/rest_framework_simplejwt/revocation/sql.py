@@ -144,7 +144,8 @@ class SQLStore:
             newer = unrevoked.filter(pk__gt=newest_pk) if newest_pk is not None else unrevoked
             revoked_count += self._revoke_rows(newer if newer.exists() else unrevoked)
         logger.error(
-            "revoke_all() gave up after %d revocations for the owner %s: refreshes kept issuing new tokens. Try again.",
+            "revoke_all() gave up after %d revocations for the owner %s: refreshes issued new tokens each time. "
+            "Call it again.",
             revoked_count,
             owner_pk,
         )

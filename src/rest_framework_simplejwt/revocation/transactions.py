@@ -87,7 +87,7 @@ def try_once(alias: str, work: Callable[[], T], *, is_single_statement: bool = T
 def _write_transaction(connection: Any, model: type[Model]) -> Iterator[None]:
     """Open a transaction that has the write lock from its start, on SQLite.
 
-    There a transaction that reads first and writes later fails immediately if another one writes meanwhile.
+    There a transaction that reads first and writes later fails immediately if another one has written in between.
     """
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         with transaction.atomic(using=connection.alias):
