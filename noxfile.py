@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -198,9 +199,16 @@ def lint(session):
 
 @nox.session
 def types(session):
-    """Types, strictly."""
-    install(session, "lint")
+    """The types of the source, strictly, and those of a client project with mypy and pyright."""
+    install(session, "types")
     session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(venv_backend="none")
+def figures(session):
+    """Print the number and the length of modules and functions, and how often `Any` is used."""
+    session.run(sys.executable, "-m", "tests.figures", external=True)
 
 
 @nox.session

@@ -1,1 +1,1 @@
-"""What the package costs, measured: each module is a program, ``python -m benchmarks.<name>``."""
+"""Benchmarks: each module is a program, ``python -m benchmarks.<name>``."""

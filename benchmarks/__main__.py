@@ -1,7 +1,7 @@
-"""All that the package costs, beside what others do: ``python -m benchmarks [--quick] [--only SECTION ...]``.
+"""Runs all benchmarks, compared with other packages: ``python -m benchmarks [--quick] [--only SECTION ...]``.
 
-Needs Python 3.11 and ``uv``: what is measured is installed into environments of its own. The times are
-reported; only a view that sends more statements than promised makes it fail.
+Needs Python 3.11 and ``uv``: the measured packages are installed into separate environments. Times are only
+reported. It fails only if a view sends more statements than promised.
 """
 
 # ruff: noqa: T201  # a program that prints
@@ -32,7 +32,7 @@ def main() -> None:
     rows: list[Row] = []
     for section in options.only or (QUICK if options.quick else SECTIONS):
         rows += _measured(section, Scale(quick=options.quick))
-        # After each section: an hour's work is not lost when the last one fails.
+        # Written after each section, so that a later failure loses nothing.
         if folder is not None:
             report.write(rows, folder)
             plots.write(rows, folder / "plots")

@@ -1,4 +1,4 @@
-"""What every request pays: from the header to a user, with and without a database, and beside other packages."""
+"""Authentication of a request: from the header to a user, with and without a database, and in other packages."""
 
 # ruff: noqa: T201  # a program that prints
 
@@ -15,10 +15,10 @@ from .workers import Turn, Worker, medians
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 
-# First sight, and seen before.
+# A new token, and one from the memo.
 _STATELESS = {"HS256": (4, 9), "RS256": (2, 13), "ES256": (1.35, 22)}
 _STATEFUL = {"SQLite": 6, "PostgreSQL": 4}
-# The package whose environment it runs in, and its apps there, by the name of the column.
+# By the name of the column: the package whose environment it runs in, and the apps there.
 _PEERS = {
     "ninja": ("ninja", "ninja stateful", []),
     "knox": ("knox", "knox", ["knox"]),
@@ -41,7 +41,7 @@ def _stateless(algorithm: str, scale: Scale) -> list[Row]:
             stack.enter_context(Worker(package, "authenticate", algorithm=algorithm))
             for package in ("ours", "published")
         )
-        # Starting those of others takes longer than a quick run has.
+        # Starting the workers of other packages takes too long for a quick run.
         peers = [] if scale.quick else [stack.enter_context(Worker("ninja", "authenticate", algorithm=algorithm))]
         for (key, sight), times in zip(SIGHTS.items(), _STATELESS[algorithm], strict=True):
             work = f"stateless, {sight}, {algorithm}"

@@ -1,4 +1,4 @@
-"""What a token costs to write, to read for the first time and again, and to refuse."""
+"""The codec: encoding a token, decoding a new and a known one, and rejecting one."""
 
 # ruff: noqa: T201  # a program that prints
 
@@ -19,7 +19,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def algorithms(scale: Scale) -> tuple[str, ...]:
-    """Quick: one with a secret, and one with a key pair that is cheap to make and to sign with."""
+    """Returns the algorithms to measure. A quick run takes one with a secret and one with a fast key pair."""
     return ("HS256", "ES256") if scale.quick else ("HS256", "RS256", "ES256")
 
 

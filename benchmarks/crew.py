@@ -1,4 +1,4 @@
-"""The workers: long-lived processes, each in its package's environment, that are told whose turn it is."""
+"""The workers: long-lived processes, each in its package's environment, which measure in turn."""
 
 # ruff: noqa: S603  # subprocesses that are all its own
 
@@ -31,7 +31,7 @@ class Worker:
         return self.answer()
 
     def tell(self, work: str, **arguments: Any) -> None:
-        """For several workers at once: tell all of them, then wait for each one's ``answer``."""
+        """Sends a request without waiting. To use several workers at once, ``tell`` all, then ``answer`` each."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"work": work, **arguments}) + "\n")
         self.process.stdin.flush()
@@ -45,13 +45,13 @@ class Worker:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Without a path that would put another package in front of the one that is measured."""
+    """Returns the environment variables, without a path that would import another package than the measured one."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | more
 
 
 @contextmanager
 def worker(package: str, module: str, *arguments: str) -> Iterator[Worker]:
-    """One of ``benchmarks.work``."""
+    """Starts a worker of ``benchmarks.work``."""
     employed = Worker(package, f"work.{module}", *arguments)
     try:
         yield employed
@@ -60,9 +60,9 @@ def worker(package: str, module: str, *arguments: str) -> Iterator[Worker]:
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """A server by its signal, a worker that listens by the end of what it hears."""
+    """Stops a server by a signal, and a worker by closing its input."""
     if process.stdin is not None:
-        # Broken where it ended before it had read what it was told.
+        # The pipe is broken if the worker stopped before it had read its input.
         with suppress(BrokenPipeError):
             process.stdin.close()
     else:
@@ -77,7 +77,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 
 def in_turn(rounds: int, works: dict[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of each work's rounds; every round does each once, so that what slows the machine slows all."""
+    """Returns the median of each work. Each round does every work once, so that load on the machine affects all."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():

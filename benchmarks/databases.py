@@ -1,4 +1,4 @@
-"""The databases that are measured on: SQLite in a file, and PostgreSQL where it answers."""
+"""The databases for benchmarks: SQLite in a file, and PostgreSQL if it is available."""
 
 # ruff: noqa: S603, T201  # programs that print, and subprocesses that are all its own
 
@@ -21,7 +21,7 @@ SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
 @cache
 def stores() -> tuple[str, ...]:
-    """In CI a server that does not answer is an error: what is left out there, nobody would miss."""
+    """Returns the available databases. In CI an unavailable server is an error, or it would be skipped unnoticed."""
     if urlsplit(SERVER).scheme in {"postgres", "postgresql"}:
         try:
             execute(python_of("plain"), SERVER)
@@ -36,14 +36,14 @@ def stores() -> tuple[str, ...]:
 
 
 def execute(python: Path, url: str, *statements: str) -> None:
-    """With another interpreter, as this one may have no driver."""
+    """Executes SQL with another interpreter, since this one may have no driver."""
     command = [str(python), "-m", "benchmarks.work.statements", url, *statements]
     subprocess.run(command, check=True, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True)
 
 
 @contextmanager
 def database(store: str, name: str) -> Iterator[str]:
-    """The URL of a new, empty database."""
+    """Creates an empty database, yields its URL, and drops it."""
     if store == POSTGRESQL:
         with on_server(python_of("plain"), SERVER, f"simplejwt_bench_{name}") as url:
             yield url

@@ -1,4 +1,4 @@
-"""The packages that are measured, each in an environment of its own with the same Django, DRF and PyJWT."""
+"""The measured packages, each in a separate environment with the same Django, DRF and PyJWT."""
 
 # ruff: noqa: S603, S607  # subprocesses that are all its own
 
@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from tempfile import gettempdir
 
-# Outside the checkout; kept, so that a second run begins at once.
+# Outside the checkout, and kept for the next run.
 FOLDER = Path(os.environ.get("BENCHMARK_ENVIRONMENTS", Path(gettempdir()) / "simplejwt-benchmarks"))
 CHECKOUT = Path(__file__).parent.parent
 
@@ -27,7 +27,7 @@ PACKAGES = {
 
 
 def python_of(package: str) -> Path:
-    """The interpreter of the environment that ``package`` is installed in; made when it is first asked for."""
+    """Returns the interpreter of the environment with ``package``, which the first call creates."""
     folder = FOLDER / package
     python = folder / "bin" / "python"
     if not python.exists():

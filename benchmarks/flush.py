@@ -1,4 +1,4 @@
-"""Whether ``flushexpiredtokens`` keeps to its budget: 50 MB above idle, 1.3 times the time of bare DELETEs.
+"""Checks the budget of ``flushexpiredtokens``: 50 MB above idle, and 1.3 times the time of plain DELETEs.
 
 ``python -m benchmarks.flush [--rows N] [--repeat N] [--layout aged|mixed] [--database-url URL]``. Every run
 deletes from an identical copy of one table, in a process of its own, and takes turns with the other way.
@@ -38,7 +38,7 @@ Result = dict[str, float]
 
 @dataclass(frozen=True)
 class Table:
-    """A filled database; the schema is the one that the interpreter's package migrates to."""
+    """A filled database, with the schema of the interpreter's package."""
 
     python: Path
     copy: Callable[[], AbstractContextManager[str]]
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _filled(python: Path, server: str | None, name: str, rows: int, layout: str) -> Iterator[Table]:
-    """Filled in a process of its own, so that nobody is connected to what the server makes copies of."""
+    """Fills a database in a separate process: a server copies only databases without connections."""
     if server is None:
         with TemporaryDirectory(prefix=NAME) as folder:
             file = Path(folder) / "original.sqlite3"

@@ -1,4 +1,4 @@
-"""What a table of 10,000, of 100,000 and of 1,000,000 outstanding tokens costs those who ask it."""
+"""Queries on tables of 10,000, 100,000 and 1,000,000 outstanding tokens."""
 
 # ruff: noqa: T201  # a program that prints
 
@@ -14,7 +14,7 @@ from benchmarks.rows import Row, Target, faster
 from benchmarks.scale import Scale
 
 PACKAGES = ("ours", "published")
-# For each work: what the worker calls it, how often it is done in a round, and its target at a million rows.
+# For each work: its name in the worker, how often a round does it, and its target for a million rows.
 WORKS = {
     "RefreshToken(text)": ("read", 400, faster(3)),
     "refresh, rotation and blacklist": ("refresh", 60, None),

@@ -1,4 +1,4 @@
-"""What a project that only knows HS256 waits for, and loads, when it starts."""
+"""Imports: the time and the modules that a project with HS256 needs when it starts."""
 
 # ruff: noqa: S603, T201  # a program that prints, and whose subprocesses are all its own
 
@@ -27,7 +27,7 @@ def _rows(module: str, rounds: int) -> list[Row]:
     for _ in range(rounds):
         for package, runs in taken.items():
             runs.append(_import(package, module))
-    # The first of each only warmed the file system's cache.
+    # The first run of each only fills the file system's cache.
     return [
         Row("imports", work, unit, {name: median(run[key] for run in runs[1:]) for name, runs in taken.items()})
         for key, unit in _UNITS.items()

@@ -1,4 +1,4 @@
-"""Requests per second that a server answers: counted by wrk, or, where that is not installed, by threads of Python."""
+"""Measures the requests per second of a server, with wrk, or with Python threads if wrk is not installed."""
 
 # ruff: noqa: S603  # subprocesses that are all its own
 
@@ -18,10 +18,10 @@ from tempfile import TemporaryDirectory
 
 WRK = shutil.which("wrk")
 CLIENT = "wrk" if WRK else "Python's http.client"
-# Several for each of two workers, so that neither waits for the client.
+# Several connections for each of two workers, so that neither waits for the client.
 CONNECTIONS = 16 if WRK else 8
 
-# Each connection's requests are made before the first is sent.
+# The number of requests of a connection, which are built before the first is sent.
 _SCRIPT = """
 local headers, requests, i = {%s}, {}, 0
 function init()
@@ -36,7 +36,7 @@ end
 
 @dataclass(frozen=True)
 class Visit:
-    """A path of a server, and the headers of its requests, which take turns."""
+    """A path of a server, and the headers that its requests use in turn."""
 
     port: int
     path: str
@@ -53,7 +53,7 @@ def _by_wrk(visit: Visit, seconds: float) -> float:
     with TemporaryDirectory(prefix="simplejwt_bench_") as folder:
         script = Path(folder) / "requests.lua"
         script.write_text(_SCRIPT % ", ".join(f"{{[{json.dumps(k)}] = {json.dumps(v)}}}" for k, v in visit.headers))
-        # wrk knows whole seconds alone.
+        # wrk accepts only whole seconds.
         command = [WRK, "-t", "1", "-c", str(CONNECTIONS), "-d", f"{max(1, round(seconds))}s", "-s", str(script)]
         command.append(f"http://127.0.0.1:{visit.port}{visit.path}")
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout

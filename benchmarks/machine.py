@@ -1,4 +1,4 @@
-"""What was measured on: the machine, and the version of everything that matters."""
+"""The machine of a measurement, and the versions of the software."""
 
 # ruff: noqa: S603  # subprocesses that are all its own
 

@@ -1,4 +1,4 @@
-"""Rows as SVG: bars side by side, and latency over the number of rows. The same rows give the same bytes."""
+"""Plots rows as SVG: bars, and latency over the number of rows. The same rows result in the same file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .rows import Row
 
-# Grounded on white, so that they read alike on a light and on a dark page.
+# A white background, for light and dark pages.
 _COLOURS = {"ours": "#1a7f4b", "published": "#c0504d", "floor": "#9aa0a6", "plain": "#7a6fb0"}
 _OTHERS = ("#4f81bd", "#d99a2b", "#7a6fb0", "#3aa6a6", "#8d6e63")
 _WIDTH, _LEFT, _RIGHT, _BAR = 860, 300, 130, 16
@@ -65,7 +65,7 @@ def _bars(title: str, rows: Sequence[Row]) -> str | None:
 
 
 def _lines(title: str, rows: Sequence[Row]) -> str | None:
-    """A panel for each work and database, both axes logarithmic."""
+    """Returns a panel for each work and database, with logarithmic axes."""
     panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for row in rows:
         found = _SIZE.match(row.work) if row.section == "growth" and row.unit == "ms" else None

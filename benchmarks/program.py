@@ -1,4 +1,4 @@
-"""A section as a program of its own: it measures, and prints its rows."""
+"""Runs one section as a program, and prints its rows."""
 
 # ruff: noqa: T201  # a program that prints
 

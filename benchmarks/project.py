@@ -1,4 +1,4 @@
-"""The Django project in which a worker does its work."""
+"""The Django project of a worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def set_up(
     algorithm: str = "HS256",
     jwt: dict[str, Any] | None = None,
 ) -> None:
-    """Tables and one user, ``NAME``, in a ``database`` that is kept; ``jwt`` are settings beside the keys."""
+    """Sets up Django with tables and the user ``NAME`` in ``database``; ``jwt`` are settings besides the keys."""
     import dj_database_url
 
     tokens = {**keys(algorithm), **(jwt or {})}
@@ -29,11 +29,11 @@ def set_up(
         INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", *apps],
         SIMPLE_JWT=tokens,
         NINJA_JWT=tokens,
-        # Django's own tables are made in one go; those of the measured packages by their own migrations.
+        # Only the measured packages run their migrations; the tables of Django are created directly.
         MIGRATION_MODULES=dict.fromkeys(("contenttypes", "auth", "sessions")),
         USE_TZ=True,
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-        # The cheapest: a slow hash would hide everything else that a login costs.
+        # A fast hash: a slow one would take nearly all of the time of a login.
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         REST_FRAMEWORK={"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]},
     )
@@ -43,7 +43,7 @@ def set_up(
 
 
 def keys(algorithm: str) -> dict[str, Any]:
-    """The settings of an algorithm, with a key pair that is made for the occasion."""
+    """Returns the settings of an algorithm, with a new key pair."""
     if algorithm == "HS256":
         return {"ALGORITHM": algorithm, "SIGNING_KEY": SECRET}
     from cryptography.hazmat.primitives import serialization

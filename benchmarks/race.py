@@ -1,4 +1,4 @@
-"""Eight clients that refresh at the same time: with one token, which may be spent once, and each with its own."""
+"""Eight clients that refresh at the same time: all with one token, and each with its own."""
 
 # ruff: noqa: T201  # a program that prints
 
@@ -17,7 +17,7 @@ from benchmarks.scale import Scale
 
 PACKAGES = ("ours", "published")
 CLIENTS = 8
-# So long before the clients begin, that each has been told by then.
+# The delay before the clients start, by which each has received its request.
 HEAD_START = 0.02
 LONGEST = 60.0
 
@@ -88,7 +88,7 @@ def _own_tokens(store: str, crews: dict[str, list[Worker]], scale: Scale) -> lis
 
 
 def _rotate(crew: list[Worker], seconds: float) -> tuple[Counter[str], float]:
-    """What was answered to all of them, and how long the slowest took."""
+    """Returns how often each status was answered, and the time of the slowest client."""
     texts = [crew[0].ask("token") for _ in crew]
     at = time.time() + HEAD_START
     for client, text in zip(crew, texts, strict=True):

@@ -1,4 +1,4 @@
-"""Rows for people: a line of the terminal each, and ``results.md``."""
+"""Prints rows on the terminal, and writes ``results.md``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OWN_COLUMN = ("published", "ours", "floor")
 
 
 def is_met(row: Row) -> bool | None:
-    """None: there is no target, or nobody to compare with."""
+    """Returns whether the row has reached its target; ``None`` without a target or a value to compare with."""
     if row.target is None or "ours" not in row.values:
         return None
     try:
@@ -28,7 +28,7 @@ def line(row: Row) -> str:
 
 
 def statements(row: Row) -> str:
-    """What each package sent, for the terminal."""
+    """Returns the statements that each package sent, for the terminal."""
     return "\n".join(f"    {name} {number}. {text}" for name, number, text in _numbered(row))
 
 

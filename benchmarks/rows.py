@@ -1,4 +1,4 @@
-"""What a benchmark measures: one piece of work, done by each package in turn."""
+"""Rows: the results of a benchmark for one work, by package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Target:
-    """What a row has to reach, in words, and whether its ``values`` do."""
+    """A target in words, and a function that returns whether ``values`` reach it."""
 
     text: str
     is_met: Callable[[dict[str, float]], bool] = field(repr=False)
@@ -16,7 +16,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Row:
-    """Medians by the name of what was measured, a package of ``environments.PACKAGES`` or "floor"; all in one unit."""
+    """Medians in one unit, by package of ``environments.PACKAGES``, or "floor"."""
 
     section: str
     work: str
@@ -24,12 +24,12 @@ class Row:
     values: dict[str, float]
     database: str = ""
     target: Target | None = None
-    # What was sent to the database, by package, where the work has a database.
+    # The statements sent to the database, by package.
     statements: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster than the published package, or less of a unit that counts."""
+        """Returns how many times faster the package is than the published one, or how many times less it uses."""
         ours, published = self.values.get("ours"), self.values.get("published")
         if not ours or not published:
             return None
@@ -37,5 +37,5 @@ class Row:
 
 
 def faster(times: float) -> Target:
-    """At least so many times as fast as the published package."""
+    """Returns a target: at least ``times`` as fast as the published package."""
     return Target(f"≥ {times:g}x", lambda values: values["published"] / values["ours"] >= times)

@@ -1,4 +1,4 @@
-"""Requests per second of a trivial view on gunicorn, behind each authentication and behind none.
+"""Requests per second of a trivial view on gunicorn, with each authentication and without one.
 
 Two workers of class gthread with one thread each: unlike sync ones they keep connections, so that it is
 authentication that is measured and not TCP. All servers run, and are loaded in turn.
@@ -27,7 +27,7 @@ from benchmarks.scale import Scale
 
 PACKAGES = ("ours", "published", "knox", "ninja", "plain")
 PATIENCE = 30
-# Seconds: a worker imports a view's parts at its first request.
+# Seconds. A worker imports the modules of a view at its first request.
 WARM = 2
 GUNICORN = ["-k", "gthread", "--workers", "2", "--threads", "1", "--keep-alive", "60", "--log-level", "warning"]
 # A worker that is awake accepts whatever comes, at times every connection, while the other has nothing to do:
@@ -47,7 +47,7 @@ def measure(scale: Scale) -> list[Row]:
         servers = {
             store: {package: stack.enter_context(_server(package, store)) for package in PACKAGES} for store in stores()
         }
-        # Ten seconds each, in short turns: what else the machine does then slows all alike.
+        # Ten seconds each, in short turns, so that load on the machine affects all.
         rounds, seconds = (3, 1) if scale.quick else (5, 2)
         turns = partial(_turns, rounds=rounds, seconds=seconds)
         return [
@@ -58,7 +58,7 @@ def measure(scale: Scale) -> list[Row]:
 
 
 def _noise(server: Server, rounds: int, seconds: float) -> list[Row]:
-    """How far one view is from itself, measured as the others are: a smaller difference says nothing."""
+    """Returns the difference between two measurements of the same view. Smaller differences are not significant."""
     load(server["none"], WARM)
     found: list[tuple[float, float]] = []
     for _ in range(max(5, rounds)):
@@ -118,7 +118,7 @@ def _server(package: str, store: str) -> Iterator[Server]:
         command = [str(python_of(package)), "-m"]
         filled = [*command, "benchmarks.work.served"]
         output = subprocess.run(filled, check=True, cwd=CHECKOUT, env=variables, stdout=subprocess.PIPE).stdout
-        # Handed on rather than named: nobody else can take the port meanwhile.
+        # The open socket is passed on, so that no other process can take the port.
         listener.bind(("127.0.0.1", 0))
         port, descriptor = listener.getsockname()[1], listener.fileno()
         served = [*command, "gunicorn", *GUNICORN, "--bind", f"fd://{descriptor}", "benchmarks.work.served:application"]

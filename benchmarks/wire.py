@@ -1,4 +1,4 @@
-"""What really goes to the database, as its driver saw it: Django's log has neither raw cursors nor every COMMIT."""
+"""Records what the database driver sends: Django's log lacks statements of raw cursors and some COMMITs."""
 
 # ruff: noqa: S608  # no SQL is made here, only shortened
 

@@ -1,4 +1,4 @@
-"""The other end of ``workers.Worker``: does the work named in each line of its input, and answers with a line."""
+"""The process of ``workers.Worker``: does the work named in each line of its input, and prints the result as a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .project import set_up
 
 def main() -> None:
     options = json.loads(sys.argv[1])
-    # The answers have standard output for themselves: what a package prints goes to standard error.
+    # Standard output is for results alone: what a package prints goes to standard error.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         set_up(**options["project"])
@@ -32,7 +32,7 @@ def _answer(works: dict[str, Any], work: str, count: int = 2, *, statements: boo
 
 
 def _seconds(function: Callable[[Any], object], arguments: list[Any]) -> float:
-    """For each argument, on average."""
+    """Returns the average seconds for each argument."""
     gc.collect()
     gc.disable()
     try:
@@ -45,7 +45,7 @@ def _seconds(function: Callable[[Any], object], arguments: list[Any]) -> float:
 
 
 def _statements(function: Callable[[Any], object], first: Any, second: Any) -> list[str]:
-    """Of the second call: the first one connects, and compiles what is compiled once."""
+    """Returns the statements of the second call. The first one connects and compiles queries."""
     from .wire import recorded
 
     function(first)

@@ -1,4 +1,4 @@
-"""The processes that do the work of one call, one for each package, taking turns."""
+"""Worker processes, one for each package, which measure calls in turn."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ IN_A_SECOND = {"µs": 1e6, "ms": 1e3}
 
 
 class Worker(crew.Worker):
-    """``benchmarks/workloads/<workload>.py`` in the environment of a package, in a project of its own."""
+    """A process for ``benchmarks/workloads/<workload>.py``, in the environment of a package and a new project."""
 
     def __init__(self, package: str, workload: str, **project: Any) -> None:
         super().__init__(package, "worker", json.dumps({"workload": workload, "project": project}))
 
     def __enter__(self) -> Worker:
-        # Ready: two that migrate, or one that migrates while another is timed, would disturb each other.
+        # Waits until it is ready: migrations would disturb the measurement of another worker.
         self.answer()
         return self
 
@@ -28,17 +28,17 @@ class Worker(crew.Worker):
         crew.stop(self.process)
 
     def seconds(self, work: str, count: int) -> float:
-        """For one of ``count`` calls, on average."""
+        """Returns the average seconds of ``count`` calls."""
         return self.ask(work, count=count)
 
     def statements(self, work: str) -> list[str]:
-        """What one call sends to its database, the commands of transactions included."""
+        """Returns the statements that one call sends, including transaction commands."""
         return self.ask(work, statements=True)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Whose work it is, by the name of its column, and who does it."""
+    """The name of a column, and the worker and work that are measured for it."""
 
     name: str
     worker: Worker
@@ -46,8 +46,8 @@ class Turn:
 
 
 def medians(turns: Sequence[Turn], *, rounds: int, count: int, unit: str) -> dict[str, float]:
-    """The median over ``rounds`` of what a call takes; in each round everyone has a turn of ``count`` calls."""
+    """Returns the median seconds of a call over ``rounds``. In each round every worker does ``count`` calls."""
     works = {turn.name: partial(turn.worker.seconds, turn.work, count) for turn in turns}
-    # Once for nothing: what is compiled or connected once is not what a call takes.
+    # One call is not measured: it connects and compiles queries.
     crew.in_turn(1, works)
     return {name: seconds * IN_A_SECOND[unit] for name, seconds in crew.in_turn(rounds, works).items()}

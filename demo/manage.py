@@ -1,4 +1,4 @@
-"""Django's command line for the demo, from any directory: ``python demo/manage.py quickstart``."""
+"""Django's command line for the demo, which works in any directory: ``python demo/manage.py quickstart``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REQUIRED = {"django", "httpx", "rest_framework", "rest_framework_simplejwt", "ri
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     for stream in (sys.stdout, sys.stderr):
-        # A terminal whose encoding lacks a character shows "?" in its place, not a traceback.
+        # A character that the terminal's encoding lacks is printed as "?" instead of raising an error.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:

@@ -1,4 +1,4 @@
-"""A remote issuer on this machine: a real server that answers, or doesn't, as a test says."""
+"""A remote issuer: a real HTTP server on this machine, whose behaviour a test chooses."""
 
 import json
 import socket
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.key_pairs import private_key
 
-KINDS = {
+_ALGORITHMS = {
     rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
     ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
     ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
@@ -21,12 +21,13 @@ KINDS = {
 
 
 def jwk(private, kid, **members):
-    """The public half of a private key as it is published."""
-    kind = next(algorithm for kind, algorithm in KINDS.items() if isinstance(private, kind))
-    return {**kind.to_jwk(private.public_key(), as_dict=True), "kid": kid, **members}
+    """The public part of a private key, as a JWK."""
+    algorithm = next(algorithm for kind, algorithm in _ALGORITHMS.items() if isinstance(private, kind))
+    return {**algorithm.to_jwk(private.public_key(), as_dict=True), "kid": kid, **members}
 
 
 def key_set(*keys):
+    """The text of a JWK Set, by default of one RSA key with the kid "first"."""
     return json.dumps({"keys": list(keys) or [jwk(private_key("RS"), "first")]}).encode()
 
 
@@ -36,16 +37,16 @@ def signed(private=None, kid="first", *, algorithm="RS256", headers=None, **clai
 
 
 class Issuer:
-    """Its `answer` is called with the handler of each request; `requests` counts them."""
+    """`answer` is called with the handler of each request; `requests` counts the requests."""
 
     def __init__(self, origin):
         self.url = f"{origin}/jwks"
         self.requests = 0
         self.paths = []
-        self.over = threading.Event()
-        self.says(key_set())
+        self.stopped = threading.Event()
+        self.respond_with(key_set())
 
-    def says(self, body, status=200, **headers):
+    def respond_with(self, body, status=200, **headers):
         def answer(handler):
             handler.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -55,21 +56,21 @@ class Issuer:
 
         self.answer = answer
 
-    def drips(self, first, drop):
-        """Sends `first`, and then a little for ever."""
+    def drip(self, first, drop):
+        """Sends `first`, and then `drop` again and again, until the server stops."""
 
         def answer(handler):
             handler.wfile.write(first)
-            while not self.over.wait(0.02):
+            while not self.stopped.wait(0.02):
                 handler.wfile.write(drop)
 
         self.answer = answer
 
-    def is_silent(self):
-        self.answer = lambda handler: self.over.wait(30)
+    def stay_silent(self):
+        self.answer = lambda handler: self.stopped.wait(30)
 
-    def hangs_up(self):
-        """Resets the connection, half a head sent."""
+    def reset_connection(self):
+        """Sends half of the headers, and resets the connection."""
 
         def answer(handler):
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-")
@@ -81,12 +82,14 @@ class Issuer:
 
 @contextmanager
 def issuer(certificate=None):
+    """Run a server within the context. `certificate` is a PEM file with a certificate and its key, for HTTPS."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             served.requests += 1
             served.paths.append(self.path)
             self.close_connection = True
-            # The client may have left, as it should.
+            # The client may have closed the connection, as it should.
             with suppress(OSError):
                 served.answer(self)
 
@@ -111,6 +114,6 @@ def issuer(certificate=None):
         try:
             yield served
         finally:
-            served.over.set()
+            served.stopped.set()
             server.shutdown()
             thread.join()

@@ -1,4 +1,4 @@
-"""No line that the package logs, at any level, in any test, holds a token, a key or a password that the test used."""
+"""A fixture for every test: fails if the package logs a token, a key or a password that the test used."""
 
 import logging
 from unittest import mock
@@ -11,49 +11,49 @@ from rest_framework_simplejwt.backends import TokenBackend
 PASSWORD = " correct horse battery staple "
 
 
-class Listener(logging.Handler):
+class LineCollector(logging.Handler):
     def __init__(self):
         super().__init__(logging.DEBUG)
         self.setFormatter(logging.Formatter())
         self.lines = []
 
     def emit(self, record):
-        # With the traceback, if it has one.
+        # Includes the traceback, if there is one.
         self.lines.append(self.format(record))
 
 
 @pytest.fixture(autouse=True)
-def _nothing_secret_is_logged(caplog):
+def _fail_if_a_secret_is_logged(caplog):
     secrets = set()
 
-    def noting(method, secret_of):
-        def noted(self, *args, **kwargs):
+    def recording(method, secret_of):
+        def recorded(self, *args, **kwargs):
             result = method(self, *args, **kwargs)
             secrets.add(secret_of(result, *args))
             return result
 
-        return noted
+        return recorded
 
-    logger, listener = logging.getLogger("rest_framework_simplejwt"), Listener()
+    logger, collector = logging.getLogger("rest_framework_simplejwt"), LineCollector()
     level = logger.level
-    logger.addHandler(listener)
+    logger.addHandler(collector)
     logger.setLevel(logging.DEBUG)
-    # As without the guard: a test sees warnings, or what it asks for.
-    seen = caplog.handler.level
+    # `caplog` captures the same records as without this fixture: warnings, or the level that a test sets.
+    caplog_level = caplog.handler.level
     caplog.handler.setLevel(logging.WARNING)
     try:
         with (
-            mock.patch.object(TokenBackend, "encode", noting(TokenBackend.encode, lambda token, *_: token)),
-            mock.patch.object(TokenBackend, "decode", noting(TokenBackend.decode, lambda _, token, *__: token)),
+            mock.patch.object(TokenBackend, "encode", recording(TokenBackend.encode, lambda token, *_: token)),
+            mock.patch.object(TokenBackend, "decode", recording(TokenBackend.decode, lambda _, token, *__: token)),
         ):
             yield
     finally:
-        logger.removeHandler(listener)
+        logger.removeHandler(collector)
         logger.setLevel(level)
-        caplog.handler.setLevel(seen)
-    logged = "\n".join(listener.lines)
+        caplog.handler.setLevel(caplog_level)
+    logged = "\n".join(collector.lines)
     texts = {secret.decode("latin-1") if isinstance(secret, bytes) else str(secret) for secret in secrets}
-    # A signature is what makes a token one. Shorter ones are the made-up tokens of a test, and its dummies.
+    # Only a real signature is secret. Shorter texts are malformed tokens of a test.
     signatures = {text.rpartition(".")[2] for text in texts if len(text) > 60}
     found = {signature for signature in signatures if len(signature) > 20 and signature in logged}
     assert not found, "a token was logged"

@@ -1,4 +1,4 @@
-"""Every refusal that an API client can meet: how to provoke it, and what it answers. One table for several suites."""
+"""A table of every error response of the package: how to provoke it, and its content. Several test files use it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ PASSWORD = "a long enough password"
 
 @dataclass
 class World:
-    """A client, a user, and the function that changes SIMPLE_JWT for the rest of the test."""
+    """What a refusal needs: a client, a user, and the function `change`, which changes SIMPLE_JWT."""
 
     change: Callable[..., None]
     client: APIClient = field(default_factory=partial(APIClient, raise_request_exception=False))
@@ -30,7 +30,7 @@ class World:
     def post(self, path, **body):
         return self.client.post(f"/token/{path}", body)
 
-    def leave(self):
+    def delete_user(self):
         self.user.delete()
 
     def change_password(self):
@@ -44,9 +44,10 @@ def without(token, *claims):
     return str(token)
 
 
-def of_a_user_who(world, what, make=AccessToken):
+def token_before_change(world, change, make=AccessToken):
+    """Returns a token that was issued before `change(world)`."""
     token = str(make.for_user(world.user))
-    what(world)
+    change(world)
     return token
 
 
@@ -55,26 +56,26 @@ def deactivate(world):
     world.user.save()
 
 
-def blacklisted(world):
+def revoked_token(world):
     token = RefreshToken.for_user(world.user)
     token.blacklist()
     return str(token)
 
 
-def password_changed(world, make=AccessToken):
+def token_before_new_password(world, make=AccessToken):
     world.change(CHECK_REVOKE_TOKEN=True)
-    return of_a_user_who(world, World.change_password, make)
+    return token_before_change(world, World.change_password, make)
 
 
-def keys_are_away(world):
+def token_with_unavailable_keys(world):
     token = str(AccessToken.for_user(world.user))
     world.change(ALGORITHM="RS256", SIGNING_KEY=None, JWK_URL="https://127.0.0.1:1/jwks.json")
-    # The header of RS256, so that a key is looked for.
+    # The header has RS256, so that the key set is fetched.
     return f"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{token.split('.', 1)[1]}"
 
 
-def no_key_signs(world):
-    """Returns a refresh token that one signed."""
+def refresh_token_without_active_key(world):
+    """Returns a valid refresh token, after the key ring has lost its active key."""
     key = {"kid": "a", "algorithm": "HS256", "key": "a secret of an HMAC that is long enough"}
     world.change(SIGNING_KEYS=[key])
     token = str(RefreshToken.for_user(world.user))
@@ -82,7 +83,7 @@ def no_key_signs(world):
     return token
 
 
-def redis_is_away(world):
+def refresh_token_with_unavailable_redis(world):
     token = str(RefreshToken.for_user(world.user))
     world.change(
         REVOCATION_STORE="rest_framework_simplejwt.revocation.redis.RedisStore",
@@ -92,7 +93,7 @@ def redis_is_away(world):
     return token
 
 
-def database_is_away(world):
+def login_with_unavailable_database(world):
     def fail(*statement):
         raise OperationalError("server closed the connection unexpectedly")
 
@@ -100,7 +101,7 @@ def database_is_away(world):
         return world.post("", username="alice", password=PASSWORD)
 
 
-def no_family(world):
+def refresh_token_without_family(world):
     world.change(TOKEN_FAMILY_ENABLED=False)
     token = str(RefreshToken.for_user(world.user))
     world.change(TOKEN_FAMILY_ENABLED=True)
@@ -114,7 +115,7 @@ class Refusal:
     code: str
     detail: str
     provoke: Callable[[World], Any]
-    # DRF's own, whose body has no code beside the detail.
+    # An error of DRF, whose body has no code.
     is_plain: bool = False
 
     @property
@@ -123,9 +124,9 @@ class Refusal:
 
 
 INVALID = "Token is invalid"
-NOBODY = "Token contained no recognizable user identification"
-GONE = "No active account found for the given token."
-CHANGED = "The user's password has been changed."
+NO_USER_ID = "Token contained no recognizable user identification"
+NO_ACTIVE_ACCOUNT = "No active account found for the given token."
+PASSWORD_CHANGED = "The user's password has been changed."
 UNAVAILABLE = "Tokens can't be checked at the moment, try again"
 
 REFUSALS = [
@@ -137,35 +138,47 @@ REFUSALS = [
         lambda w: w.get("a b"),
     ),
     Refusal(
-        "garbage on a request",
+        "a request with a malformed token",
         401,
         "token_not_valid",
         "Given token not valid for any token type",
         lambda w: w.get("x.y.z"),
     ),
-    Refusal("a request of nobody", 401, "token_not_valid", NOBODY, lambda w: w.get(AccessToken())),
+    Refusal("a request without a user id", 401, "token_not_valid", NO_USER_ID, lambda w: w.get(AccessToken())),
     Refusal(
-        "a stateless request of nobody", 401, "token_not_valid", NOBODY, lambda w: w.get(AccessToken(), "/stateless/")
+        "a stateless request without a user id",
+        401,
+        "token_not_valid",
+        NO_USER_ID,
+        lambda w: w.get(AccessToken(), "/stateless/"),
     ),
     Refusal(
         "a request of a deleted user",
         401,
         "user_not_found",
         "User not found",
-        lambda w: w.get(of_a_user_who(w, World.leave)),
+        lambda w: w.get(token_before_change(w, World.delete_user)),
     ),
     Refusal(
         "a request of an inactive user",
         401,
         "user_inactive",
         "User is inactive",
-        lambda w: w.get(of_a_user_who(w, deactivate)),
+        lambda w: w.get(token_before_change(w, deactivate)),
     ),
     Refusal(
-        "a request before the new password", 401, "password_changed", CHANGED, lambda w: w.get(password_changed(w))
+        "a request with a token from before the new password",
+        401,
+        "password_changed",
+        PASSWORD_CHANGED,
+        lambda w: w.get(token_before_new_password(w)),
     ),
     Refusal(
-        "a request while the keys are away", 503, "keys_unavailable", UNAVAILABLE, lambda w: w.get(keys_are_away(w))
+        "a request while the keys are unavailable",
+        503,
+        "keys_unavailable",
+        UNAVAILABLE,
+        lambda w: w.get(token_with_unavailable_keys(w)),
     ),
     Refusal(
         "a wrong password",
@@ -174,23 +187,29 @@ REFUSALS = [
         "No active account found with the given credentials",
         lambda w: w.post("", username="alice", password="wrong"),
     ),
-    Refusal("a login while the database is away", 503, "service_unavailable", UNAVAILABLE, database_is_away),
     Refusal(
-        "a login while no key signs",
+        "a login while the database is unavailable",
+        503,
+        "service_unavailable",
+        UNAVAILABLE,
+        login_with_unavailable_database,
+    ),
+    Refusal(
+        "a login without an active key",
         503,
         "keys_unavailable",
         UNAVAILABLE,
-        lambda w: (no_key_signs(w), w.post("", username="alice", password=PASSWORD))[1],
+        lambda w: (refresh_token_without_active_key(w), w.post("", username="alice", password=PASSWORD))[1],
     ),
     Refusal(
-        "a refresh while no key signs",
+        "a refresh without an active key",
         503,
         "keys_unavailable",
         UNAVAILABLE,
-        lambda w: w.post("refresh/", refresh=no_key_signs(w)),
+        lambda w: w.post("refresh/", refresh=refresh_token_without_active_key(w)),
     ),
     Refusal(
-        "a body that is no JSON",
+        "a body that is not JSON",
         400,
         "parse_error",
         "",
@@ -212,13 +231,19 @@ REFUSALS = [
         "Request body exceeded settings.DATA_UPLOAD_MAX_MEMORY_SIZE.",
         lambda w: w.client.generic("POST", "/token/", b" " * 2_621_441, "application/json"),
     ),
-    Refusal("a refresh with garbage", 401, "token_not_valid", INVALID, lambda w: w.post("refresh/", refresh="x.y.z")),
+    Refusal(
+        "a refresh with a malformed token",
+        401,
+        "token_not_valid",
+        INVALID,
+        lambda w: w.post("refresh/", refresh="x.y.z"),
+    ),
     Refusal(
         "a refresh with a revoked token",
         401,
         "token_not_valid",
         "Token is blacklisted",
-        lambda w: w.post("refresh/", refresh=blacklisted(w)),
+        lambda w: w.post("refresh/", refresh=revoked_token(w)),
     ),
     Refusal(
         "a refresh without an id",
@@ -231,44 +256,56 @@ REFUSALS = [
         "a refresh of a deleted user",
         401,
         "no_active_account",
-        GONE,
-        lambda w: w.post("refresh/", refresh=of_a_user_who(w, World.leave, RefreshToken)),
+        NO_ACTIVE_ACCOUNT,
+        lambda w: w.post("refresh/", refresh=token_before_change(w, World.delete_user, RefreshToken)),
     ),
     Refusal(
-        "a refresh before the new password",
+        "a refresh with a token from before the new password",
         401,
         "password_changed",
-        CHANGED,
-        lambda w: w.post("refresh/", refresh=password_changed(w, RefreshToken)),
+        PASSWORD_CHANGED,
+        lambda w: w.post("refresh/", refresh=token_before_new_password(w, RefreshToken)),
     ),
     Refusal(
         "a sliding refresh of an inactive user",
         401,
         "no_active_account",
-        GONE,
-        lambda w: w.post("sliding/refresh/", token=of_a_user_who(w, deactivate, SlidingToken)),
+        NO_ACTIVE_ACCOUNT,
+        lambda w: w.post("sliding/refresh/", token=token_before_change(w, deactivate, SlidingToken)),
     ),
     Refusal(
-        "a refresh while Redis is away",
+        "a refresh while Redis is unavailable",
         503,
         "revocation_unavailable",
         UNAVAILABLE,
-        lambda w: w.post("refresh/", refresh=redis_is_away(w)),
+        lambda w: w.post("refresh/", refresh=refresh_token_with_unavailable_redis(w)),
     ),
-    Refusal("a check of garbage", 401, "token_not_valid", INVALID, lambda w: w.post("verify/", token="x.y.z")),
-    Refusal("a log-out with garbage", 401, "token_not_valid", INVALID, lambda w: w.post("blacklist/", refresh="x.y.z")),
     Refusal(
-        "the end of a family without families",
+        "a verification of a malformed token",
+        401,
+        "token_not_valid",
+        INVALID,
+        lambda w: w.post("verify/", token="x.y.z"),
+    ),
+    Refusal(
+        "a log-out with a malformed token",
+        401,
+        "token_not_valid",
+        INVALID,
+        lambda w: w.post("blacklist/", refresh="x.y.z"),
+    ),
+    Refusal(
+        "the revocation of a family without families",
         501,
         "token_family_not_configured",
         "Token family is not configured",
         lambda w: (w.change(TOKEN_FAMILY_ENABLED=False), w.post("family/blacklist/", refresh="x"))[1],
     ),
     Refusal(
-        "the end of no family",
+        "the revocation of a missing family",
         400,
         "token_has_no_family",
         "Token has no family ID",
-        lambda w: w.post("family/blacklist/", refresh=no_family(w)),
+        lambda w: w.post("family/blacklist/", refresh=refresh_token_without_family(w)),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Directories of signing keys, written by hand."""
+"""Writes directories of signing keys without the code under test."""
 
 import json
 from datetime import datetime, timedelta, timezone
@@ -12,16 +12,17 @@ DAY = timedelta(days=1)
 
 @cache
 def pem(kid):
+    """A private key, the same one for each call with that `kid`."""
     return generate.private_pem("ES256")
 
 
 def put(folder, kid, *, material=None, **metadata):
-    """Write both files of a key, its moments given as `datetime`."""
-    moments = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in metadata.items()}
+    """Write both files of a key. Times in the metadata may be `datetime` objects."""
+    content = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in metadata.items()}
     folder.joinpath(f"{kid}.pem").write_bytes(material or pem(kid))
-    folder.joinpath(f"{kid}.json").write_text(json.dumps({"kid": kid, "algorithm": "ES256", **moments}))
+    folder.joinpath(f"{kid}.json").write_text(json.dumps({"kid": kid, "algorithm": "ES256", **content}))
 
 
-def file_names(folder):
-    """The content of each file by its name, but not of the lock."""
+def file_contents(folder):
+    """The content of each file by its name, the lock file excluded."""
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name != ".lock"}

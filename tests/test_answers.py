@@ -1,4 +1,4 @@
-"""What every answer of the token endpoints keeps to, whatever it says."""
+"""What all responses of the token endpoints have in common."""
 
 from statistics import median
 from time import perf_counter
@@ -19,7 +19,7 @@ ENDPOINTS = ["obtain", "refresh", "verify", "blacklist", "blacklist family", "ob
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_no_answer_may_be_stored(post, endpoint, credentials, user):
+def test_no_response_may_be_cached(post, endpoint, credentials, user):
     token = str(RefreshToken.for_user(user))
     for body in ({}, {"refresh": token, "token": token, **credentials}):
         response = post(endpoint, **body)
@@ -28,12 +28,12 @@ def test_no_answer_may_be_stored(post, endpoint, credentials, user):
 
 class TestThrottling:
     @pytest.fixture(autouse=True)
-    def _scoped(self, monkeypatch):
+    def _throttle_by_scope(self, monkeypatch):
         monkeypatch.setattr(views.TokenViewBase, "throttle_classes", [throttling.ScopedRateThrottle])
 
     @pytest.mark.parametrize("endpoint", ENDPOINTS)
     @pytest.mark.parametrize("rates", [{}, {"something else": "1/day"}])
-    def test_without_a_rate_nothing_is_throttled(self, post, endpoint, monkeypatch, rates):
+    def test_without_a_rate_no_request_is_throttled(self, post, endpoint, monkeypatch, rates):
         monkeypatch.setattr(throttling.ScopedRateThrottle, "THROTTLE_RATES", rates)
         assert {post(endpoint).status_code for _ in range(3)} <= {400, 501}
 
@@ -47,19 +47,19 @@ class TestThrottling:
             ("verify", "token_verify"),
         ],
     )
-    def test_a_rate_for_its_scope_throttles(self, post, endpoint, scope, monkeypatch):
+    def test_a_view_is_throttled_by_the_rate_of_its_scope(self, post, endpoint, scope, monkeypatch):
         monkeypatch.setattr(throttling.ScopedRateThrottle, "THROTTLE_RATES", {scope: "2/day"})
         assert [post(endpoint).status_code for _ in range(3)] == [400, 400, 429]
 
-    def test_a_scope_of_the_projects_own_needs_its_rate(self, monkeypatch):
+    def test_a_view_may_have_another_scope(self, monkeypatch):
         monkeypatch.setattr(throttling.ScopedRateThrottle, "THROTTLE_RATES", {})
         view = views.TokenObtainPairView(throttle_scope="mine")
         assert len(view.get_throttles()) == 1
 
 
 @pytest.mark.needs("django's user")
-class TestEqualAnswers:
-    """Unknown user, wrong password, inactive user: told apart neither by what is said nor by how long it takes."""
+class TestEqualResponses:
+    """Neither content nor time of a response tells an unknown user, a wrong password and an inactive user apart."""
 
     @pytest.fixture
     def attempts(self, user, credentials):
@@ -70,18 +70,18 @@ class TestEqualAnswers:
             "inactive": {"username": "bob", "password": "secret"},
         }
 
-    def test_the_answers_are_the_same(self, post, attempts):
+    def test_the_responses_are_equal(self, post, attempts):
         answers = [post("obtain", **attempt) for attempt in attempts.values()]
         assert len({(a.status_code, a.content, str(sorted(a.headers.items()))) for a in answers}) == 1
 
-    def test_and_so_is_their_price(self, post, attempts):
+    def test_each_response_hashes_one_password(self, post, attempts):
         with mock.patch.object(hashers.MD5PasswordHasher, "encode", autospec=True, return_value="md5$x$y") as encode:
             for attempt in attempts.values():
                 post("obtain", **attempt)
                 assert encode.call_count == 1
                 encode.reset_mock()
 
-    def test_and_their_time(self, post, settings, attempts):
+    def test_the_responses_take_the_same_time(self, post, settings, attempts):
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
         with mock.patch.object(hashers.PBKDF2PasswordHasher, "iterations", 50_000):
             for name in ("alice", "bob"):
@@ -95,14 +95,14 @@ class TestEqualAnswers:
                     post("obtain", **attempt)
                     taken[name].append(perf_counter() - started)
         fastest, *_, slowest = sorted(median(times) for times in taken.values())
-        # Without hashing, an answer takes a tenth of the time.
+        # A response without hashing takes a tenth of the time.
         assert slowest / fastest < 2
 
 
-class TestHalfALogin:
+class TestFailedLogin:
     @pytest.fixture(autouse=True)
-    def _broken(self, monkeypatch):
-        # What the project adds can't be signed.
+    def _add_unencodable_claim(self, monkeypatch):
+        # A claim that JSON can't represent.
         def get_token(user):
             token = RefreshToken.for_user(user)
             token["extra"] = object()
@@ -111,7 +111,7 @@ class TestHalfALogin:
         monkeypatch.setattr(serializers.TokenObtainPairSerializer, "get_token", staticmethod(get_token))
 
     @pytest.mark.needs("token_blacklist", "token_family", "no redis")
-    def test_leaves_no_record(self, credentials, user):
+    def test_no_token_is_recorded(self, credentials, user):
         client = APIClient(raise_request_exception=False)
         assert client.post("/token/", credentials).status_code == 500
         assert not OutstandingToken.objects.exists()
@@ -119,14 +119,14 @@ class TestHalfALogin:
 
 
 @pytest.mark.needs("token_blacklist", "no redis")
-class TestDeletedMeanwhile:
-    """Between the look at the user and the record of their token, in another transaction."""
+class TestUserDeletedDuringRequest:
+    """Another transaction deletes the user after the user was fetched and before the token is recorded."""
 
     pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("token_blacklist", "no redis")]
 
     @pytest.fixture
-    def deleted_at(self, monkeypatch, user):
-        def at(owner, name):
+    def delete_user_before(self, monkeypatch, user):
+        def install(owner, name):
             method = getattr(owner, name)
 
             def deleting(*args, **kwargs):
@@ -135,22 +135,22 @@ class TestDeletedMeanwhile:
 
             monkeypatch.setattr(owner, name, deleting)
 
-        return at
+        return install
 
-    def test_a_refresh_is_refused(self, post, user, simple_jwt, deleted_at):
+    def test_a_refresh_is_refused(self, post, user, simple_jwt, delete_user_before):
         simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
         token = str(RefreshToken.for_user(user))
-        deleted_at(serializers.rotation, "refresh")
+        delete_user_before(serializers.rotation, "refresh")
         response = post("refresh", refresh=token)
         assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 
-    def test_so_is_a_login(self, post, user, credentials, deleted_at):
-        deleted_at(serializers, "token_store")
+    def test_a_login_is_refused(self, post, user, credentials, delete_user_before):
+        delete_user_before(serializers, "token_store")
         response = post("obtain", **credentials)
         assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 
     @pytest.mark.parametrize("endpoint", ["obtain", "refresh"])
-    def test_another_broken_constraint_is_no_refusal(self, user, credentials, simple_jwt, monkeypatch, endpoint):
+    def test_another_integrity_error_is_raised(self, user, credentials, simple_jwt, monkeypatch, endpoint):
         simple_jwt(ROTATE_REFRESH_TOKENS=True)
         body = {**credentials, "refresh": str(RefreshToken.for_user(user))}
         path = {"obtain": "/token/", "refresh": "/token/refresh/"}[endpoint]

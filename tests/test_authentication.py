@@ -27,32 +27,32 @@ def request_with(header):
 
 
 class TestAuthenticate:
-    def test_a_token_opens_the_door(self, backend, user):
+    def test_a_valid_token_authenticates_its_user(self, backend, user):
         token = AccessToken.for_user(user)
         found, validated = backend.authenticate(request_with(f"Bearer {token}"))
         assert found == user
         assert isinstance(validated, AccessToken)
         assert validated.payload == token.payload
 
-    def test_a_plain_django_request_will_do(self, backend, user):
+    def test_a_plain_django_request_can_be_authenticated(self, backend, user):
         request = HttpRequest()
         request.META["HTTP_AUTHORIZATION"] = f"Bearer {AccessToken.for_user(user)}"
         assert backend.authenticate(request)[0] == user
 
     @pytest.mark.parametrize("header", ["", "Basic abc", "Token abc"])
-    def test_a_request_without_a_token_of_ours_is_left_to_others(self, backend, header):
+    def test_another_scheme_returns_none(self, backend, header):
         assert backend.authenticate(request_with(header)) is None
 
-    def test_a_request_without_the_header_is_left_to_others(self, backend):
+    def test_a_missing_header_returns_none(self, backend):
         assert backend.authenticate(APIRequestFactory().get("/")) is None
 
-    def test_the_header_and_its_types_are_settings(self, backend, user, simple_jwt):
+    def test_the_header_and_its_schemes_are_settings(self, backend, user, simple_jwt):
         simple_jwt(AUTH_HEADER_NAME="HTTP_X_TOKEN", AUTH_HEADER_TYPES="JWT")
         request = APIRequestFactory().get("/", HTTP_X_TOKEN=f"jwt {AccessToken.for_user(user)}")
         assert backend.authenticate(request)[0] == user
         assert backend.authenticate_header(request) == 'JWT realm="api"'
 
-    def test_a_subclass_may_fetch_the_header_elsewhere(self, user):
+    def test_a_subclass_may_override_get_header(self, user):
         class CookieAuthentication(JWTAuthentication):
             def get_header(self, request):
                 return b"Bearer " + request.COOKIES["token"].encode()
@@ -61,7 +61,7 @@ class TestAuthenticate:
         request.COOKIES["token"] = str(AccessToken.for_user(user))
         assert CookieAuthentication().authenticate(request)[0] == user
 
-    def test_the_challenge_shows_the_first_type_and_the_realm(self, backend):
+    def test_the_challenge_has_the_first_scheme_and_the_realm(self, backend):
         assert backend.authenticate_header(request_with("")) == 'Bearer realm="api"'
         assert backend.media_type == "application/json"
 
@@ -72,7 +72,7 @@ class TestValidatedToken:
         token = AccessToken()
         assert backend.get_validated_token(encoding(str(token))).payload == token.payload
 
-    def test_each_class_is_tried_in_turn(self, backend, simple_jwt, db):
+    def test_the_token_classes_are_tried_in_order(self, backend, simple_jwt, db):
         simple_jwt(
             AUTH_TOKEN_CLASSES=[
                 "rest_framework_simplejwt.tokens.AccessToken",
@@ -82,7 +82,7 @@ class TestValidatedToken:
         assert isinstance(backend.get_validated_token(str(SlidingToken())), SlidingToken)
         assert isinstance(backend.get_validated_token(str(AccessToken())), AccessToken)
 
-    def test_each_class_says_why_not(self, backend, db):
+    def test_an_invalid_token_lists_the_message_of_each_class(self, backend, db):
         with pytest.raises(InvalidToken) as caught:
             backend.get_validated_token(str(SlidingToken()))
         assert caught.value.detail == {
@@ -98,7 +98,7 @@ class TestGetUser:
             backend.get_user(token)
         return caught.value.detail["code"]
 
-    def test_a_token_without_a_user_is_invalid(self, backend):
+    def test_a_token_without_a_user_id_is_invalid(self, backend):
         with pytest.raises(InvalidToken) as caught:
             backend.get_user(AccessToken())
         assert caught.value.detail["detail"] == "Token contained no recognizable user identification"
@@ -109,13 +109,13 @@ class TestGetUser:
         assert self.refusal(backend, token) == "user_not_found"
 
     @pytest.mark.parametrize("odd", [None, True, [], {}, "abc", 2**200, "a\0b"])
-    def test_an_id_that_can_be_nobodys_is_not_found(self, backend, user, odd):
+    def test_a_malformed_user_id_is_not_found(self, backend, user, odd):
         token = AccessToken()
         token[api_settings.USER_ID_CLAIM] = odd
         assert self.refusal(backend, token) == "user_not_found"
 
     @pytest.mark.needs("no users_plain")
-    def test_an_inactive_user_is_refused_unless_that_is_not_checked(self, backend, user, simple_jwt):
+    def test_an_inactive_user_is_refused_unless_the_check_is_off(self, backend, user, simple_jwt):
         token = AccessToken.for_user(user)
         user.is_active = False
         user.save()
@@ -123,7 +123,7 @@ class TestGetUser:
         simple_jwt(CHECK_USER_IS_ACTIVE=False)
         assert backend.get_user(token) == user
 
-    def test_a_changed_password_ends_the_token_where_that_is_checked(self, backend, user, simple_jwt):
+    def test_a_changed_password_is_refused_if_it_is_checked(self, backend, user, simple_jwt):
         simple_jwt(CHECK_REVOKE_TOKEN=True)
         token = AccessToken.for_user(user)
         assert backend.get_user(token) == user
@@ -133,28 +133,28 @@ class TestGetUser:
         simple_jwt(CHECK_REVOKE_TOKEN=False)
         assert backend.get_user(token) == user
 
-    def test_a_token_older_than_the_check_is_refused(self, backend, user, simple_jwt):
+    def test_a_token_without_the_revoke_claim_is_refused(self, backend, user, simple_jwt):
         token = AccessToken.for_user(user)
         simple_jwt(CHECK_REVOKE_TOKEN=True)
         assert self.refusal(backend, token) == "password_changed"
 
-    def test_the_user_model_is_djangos(self, backend):
+    def test_the_user_model_is_that_of_django(self, backend):
         assert backend.user_model is get_user_model()
 
 
 class TestStateless:
-    def test_the_token_is_the_user(self, user, user_id, assert_statements):
+    def test_the_user_is_built_from_the_token_without_a_query(self, user, user_id, assert_statements):
         token = AccessToken.for_user(user)
         with assert_statements(0):
             found, _ = JWTStatelessUserAuthentication().authenticate(request_with(f"Bearer {token}"))
         assert isinstance(found, TokenUser)
         assert found.id == user_id
 
-    def test_a_token_without_a_user_is_nobody(self):
+    def test_a_token_without_a_user_id_is_rejected(self):
         with pytest.raises(InvalidToken, match="no recognizable user identification"):
             JWTStatelessUserAuthentication().get_user(AccessToken())
 
-    def test_the_class_of_user_is_a_setting(self, simple_jwt):
+    def test_the_user_class_is_a_setting(self, simple_jwt):
         class Robot(TokenUser):
             pass
 
@@ -163,16 +163,16 @@ class TestStateless:
         with mock.patch.object(api_settings, "TOKEN_USER_CLASS", Robot):
             assert isinstance(JWTStatelessUserAuthentication().get_user(token), Robot)
 
-    def test_it_has_two_names(self):
+    def test_the_class_has_two_names(self):
         assert authentication.JWTTokenUserAuthentication is JWTStatelessUserAuthentication
 
 
 class TestRule:
-    def test_nobody_may_have_no_tokens(self):
+    def test_none_gets_no_tokens(self):
         assert not default_user_authentication_rule(None)
 
     @pytest.mark.parametrize(("active", "checked", "allowed"), [(1, 1, 1), (0, 1, 0), (1, 0, 1), (0, 0, 1)])
-    def test_an_inactive_user_may_only_where_that_is_not_checked(self, simple_jwt, active, checked, allowed):
+    def test_an_inactive_user_gets_tokens_only_if_the_check_is_off(self, simple_jwt, active, checked, allowed):
         simple_jwt(CHECK_USER_IS_ACTIVE=bool(checked))
         assert default_user_authentication_rule(mock.Mock(is_active=bool(active))) is bool(allowed)
 
@@ -180,7 +180,7 @@ class TestRule:
         assert default_user_authentication_rule(object())
 
 
-def test_module_names_are_live(simple_jwt):
+def test_module_names_follow_the_settings(simple_jwt):
     simple_jwt(AUTH_HEADER_TYPES="JWT")
     assert authentication.AUTH_HEADER_TYPES == ("JWT",)
     assert authentication.AUTH_HEADER_TYPE_BYTES == {b"JWT"}
@@ -190,20 +190,20 @@ def test_module_names_are_live(simple_jwt):
 
 @pytest.mark.django_db
 class TestOverHTTP:
-    def test_a_token_opens_the_view(self, user, whoami):
+    def test_a_valid_token_is_accepted(self, user, whoami):
         response = whoami(AccessToken.for_user(user))
         assert response.json() == {"user": str(user.pk), "type": "access"}
 
     @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-    def test_the_scheme_has_no_case(self, user, whoami, scheme):
+    def test_the_scheme_is_case_insensitive(self, user, whoami, scheme):
         assert whoami(AccessToken.for_user(user), scheme).status_code == 200
 
-    def test_no_token_is_a_challenge(self, client):
+    def test_a_request_without_a_token_is_answered_with_a_challenge(self, client):
         response = client.get("/whoami/")
         assert response.status_code == 401
         assert response["WWW-Authenticate"] == 'Bearer realm="api"'
 
-    def test_a_bad_token_is_a_401_with_its_code(self, whoami):
+    def test_an_invalid_token_is_answered_401_with_its_code(self, whoami):
         response = whoami("garbage")
         assert response.status_code == 401
         assert response["WWW-Authenticate"] == (
@@ -216,10 +216,10 @@ class TestOverHTTP:
             "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid"}],
         }
 
-    def test_two_tokens_are_none(self, whoami):
+    def test_two_words_after_the_scheme_are_refused(self, whoami):
         response = whoami("one two")
         assert response.status_code == 401
         assert response.json()["code"] == "bad_authorization_header"
 
-    def test_a_stateless_view_knows_the_id(self, user, user_id, whoami):
+    def test_a_stateless_view_gets_the_user_id(self, user, user_id, whoami):
         assert whoami(AccessToken.for_user(user), path="/stateless/").json()["user"] == user_id

@@ -20,38 +20,21 @@ from rest_framework_simplejwt.exceptions import (
     TokenError,
 )
 from rest_framework_simplejwt.keys import remote
-from rest_framework_simplejwt.keys.directory import LOOK_EVERY, KeyDirectory
+from rest_framework_simplejwt.keys.directory import SCAN_INTERVAL, KeyDirectory
 from rest_framework_simplejwt.keys.remote import KeySetClient, KeySetUnavailable, UnknownKey
 from rest_framework_simplejwt.keys.ring import KeyRing, read_key
 from rest_framework_simplejwt.tokens import AccessToken
 from tests.issuer import issuer, jwk, key_set
 from tests.issuer import signed as signed_by_issuer
-from tests.key_pairs import new_private_key, pem_pair, private_key
+from tests.key_pairs import FAMILIES, SECRET, keys_of, new_private_key, pem_pair, private_key
 from tests.signing_keys import put
 
 # One project is enough for what no setting changes.
 pytestmark = pytest.mark.needs("bare")
 
-SECRET = "a secret of more than sixty-four bytes, so that it is long enough for HS512"
-ALGORITHMS = {
-    "HS256": None,
-    "HS384": None,
-    "HS512": None,
-    "RS256": "RS",
-    "RS384": "RS",
-    "RS512": "RS",
-    "PS256": "PS",
-    "ES256": "ES256",
-    "ES384": "ES384",
-    "ES512": "ES512",
-    "EdDSA": "Ed",
-}
-
 
 def backend_for(algorithm, **options):
-    family = ALGORITHMS[algorithm]
-    private, public = (SECRET, "") if family is None else pem_pair(family)
-    return TokenBackend(algorithm, private, public, **options)
+    return TokenBackend(algorithm, *keys_of(algorithm), **options)
 
 
 def seconds_from_now(seconds):
@@ -63,8 +46,8 @@ def backend():
     return backend_for("HS256")
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_claims_come_back_from_a_token_of_every_algorithm(algorithm):
+@pytest.mark.parametrize("algorithm", FAMILIES)
+def test_decode_returns_the_encoded_claims_for_every_algorithm(algorithm):
     backend = backend_for(algorithm)
     token = backend.encode({"foo": "bar"})
     assert isinstance(token, str)
@@ -72,19 +55,19 @@ def test_claims_come_back_from_a_token_of_every_algorithm(algorithm):
     assert backend.decode(token.encode()) == {"foo": "bar"}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_another_key_of_the_same_algorithm_verifies_nothing(algorithm):
+@pytest.mark.parametrize("algorithm", FAMILIES)
+def test_another_key_of_the_same_algorithm_does_not_verify(algorithm):
     token = backend_for(algorithm).encode({"foo": "bar"})
-    family = ALGORITHMS[algorithm]
+    family = FAMILIES[algorithm]
     stranger = SECRET.upper() if family is None else new_private_key(family)
     with pytest.raises(TokenBackendError, match="Token is invalid"):
         TokenBackend(algorithm, stranger, stranger if family is None else stranger.public_key()).decode(token)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-def test_a_public_key_alone_verifies_and_does_not_sign(algorithm):
+def test_a_public_key_alone_verifies_but_does_not_sign(algorithm):
     token = backend_for(algorithm).encode({"foo": "bar"})
-    verifier = TokenBackend(algorithm, None, pem_pair(ALGORITHMS[algorithm])[1])
+    verifier = TokenBackend(algorithm, None, pem_pair(FAMILIES[algorithm])[1])
     assert verifier.decode(token) == {"foo": "bar"}
     assert verifier.prepared_signing_key is None
 
@@ -102,13 +85,13 @@ def test_hmac_ignores_the_verifying_key():
 
 
 @pytest.mark.parametrize("algorithm", ["none", "oienarst oieanrsto i", "hs256", ""])
-def test_an_unknown_algorithm_is_refused(algorithm):
+def test_an_unknown_algorithm_is_rejected(algorithm):
     with pytest.raises(TokenBackendError) as caught:
         TokenBackend(algorithm, SECRET)
     assert str(caught.value) == f"Unrecognized algorithm type '{algorithm}'"
 
 
-def test_an_algorithm_that_needs_cryptography_says_so(monkeypatch):
+def test_an_algorithm_that_needs_cryptography_is_rejected_without_it(monkeypatch):
     monkeypatch.setattr(backends.algorithms, "has_crypto", False)
     with pytest.raises(TokenBackendError, match=r"^You must have cryptography installed to use RS256\.$"):
         TokenBackend("RS256", "key")
@@ -120,7 +103,7 @@ def test_leeway_is_seconds_or_a_timedelta(leeway, expected):
     assert TokenBackend("HS256", SECRET, leeway=leeway).get_leeway() == timedelta(seconds=expected)
 
 
-def test_leeway_of_another_type_is_refused():
+def test_leeway_of_another_type_is_rejected():
     with pytest.raises(TokenBackendError) as caught:
         TokenBackend("HS256", SECRET, leeway="1").get_leeway()
     assert str(caught.value) == "Unrecognized type '<class 'str'>', 'leeway' must be of type int, float or timedelta."
@@ -132,7 +115,7 @@ def test_leeway_may_be_changed_on_a_live_backend(backend):
     assert "exp" in backend.decode(token)
 
 
-def test_an_expired_token_is_told_apart(backend):
+def test_an_expired_token_has_its_own_exception(backend):
     with pytest.raises(TokenBackendExpiredToken, match="^Token is expired$") as caught:
         backend.decode(backend.encode({"exp": seconds_from_now(-1)}))
     assert isinstance(caught.value.__cause__, claims.Expired)
@@ -144,12 +127,12 @@ def test_a_token_from_the_future_is_invalid(backend, claim, seconds):
         backend.decode(backend.encode({claim: seconds_from_now(seconds)}))
 
 
-def test_a_token_of_a_machine_whose_clock_is_ahead_is_good_at_once(backend):
+def test_a_token_issued_by_a_faster_clock_is_valid(backend):
     token = backend.encode({"iat": seconds_from_now(30)})
     assert backend.decode(token) == backend.decode(token, verify=False)
 
 
-def test_audience_and_issuer_are_put_in_and_required():
+def test_audience_and_issuer_are_written_and_required():
     ours = TokenBackend("HS256", SECRET, audience="us", issuer="me")
     assert ours.decode(ours.encode({})) == {"aud": "us", "iss": "me"}
     for theirs in (TokenBackend("HS256", SECRET, audience="them", issuer="me"), TokenBackend("HS256", SECRET)):
@@ -157,18 +140,18 @@ def test_audience_and_issuer_are_put_in_and_required():
             ours.decode(theirs.encode({}))
 
 
-def test_an_audience_nobody_asked_for_is_accepted(backend):
+def test_an_audience_is_ignored_if_none_is_configured(backend):
     token = TokenBackend("HS256", SECRET, audience=["a", "b"]).encode({})
     assert backend.decode(token) == {"aud": ["a", "b"]}
 
 
-def test_encoding_leaves_the_payload_alone():
+def test_encode_does_not_change_the_payload():
     payload = {}
     TokenBackend("HS256", SECRET, audience="us", issuer="me").encode(payload)
     assert payload == {}
 
 
-def test_claims_of_another_type_need_an_encoder_for_them():
+def test_claims_of_other_types_are_encoded_by_json_encoder():
     class UUIDEncoder(json.JSONEncoder):
         def default(self, o):
             return str(o)
@@ -179,48 +162,48 @@ def test_claims_of_another_type_need_an_encoder_for_them():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_claim_that_is_no_json_is_not_signed(backend, value):
+def test_nan_and_infinity_are_not_encoded(backend, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         backend.encode({"x": value})
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
-def test_a_moment_becomes_a_numeric_date(backend, claim):
+def test_a_datetime_becomes_a_numeric_date(backend, claim):
     token = backend.encode({claim: datetime(2100, 1, 1, tzinfo=timezone.utc)})
     assert backend.decode(token, verify=False) == {claim: 4102444800}
 
 
-def test_tokens_are_spelled_as_pyjwt_spells_them(backend):
+def test_tokens_are_encoded_as_pyjwt_encodes_them(backend):
     payload = {"b": "é", "a": [1, {"x": None}], "exp": 4102444800}
     assert backend.encode(payload) == jwt.encode(payload, SECRET, algorithm="HS256")
 
 
-def test_a_backend_that_only_verifies_says_so_when_asked_to_sign():
+def test_a_backend_without_a_signing_key_does_not_sign():
     with pytest.raises(TokenBackendError, match="no key to sign with"):
         TokenBackend("RS256", None, pem_pair("RS")[1]).encode({})
 
 
-def test_an_integer_subject_of_an_older_token_is_read(backend):
+def test_an_integer_subject_is_accepted(backend):
     assert backend.decode(backend.encode({"sub": 5})) == {"sub": 5}
 
 
-def test_a_token_of_another_algorithm_names_the_fault(backend):
+def test_another_algorithm_has_its_own_message(backend):
     with pytest.raises(TokenBackendError, match="Invalid algorithm specified"):
         backend.decode(jwt.encode({"foo": 1}, SECRET, algorithm="HS384"))
 
 
-def test_an_unsigned_token_is_refused(backend):
+def test_an_unsigned_token_is_rejected(backend):
     with pytest.raises(TokenBackendError, match="Invalid algorithm specified"):
         backend.decode(jwt.encode({"foo": 1}, None, algorithm="none"))
 
 
 def signed(payload=None, **header):
-    """A token of ours but for its header."""
+    """Returns a token with these claims and more header parameters, signed with SECRET."""
     return jwt.encode(payload or {"foo": 1}, SECRET, algorithm="HS256", headers=header)
 
 
 @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c", "crit", "zip"])
-def test_a_header_that_asks_for_more_than_a_signature_is_refused(backend, name):
+def test_a_header_with_an_extension_or_a_key_is_rejected(backend, name):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         backend.decode(header_with(name, ["exp"]))
 
@@ -235,29 +218,29 @@ def header_with(name, value):
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_an_unencoded_payload_is_refused(backend, value):
+def test_an_unencoded_payload_is_rejected(backend, value):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         backend.decode(header_with("b64", value))
 
 
 @pytest.mark.parametrize("name", ["typ", "cty", "kid"])
 @pytest.mark.parametrize("value", [1, None, ["x"], {}])
-def test_a_header_parameter_of_another_type_is_refused(backend, name, value):
+def test_a_header_parameter_of_another_type_is_rejected(backend, name, value):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         backend.decode(header_with(name, value))
 
 
-def test_a_header_that_says_more_of_no_consequence_is_accepted(backend):
+def test_other_header_parameters_are_ignored(backend):
     assert backend.decode(signed(kid="../../dev/null", x5t="thumb", typ="at+jwt")) == {"foo": 1}
 
 
 @pytest.mark.parametrize("public", ["", "no PEM", None, pem_pair("ES256")[1]])
-def test_a_verifying_key_that_is_none_makes_every_token_invalid(public):
+def test_an_unusable_verifying_key_makes_every_token_invalid(public):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         TokenBackend("RS256", None, public).decode(backend_for("RS256").encode({}))
 
 
-def test_a_subclass_may_find_its_keys_as_pem():
+def test_an_override_of_get_verifying_key_may_return_a_pem():
     class Finding(TokenBackend):
         def get_verifying_key(self, token):
             return pem_pair("RS")[1]
@@ -265,7 +248,7 @@ def test_a_subclass_may_find_its_keys_as_pem():
     assert Finding("RS256").decode(backend_for("RS256").encode({"foo": 1})) == {"foo": 1}
 
 
-def test_a_public_key_is_no_hmac_secret():
+def test_a_public_key_is_not_used_as_hmac_secret():
     public = pem_pair("RS")[1]
     header, payload = (
         jwt.utils.base64url_encode(json.dumps(part).encode()) for part in ({"alg": "HS256"}, {"admin": True})
@@ -278,7 +261,7 @@ def test_a_public_key_is_no_hmac_secret():
         TokenBackend("RS256", None, public).decode(forged)
 
 
-def mangled(token):
+def malformed_versions(token):
     header, payload, signature = token.split(".")
     return {
         "empty": "",
@@ -293,14 +276,14 @@ def mangled(token):
     }
 
 
-@pytest.mark.parametrize("how", mangled("a.b.c"))
-def test_what_is_no_token_is_invalid(backend, how):
+@pytest.mark.parametrize("how", malformed_versions("a.b.c"))
+def test_a_malformed_token_is_invalid(backend, how):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
-        backend.decode(mangled(backend.encode({"foo": 1}))[how])
+        backend.decode(malformed_versions(backend.encode({"foo": 1}))[how])
 
 
-def other_last_character(token):
-    """The same bytes, if the bits that nothing decodes to are ignored."""
+def change_spare_bits(token):
+    """Changes the bits of the last character that a lenient base64url decoder ignores."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     return token[:-1] + alphabet[alphabet.index(token[-1]) + 1]
 
@@ -308,7 +291,7 @@ def other_last_character(token):
 @pytest.mark.parametrize(
     "spell",
     [
-        other_last_character,
+        change_spare_bits,
         lambda token: f"{token}=",
         lambda token: f"{token}\n",
         lambda token: f" {token}",
@@ -319,7 +302,7 @@ def other_last_character(token):
     ],
 )
 @pytest.mark.parametrize("encoding", [str, lambda token: token.encode(errors="replace")], ids=["str", "bytes"])
-def test_a_token_has_one_spelling(backend, spell, encoding):
+def test_another_encoding_of_a_token_is_rejected(backend, spell, encoding):
     token = backend.encode({"foo": 1})
     assert backend.decode(encoding(token))
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
@@ -329,19 +312,19 @@ def test_a_token_has_one_spelling(backend, spell, encoding):
 @pytest.mark.parametrize(
     "payload", ['{"exp": 1e999}', '{"exp": []}', '{"exp": "x"}', "[]", "1", '{"a":' * 100_000, "\xff"]
 )
-def test_odd_payloads_with_a_good_signature_are_invalid(backend, payload):
+def test_malformed_payloads_with_a_valid_signature_are_invalid(backend, payload):
     token = jwt.api_jws.encode(payload.encode("latin-1"), SECRET, algorithm="HS256")
     with pytest.raises(TokenBackendError, match="Token is invalid"):
         backend.decode(token)
 
 
-def test_without_verifying_a_payload_is_read_whatever_its_signature_age_and_audience():
+def test_without_verify_signature_expiry_and_parties_are_not_checked():
     token = TokenBackend("HS256", SECRET.upper(), audience="them").encode({"exp": seconds_from_now(-1), "foo": 1})
     payload = TokenBackend("HS256", SECRET, audience="us", issuer="me").decode(token, verify=False)
     assert payload["foo"] == 1
 
 
-def test_without_verifying_garbage_is_still_invalid(backend):
+def test_without_verify_a_malformed_token_is_still_invalid(backend):
     with pytest.raises(TokenBackendError, match="Token is invalid"):
         backend.decode("garbage", verify=False)
 
@@ -358,11 +341,11 @@ def test_a_key_is_parsed_once():
 class TestKeysOfARemoteIssuer:
     @pytest.fixture
     def client(self):
-        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient", spec=KeySetClient) as client_class:
+        with mock.patch("rest_framework_simplejwt.backends.PyJWKClient", spec=backends.PyJWKClient) as client_class:
             client_class.return_value.get_signing_key_from_jwt.return_value.key = private_key("RS").public_key()
             yield client_class
 
-    def test_the_key_that_the_issuer_names_verifies(self, client):
+    def test_the_published_key_verifies(self, client):
         token = backend_for("RS256").encode({"foo": 1})
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
         client.assert_called_once_with("https://issuer.test/jwks", algorithm="RS256", timeout=2.0, allow_http=False)
@@ -373,33 +356,33 @@ class TestKeysOfARemoteIssuer:
         "error",
         [UnknownKey("none"), jwt.PyJWKClientError("?"), jwt.DecodeError("?"), UnicodeDecodeError("u", b"", 0, 1, "")],
     )
-    def test_an_issuer_without_that_key_makes_the_token_invalid(self, client, error):
+    def test_a_key_that_is_not_published_makes_the_token_invalid(self, client, error):
         client.return_value.get_signing_key_from_jwt.side_effect = error
         with pytest.raises(TokenBackendError, match="Token is invalid") as caught:
             TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode(backend_for("RS256").encode({}))
         assert caught.value.__cause__ is error
 
-    def test_an_issuer_that_is_down_makes_no_token_invalid(self, client):
+    def test_an_unavailable_issuer_raises_keys_unavailable(self, client):
         client.return_value.get_signing_key_from_jwt.side_effect = error = KeySetUnavailable("down")
         with pytest.raises(KeysUnavailable) as caught:
             TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode(backend_for("RS256").encode({}))
         assert caught.value.__cause__ is error
 
-    def test_the_time_out_is_the_clients(self, client):
+    def test_the_timeout_is_passed_to_the_client(self, client):
         TokenBackend("RS256", jwk_url="https://issuer.test/jwks", jwk_timeout=0.5)
         assert client.call_args.kwargs["timeout"] == 0.5
 
-    def test_hmac_asks_no_issuer(self, client):
+    def test_hmac_does_not_fetch_keys(self, client):
         backend = TokenBackend("HS256", SECRET, jwk_url="https://issuer.test/jwks")
         backend.decode(backend.encode({}))
         client.return_value.get_signing_key_from_jwt.assert_not_called()
 
-    def test_garbage_costs_the_issuer_nothing(self, client):
+    def test_a_malformed_token_does_not_fetch_keys(self, client):
         with pytest.raises(TokenBackendError, match="Token is invalid"):
             TokenBackend("RS256", jwk_url="https://issuer.test/jwks").decode("garbage")
         client.return_value.get_signing_key_from_jwt.assert_not_called()
 
-    def test_nobody_is_asked_about_an_unverified_token(self, client):
+    def test_without_verify_no_keys_are_fetched(self, client):
         backend = TokenBackend("RS256", jwk_url="https://issuer.test/jwks")
         assert backend.decode(backend_for("RS256").encode({"foo": 1}), verify=False) == {"foo": 1}
         client.return_value.get_signing_key_from_jwt.assert_not_called()
@@ -409,31 +392,31 @@ BLANK = ["", "   ", "\n", "\ufeff", "\u00a0\u2003", "\0" * 8, b"", b" \t\r\n", b
 
 
 def forged(secret):
-    """A token of an HMAC that needs no more than the secret."""
+    """Returns a token signed by HMAC with any secret, also with one that libraries reject."""
     header, payload = (jwt.utils.base64url_encode(part) for part in (b'{"alg":"HS256"}', b'{"foo":1}'))
     signature = hmac.digest(secret, header + b"." + payload, "sha256")
     return b".".join((header, payload, jwt.utils.base64url_encode(signature)))
 
 
-def spellings(key):
-    """What may come of a blank key on its way to the HMAC."""
+def possible_secrets(key):
+    """Returns the secrets that a blank key could become if it were not rejected."""
     return {b"", key.encode() if isinstance(key, str) else bytes(key)}
 
 
 class TestBlankKey:
-    """One that anybody can guess: it signs nothing, and what it has signed is good for nothing."""
+    """A blank key, which anybody can guess, does not sign, and a token signed with it is invalid."""
 
     @pytest.mark.parametrize("key", BLANK, ids=repr)
-    def test_is_no_secret(self, key):
+    def test_is_not_an_hmac_secret(self, key):
         backend = TokenBackend("HS256", key)
         with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
             backend.encode({"foo": 1})
-        for secret in spellings(key):
+        for secret in possible_secrets(key):
             with pytest.raises(ImproperlyConfigured, match="signing key of HS256 is blank"):
                 backend.decode(forged(secret))
 
     @pytest.mark.parametrize("key", [lazystr(""), memoryview(b"")])
-    def test_of_another_type_is_no_secret_either(self, key):
+    def test_of_another_type_is_not_an_hmac_secret(self, key):
         backend = TokenBackend("HS256", key)
         with pytest.raises(TypeError):
             backend.encode({"foo": 1})
@@ -441,17 +424,17 @@ class TestBlankKey:
             backend.decode(forged(b""))
 
     @pytest.mark.parametrize("key", BLANK, ids=repr)
-    def test_is_no_fallback(self, key):
+    def test_is_not_a_fallback_key(self, key):
         backend = TokenBackend("HS256", SECRET, fallback_keys=[key, None, SECRET.upper()])
-        for secret in spellings(key):
+        for secret in possible_secrets(key):
             with pytest.raises(TokenBackendError, match="^Token is invalid$"):
                 backend.decode(forged(secret))
         assert backend.decode(forged(SECRET.upper().encode())) == {"foo": 1}
 
     @pytest.mark.parametrize("key", BLANK, ids=repr)
     @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-    def test_is_no_key_of_a_pair(self, algorithm, key):
-        backend = TokenBackend(algorithm, key, pem_pair(ALGORITHMS[algorithm])[1])
+    def test_is_not_a_key_of_a_pair(self, algorithm, key):
+        backend = TokenBackend(algorithm, key, pem_pair(FAMILIES[algorithm])[1])
         assert backend.decode(backend_for(algorithm).encode({"foo": 1})) == {"foo": 1}
         with pytest.raises(TokenBackendError, match="no key to sign with"):
             backend.encode({})
@@ -460,37 +443,37 @@ class TestBlankKey:
 
     @pytest.mark.parametrize("key", [b"", "", b" \n", b"\0" * 64])
     @pytest.mark.parametrize("name", ["get_verifying_key", "prepared_verifying_key", "prepared_signing_key"])
-    def test_is_refused_where_a_subclass_answers_with_it(self, name, key):
+    def test_is_rejected_if_a_subclass_returns_it(self, name, key):
         answer = (lambda self, token: key) if name == "get_verifying_key" else key
         backend = type("Answering", (TokenBackend,), {name: answer})("HS256", SECRET)
-        for secret in spellings(key):
+        for secret in possible_secrets(key):
             with pytest.raises(TokenBackendError, match="^Token is invalid$"):
                 backend.decode(forged(secret))
 
     @pytest.mark.parametrize("key", [b"", b" \n", b"\0" * 64])
-    def test_signs_nothing_where_it_was_patched_in(self, key):
+    def test_does_not_sign_if_a_test_patches_it_in(self, key):
         with mock.patch.object(TokenBackend, "prepared_signing_key", key), pytest.raises(jwt.InvalidKeyError):
             TokenBackend("HS256", SECRET).encode({})
 
-    def test_of_hmac_is_in_no_published_set(self):
+    def test_of_hmac_is_rejected_in_a_published_key_set(self):
         for secret in ("", "IA"):
             with pytest.raises(ValueError, match="none of 1 keys"):
                 remote.read_key_set(key_set({"kty": "oct", "k": secret, "kid": "a", "alg": "HS256"}), "HS256")
 
 
-def test_the_key_set_client_is_there():
+def test_the_key_set_client_has_the_names_of_5_5_1():
     assert backends.JWK_CLIENT_AVAILABLE
-    assert backends.PyJWKClient is KeySetClient
+    assert issubclass(backends.PyJWKClient, KeySetClient)
     assert TokenBackend("HS256", SECRET).jwks_client is None
 
 
-def remembered(backend):
+def cached_tokens(backend):
     return len(backend._memo._entries)
 
 
 @pytest.fixture
-def passes(monkeypatch):
-    """Time does, for the backends: `passes(10)`."""
+def advance_time(monkeypatch):
+    """Sets the clock of all backends forward: `advance_time(10)` by ten seconds."""
     monkeypatch.setattr(backends, "time", clock := SimpleNamespace(time=time.time))
 
     def forward(seconds):
@@ -504,80 +487,80 @@ def ring_key(kid="a", secret=SECRET, *, signs=True, **role):
     return read_key({"kid": kid, "algorithm": "HS256", "key": secret, **role}, signs=signs)
 
 
-class TestRememberedToken:
-    """Its signature is not looked at again; everything else is."""
+class TestCachedToken:
+    """A cached token: its signature is not verified again, and everything else is."""
 
     @pytest.fixture
     def backend(self):
         return backend_for("HS256", verified_cache_size=10)
 
     @pytest.fixture
-    def remember(self):
-        """Have the backend decode a token of these claims, or this one, and see that it is remembered."""
+    def decode_and_cache(self):
+        """Decodes a token, or a new one with these claims, asserts that it is cached, and returns it."""
 
-        def remember(backend, token=None, **claims):
+        def decode_and_cache(backend, token=None, **claims):
             token = token or backend.encode(claims)
             first = backend.decode(token)
-            assert remembered(backend) == 1
+            assert cached_tokens(backend) == 1
             assert backend.decode(token) == first
             return token
 
-        return remember
+        return decode_and_cache
 
-    @pytest.mark.parametrize("algorithm", ALGORITHMS)
-    def test_is_verified_once(self, algorithm, remember):
+    @pytest.mark.parametrize("algorithm", FAMILIES)
+    def test_is_not_verified_again(self, algorithm, decode_and_cache):
         backend = backend_for(algorithm, verified_cache_size=10)
         with mock.patch.object(backend._algorithm, "verify", wraps=backend._algorithm.verify) as verify:
-            remember(backend, foo="bar")
+            decode_and_cache(backend, foo="bar")
         assert verify.call_count == 1
 
-    def test_is_remembered_by_a_ring(self, remember):
+    def test_of_a_ring_is_not_verified_again(self, decode_and_cache):
         backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
         ring = KeyRing([ring_key()])
-        with mock.patch.object(type(ring.current(0)), "verify", autospec=True, return_value=True) as verify:
-            remember(backend, foo="bar")
+        with mock.patch.object(type(ring.signing_key(0)), "verify", autospec=True, return_value=True) as verify:
+            decode_and_cache(backend, foo="bar")
         assert verify.call_count == 1
 
-    def test_expires(self, backend, remember, passes):
-        token = remember(backend, exp=seconds_from_now(60))
-        passes(61)
+    def test_expires(self, backend, decode_and_cache, advance_time):
+        token = decode_and_cache(backend, exp=seconds_from_now(60))
+        advance_time(61)
         with pytest.raises(TokenBackendExpiredToken, match="^Token is expired$") as caught:
             backend.decode(token)
         assert caught.value.claims == backend.decode(token, verify=False)
 
-    def test_expires_at_its_last_second_and_not_before(self, backend, remember, passes):
-        token = remember(backend, exp=int(time.time()) + 60, nested={"a": [1]})
-        passes(58)
+    def test_expires_exactly_at_exp(self, backend, decode_and_cache, advance_time):
+        token = decode_and_cache(backend, exp=int(time.time()) + 60, nested={"a": [1]})
+        advance_time(58)
         assert backend.decode(token)
-        passes(2)
+        advance_time(2)
         with pytest.raises(TokenBackendExpiredToken):
             backend.decode(token)
 
     @pytest.mark.parametrize(("claim", "seconds"), [("nbf", 30), ("iat", 90)])
-    def test_may_come_to_lie_ahead(self, backend, remember, passes, claim, seconds):
-        token = remember(backend, **{claim: seconds_from_now(0)})
-        passes(-seconds)
+    def test_is_invalid_after_the_clock_is_set_back(self, backend, decode_and_cache, advance_time, claim, seconds):
+        token = decode_and_cache(backend, **{claim: seconds_from_now(0)})
+        advance_time(-seconds)
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
-    def test_is_held_to_a_leeway_that_was_changed(self, backend, remember, passes):
+    def test_is_checked_with_a_changed_leeway(self, backend, decode_and_cache, advance_time):
         backend.leeway = 60
-        token = remember(backend, exp=seconds_from_now(-5))
+        token = decode_and_cache(backend, exp=seconds_from_now(-5))
         backend.leeway = 0
         with pytest.raises(TokenBackendExpiredToken):
             backend.decode(token)
 
     @pytest.mark.parametrize("party", ["audience", "issuer"])
-    def test_is_held_to_parties_that_were_changed(self, remember, party):
+    def test_is_checked_with_a_changed_audience_or_issuer(self, decode_and_cache, party):
         backend = backend_for("HS256", verified_cache_size=10, **{party: "us"})
-        token = remember(backend)
+        token = decode_and_cache(backend)
         setattr(backend, party, "them")
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
     @pytest.mark.parametrize("segment", [0, 1, 2])
-    def test_is_another_one_with_any_bit_changed(self, backend, remember, segment):
-        token = remember(backend, foo="bar", exp=seconds_from_now(60)).encode()
+    def test_is_not_found_for_a_token_with_one_bit_changed(self, backend, decode_and_cache, segment):
+        token = decode_and_cache(backend, foo="bar", exp=seconds_from_now(60)).encode()
         start = sum(len(part) + 1 for part in token.split(b".")[:segment])
         for at in range(start, start + len(token.split(b".")[segment])):
             for bit in range(8):
@@ -585,19 +568,19 @@ class TestRememberedToken:
                 other[at] ^= 1 << bit
                 with pytest.raises(TokenBackendError):
                     backend.decode(bytes(other))
-        assert remembered(backend) == 1
+        assert cached_tokens(backend) == 1
 
     @pytest.mark.parametrize("longer", [b"%s=", b"%s\n", b" %s", b"%s.", b"%s\0"])
-    def test_has_one_spelling_still(self, backend, remember, longer):
-        token = remember(backend, foo="bar").encode()
+    def test_is_not_found_for_another_encoding(self, backend, decode_and_cache, longer):
+        token = decode_and_cache(backend, foo="bar").encode()
         with pytest.raises(TokenBackendError):
             backend.decode(longer % token)
 
-    def test_is_refused_once_the_key_of_its_ring_retires(self, remember, passes):
+    def test_is_rejected_after_its_key_has_retired(self, decode_and_cache, advance_time):
         ring = KeyRing([ring_key(retire_after=seconds_from_now(60))])
         backend = TokenBackend("HS256", ring=lambda: ring, verified_cache_size=10)
-        token = remember(backend, foo=1)
-        passes(61)
+        token = decode_and_cache(backend, foo=1)
+        advance_time(61)
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
@@ -611,45 +594,45 @@ class TestRememberedToken:
         ],
         ids=["another kid", "one for tokens without a kid", "another key of that kid", "none"],
     )
-    def test_is_refused_once_its_ring_has_lost_the_key(self, remember, left):
+    def test_is_rejected_after_its_key_left_the_ring(self, decode_and_cache, left):
         rings = [KeyRing([ring_key()])]
         backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
-        token = remember(backend, foo=1)
+        token = decode_and_cache(backend, foo=1)
         rings.append(left())
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
-    def test_without_a_kid_is_refused_once_its_key_is_marked_for_that_no_more(self, remember):
+    def test_without_a_kid_is_rejected_after_accepts_no_kid_is_off(self, decode_and_cache):
         rings = [KeyRing([ring_key(accepts_no_kid=True)])]
         backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
-        token = remember(backend, backend_for("HS256").encode({"foo": 1}))
+        token = decode_and_cache(backend, backend_for("HS256").encode({"foo": 1}))
         rings.append(KeyRing([ring_key()]))
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
-    def test_is_verified_anew_by_a_key_that_was_read_anew(self, remember):
+    def test_is_verified_again_after_its_key_is_read_again(self, decode_and_cache):
         rings = [KeyRing([ring_key()])]
         backend = TokenBackend("HS256", ring=lambda: rings[-1], verified_cache_size=10)
-        token = remember(backend, foo=1)
+        token = decode_and_cache(backend, foo=1)
         rings.append(KeyRing([ring_key()]))
         assert backend.decode(token) == {"foo": 1}
 
     @pytest.mark.parametrize("name", ["a.pem", "a.json"])
-    def test_is_refused_once_its_key_directory_has_lost_a_file(self, remember, tmp_path, name):
+    def test_is_rejected_after_a_file_of_its_key_is_deleted(self, decode_and_cache, tmp_path, name):
         now = SimpleNamespace(seconds=0)
         for kid in "ab":
             put(tmp_path, kid)
         directory = KeyDirectory(tmp_path, now=lambda: now.seconds)
         backend = TokenBackend("HS256", ring=directory.ring, verified_cache_size=10)
-        token = remember(backend, foo=1)
+        token = decode_and_cache(backend, foo=1)
         assert jwt.get_unverified_header(token)["kid"] == "a"
         tmp_path.joinpath(name).unlink()
-        now.seconds += 2 * LOOK_EVERY
+        now.seconds += 2 * SCAN_INTERVAL
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
     @pytest.mark.parametrize("found_next", [private_key("PS").public_key(), None, "no PEM"])
-    def test_is_refused_once_a_subclass_finds_another_key_or_none(self, remember, found_next):
+    def test_is_rejected_after_a_subclass_returns_another_key(self, decode_and_cache, found_next):
         class Finding(TokenBackend):
             found = private_key("RS").public_key()
 
@@ -657,33 +640,33 @@ class TestRememberedToken:
                 return self.found
 
         backend = Finding("RS256", pem_pair("RS")[0], verified_cache_size=10)
-        token = remember(backend, foo=1)
+        token = decode_and_cache(backend, foo=1)
         backend.found = found_next
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
-    def test_of_a_fallback_is_remembered(self, remember):
+    def test_of_a_fallback_key_is_cached(self, decode_and_cache):
         backend = backend_for("HS256", fallback_keys=[SECRET.upper()], verified_cache_size=10)
-        remember(backend, TokenBackend("HS256", SECRET.upper()).encode({"foo": 1}))
+        decode_and_cache(backend, TokenBackend("HS256", SECRET.upper()).encode({"foo": 1}))
 
-    def test_is_read_without_verifying_all_the_same(self, backend, remember, passes):
-        token = remember(backend, exp=seconds_from_now(60))
-        passes(61)
+    def test_can_still_be_decoded_without_verify(self, backend, decode_and_cache, advance_time):
+        token = decode_and_cache(backend, exp=seconds_from_now(60))
+        advance_time(61)
         assert backend.decode(token, verify=False)
 
 
-class TestRememberedTokenOfARemoteIssuer:
+class TestCachedTokenOfARemoteIssuer:
     @pytest.fixture
     def server(self):
         with issuer() as served:
             yield served
 
     @pytest.fixture
-    def later(self, monkeypatch):
-        """Time passes for the client of the issuer's keys, and its renewal is over: `later(seconds)`."""
+    def advance_client_time(self, monkeypatch):
+        """Sets the clock of the client that fetches the issuer's keys forward: `advance_client_time(seconds)`."""
         clock = SimpleNamespace(now=1000.0)
 
-        class Client(KeySetClient):
+        class Client(backends.PyJWKClient):
             def __init__(self, *args, **kwargs):
                 super().__init__(*args, **kwargs, now=lambda: clock.now)
 
@@ -695,25 +678,25 @@ class TestRememberedTokenOfARemoteIssuer:
         return forward
 
     @pytest.fixture
-    def backend(self, later, server):
+    def backend(self, advance_client_time, server):
         return TokenBackend("RS256", jwk_url=server.url, verified_cache_size=10)
 
     @pytest.fixture
     def token(self, backend):
         token = signed_by_issuer(foo=1)
         assert backend.decode(token) == backend.decode(token) == {"foo": 1}
-        assert remembered(backend) == 1
+        assert cached_tokens(backend) == 1
         return token
 
-    def renewed(self, backend, later):
-        """The set is fetched again, and waited for."""
-        later(2 * remote.LIFETIME)
+    def fetch_keys_again(self, backend, advance_client_time):
+        """Fetches the issuer's keys again and waits for them."""
+        advance_client_time(2 * remote.LIFETIME)
         backend.jwks_client.get_signing_key_from_jwt(signed_by_issuer(kid="other"))
 
-    def test_is_decided_on_by_the_set_that_was_renewed(self, backend, server, later, token):
+    def test_is_verified_again_after_the_keys_are_fetched_again(self, backend, server, advance_client_time, token):
         old = next(iter(backend._memo._entries.values())).key
-        server.says(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
-        self.renewed(backend, later)
+        server.respond_with(key_set(jwk(private_key("RS"), "first"), jwk(private_key("PS"), "other")))
+        self.fetch_keys_again(backend, advance_client_time)
         assert backend.decode(token) == {"foo": 1}
         assert next(iter(backend._memo._entries.values())).key is not old
 
@@ -722,27 +705,27 @@ class TestRememberedTokenOfARemoteIssuer:
         [lambda: [jwk(private_key("PS"), "first")], lambda: [jwk(private_key("RS"), "second")]],
         ids=["another key of that kid", "another kid"],
     )
-    def test_is_refused_once_the_issuer_has_withdrawn_its_key(self, backend, server, later, token, keys):
-        server.says(key_set(*keys(), jwk(private_key("PS"), "other")))
-        self.renewed(backend, later)
+    def test_is_rejected_after_the_issuer_withdraws_its_key(self, backend, server, advance_client_time, token, keys):
+        server.respond_with(key_set(*keys(), jwk(private_key("PS"), "other")))
+        self.fetch_keys_again(backend, advance_client_time)
         with pytest.raises(TokenBackendError, match="^Token is invalid$"):
             backend.decode(token)
 
-    def test_can_not_be_checked_once_the_issuer_has_been_away_for_a_day(self, backend, server, later, token):
-        server.says(b"", status=500)
-        later(remote.KEPT_FOR)
+    def test_raises_keys_unavailable_after_a_day_of_outage(self, backend, server, advance_client_time, token):
+        server.respond_with(b"", status=500)
+        advance_client_time(remote.USE_STALE_FOR)
         with pytest.raises(KeysUnavailable):
             backend.decode(token)
 
 
 class TestSettings:
-    def test_say_how_many_tokens_are_remembered(self, simple_jwt):
+    def test_set_the_number_of_cached_tokens(self, simple_jwt):
         assert state.token_backend._memo._size == 1024
         simple_jwt(VERIFIED_TOKEN_CACHE_SIZE=3)
         assert state.token_backend._memo._size == 3
 
     @pytest.mark.parametrize("keys", ["static", "remote"])
-    def test_say_how_many_of_a_trusted_issuer_are(self, simple_jwt, keys):
+    def test_set_the_number_of_cached_tokens_of_a_trusted_issuer(self, simple_jwt, keys):
         source = {
             "static": {"keys": [{"algorithm": "RS256", "key": pem_pair("RS")[1]}]},
             "remote": {"jwk_url": "https://a.example/jwks"},
@@ -762,14 +745,14 @@ class TestSettings:
         settings.SECRET_KEY_FALLBACKS = []
 
     @pytest.mark.parametrize("change", [change_the_signing_key, change_the_secret_key, change_the_fallbacks])
-    def test_of_another_key_forget_what_was_remembered(self, settings, simple_jwt, change):
+    def test_of_another_key_clear_the_cache(self, settings, simple_jwt, change):
         if change is TestSettings.change_the_fallbacks:
             settings.SECRET_KEY_FALLBACKS = ["an old key of the project, longer than thirty-two bytes"]
             text = TokenBackend("HS256", *settings.SECRET_KEY_FALLBACKS).encode(AccessToken().payload)
         else:
             text = str(AccessToken())
         assert AccessToken(text).payload == AccessToken(text).payload
-        assert remembered(state.token_backend) == 1
+        assert cached_tokens(state.token_backend) == 1
         change(self, settings, simple_jwt)
         with pytest.raises(TokenError, match="^Token is invalid$"):
             AccessToken(text)

@@ -11,31 +11,31 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def kind(request):
-    add, holds, delete, prefix = KINDS[request.param]
-    return (*(getattr(blacklist_cache, name) for name in (add, holds, delete)), prefix)
+    add, contains, delete, prefix = KINDS[request.param]
+    return (*(getattr(blacklist_cache, name) for name in (add, contains, delete)), prefix)
 
 
-def test_what_was_added_is_held_until_it_is_deleted(kind):
-    add, holds, delete, _ = kind
-    assert holds("x") is False
+def test_an_id_is_in_the_cache_until_it_is_deleted(kind):
+    add, contains, delete, _ = kind
+    assert contains("x") is False
     add("x")
-    assert holds("x") is True
+    assert contains("x") is True
     assert delete("x") is True
-    assert holds("x") is False
+    assert contains("x") is False
     assert delete("x") is False
 
 
-def test_the_keys_carry_the_prefix(kind):
+def test_cache_keys_start_with_the_prefix(kind):
     add, _, _, prefix = kind
     add("x")
     assert caches["default"].get(f"{prefix}:x") is not None
 
 
-def test_entries_live_for_the_configured_time(kind, simple_jwt):
-    add, holds, _, _ = kind
+def test_entries_expire_after_the_configured_time(kind, simple_jwt):
+    add, contains, _, _ = kind
     simple_jwt(CACHE_TTL_BLACKLISTED_REFRESH_TOKENS=0, CACHE_TTL_BLACKLISTED_FAMILIES=0)
     add("x")
-    assert not holds("x")
+    assert not contains("x")
 
 
 def test_prefixes_and_the_cache_are_settings(simple_jwt, settings):
@@ -55,7 +55,7 @@ def test_prefixes_and_the_cache_are_settings(simple_jwt, settings):
     assert blacklist_cache.cache is caches["other"]
 
 
-def test_each_kind_is_switched_on_by_itself(simple_jwt):
+def test_each_kind_has_its_own_switch(simple_jwt):
     def switches():
         return blacklist_cache.is_refresh_tokens_cache_enabled, blacklist_cache.is_families_cache_enabled
 
@@ -66,5 +66,5 @@ def test_each_kind_is_switched_on_by_itself(simple_jwt):
     assert switches() == (False, True)
 
 
-def test_there_is_one_for_the_process():
+def test_the_module_has_one_instance():
     assert isinstance(blacklist_cache, BlacklistCache)

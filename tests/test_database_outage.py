@@ -1,4 +1,4 @@
-"""A database that is unavailable, played by errors of its statements: 503, and one line in the log."""
+"""While statements fail as on an unavailable database: 503, and one line in the log."""
 
 import logging
 import sys
@@ -30,26 +30,26 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _answered():
-    database_outage.answered()
-    database_outage.answered(writes=True)
+def _no_outage():
+    database_outage.end_outage()
+    database_outage.end_outage(writes=True)
 
 
 @pytest.fixture
 def client(client):
-    """Answers as a server does, where Django's test client raises what error trackers are told of."""
+    """Returns a response 500, as a server does, where Django's test client would raise the exception."""
     client.raise_request_exception = False
     return client
 
 
 @pytest.fixture
 def failing():
-    """Meanwhile each statement, or each with that keyword, is answered with the error."""
+    """A context in which each statement, or each with a keyword, raises an error."""
 
     @contextmanager
     def failing(error, keyword=""):
         def fail(execute, sql, *rest):
-            # Not what Django sends around a view of the project's own, in its atomic requests.
+            # Not the savepoints that Django sets around a view under ATOMIC_REQUESTS.
             if keyword in sql and "SAVEPOINT" not in sql:
                 raise error
             return execute(sql, *rest)
@@ -70,7 +70,7 @@ def deadlock():
     return driver_error(OperationalError, 1213)
 
 
-AWAY = OperationalError("server closed the connection unexpectedly")
+CONNECTION_LOST = OperationalError("server closed the connection unexpectedly")
 
 
 def is_unavailable(answer):
@@ -88,8 +88,8 @@ def lines(caplog):
 
 
 @pytest.fixture
-def asked(user, post, whoami, credentials, simple_jwt):
-    """What a client can ask for, with tokens of before."""
+def send_all(user, post, whoami, credentials, simple_jwt):
+    """Sends each kind of request, with tokens that were issued before, and returns the responses by name."""
     simple_jwt(
         ROTATE_REFRESH_TOKENS=True,
         BLACKLIST_AFTER_ROTATION=True,
@@ -98,7 +98,7 @@ def asked(user, post, whoami, credentials, simple_jwt):
     )
     refresh, sliding = RefreshToken.for_user(user), SlidingToken.for_user(user)
     access = refresh.access_token
-    questions = {
+    requests = {
         "request": lambda: whoami(access),
         "sliding request": lambda: whoami(sliding),
         "login": lambda: post("obtain", **credentials),
@@ -108,23 +108,25 @@ def asked(user, post, whoami, credentials, simple_jwt):
         "refresh": lambda: post("refresh", refresh=str(refresh)),
     }
     if revocation.can_revoke_tokens() and api_settings.REVOCATION_STORE is None:
-        questions["logout"] = lambda: post("blacklist", refresh=str(RefreshToken()))
-    return lambda: {name: ask() for name, ask in questions.items()}
+        requests["logout"] = lambda: post("blacklist", refresh=str(RefreshToken()))
+    return lambda: {name: send() for name, send in requests.items()}
 
 
-@pytest.mark.parametrize("error", [AWAY, InterfaceError("connection already closed")], ids=["lost", "closed"])
-def test_everything_that_needs_it_is_answered_503_and_the_cause_logged_once(asked, failing, lines, error):
+@pytest.mark.parametrize(
+    "error", [CONNECTION_LOST, InterfaceError("connection already closed")], ids=["lost", "closed"]
+)
+def test_each_request_is_answered_503_and_the_cause_is_logged_once(send_all, failing, lines, error):
     with failing(error):
-        answers = {**asked(), **asked()}
+        answers = {**send_all(), **send_all()}
     assert {name for name, answer in answers.items() if not is_unavailable(answer)} == set()
-    away = ("ERROR", "The database does not answer; requests that need it are answered 503", error)
-    assert lines() == [away]
-    answers = asked()
+    outage = ("ERROR", "The database does not answer; requests that need it are answered 503", error)
+    assert lines() == [outage]
+    answers = send_all()
     assert {name for name, answer in answers.items() if answer.status_code != 200} == set(), "nothing was consumed"
     assert [line[:2] for line in lines()[1:]] == [("INFO", "The database answers again")]
 
 
-def test_error_trackers_are_told_of_each_request(user, post, credentials, failing):
+def test_each_failed_request_sends_got_request_exception(user, post, credentials, failing):
     told = []
 
     def receiver(sender, request, **kwargs):
@@ -132,48 +134,48 @@ def test_error_trackers_are_told_of_each_request(user, post, credentials, failin
 
     got_request_exception.connect(receiver)
     try:
-        with failing(AWAY):
+        with failing(CONNECTION_LOST):
             for _ in range(2):
                 post("obtain", **credentials)
     finally:
         got_request_exception.disconnect(receiver)
-    assert told == [("/token/", AWAY)] * 2
+    assert told == [("/token/", CONNECTION_LOST)] * 2
 
 
 @pytest.mark.parametrize("endpoint", ["obtain", "obtain sliding"])
 @pytest.mark.needs("token_blacklist", "no users_plain")
-def test_a_login_whose_time_can_not_be_recorded_leaves_no_token(user, post, credentials, failing, simple_jwt, endpoint):
+def test_a_login_that_can_not_save_last_login_records_no_token(user, post, credentials, failing, simple_jwt, endpoint):
     simple_jwt(UPDATE_LAST_LOGIN=True)
-    with failing(AWAY, "UPDATE"):
+    with failing(CONNECTION_LOST, "UPDATE"):
         assert is_unavailable(post(endpoint, **credentials))
     assert not revocation.token_store()._issued_rows.exists()
 
 
 @pytest.mark.needs("bare")
-@pytest.mark.parametrize("ask", ["request", "login"])
-def test_either_finds_out_that_it_answers_again(user, post, whoami, credentials, failing, lines, ask):
+@pytest.mark.parametrize("kind", ["request", "login"])
+def test_a_request_and_a_login_each_end_the_outage(user, post, whoami, credentials, failing, lines, kind):
     access = AccessToken.for_user(user)
-    asked = {"request": lambda: whoami(access), "login": lambda: post("obtain", **credentials)}[ask]
-    with failing(AWAY):
-        assert is_unavailable(asked())
-    assert asked().status_code == 200
+    send = {"request": lambda: whoami(access), "login": lambda: post("obtain", **credentials)}[kind]
+    with failing(CONNECTION_LOST):
+        assert is_unavailable(send())
+    assert send().status_code == 200
     assert [line[0] for line in lines()] == ["ERROR", "INFO"]
 
 
 @pytest.mark.needs("token_blacklist", "no redis")
-def test_a_database_that_only_reads_is_logged_once(asked, failing, lines):
+def test_an_outage_of_a_read_only_database_is_logged_once(send_all, failing, lines):
     error = OperationalError("attempt to write a readonly database")
     with failing(error, "INSERT"):
-        answers = [asked() for _ in range(2)]
+        answers = [send_all() for _ in range(2)]
     assert {answer["request"].status_code for answer in answers} == {200}
     assert all(is_unavailable(answer["login"]) for answer in answers)
-    away = ("ERROR", "The database does not answer; log-ins, refreshes and log-outs are answered 503", error)
-    assert lines() == [away]
-    asked()
+    outage = ("ERROR", "The database does not answer; log-ins, refreshes and log-outs are answered 503", error)
+    assert lines() == [outage]
+    send_all()
     assert [line[0] for line in lines()] == ["ERROR", "INFO"]
 
 
-def test_an_error_that_is_the_projects_own_mistake_stays_one(user, client, post, credentials, failing):
+def test_an_error_in_the_statement_is_raised_unchanged(user, client, post, credentials, failing):
     client.raise_request_exception = True
     with failing(ProgrammingError("syntax error")), pytest.raises(ProgrammingError):
         post("obtain", **credentials)
@@ -181,11 +183,11 @@ def test_an_error_that_is_the_projects_own_mistake_stays_one(user, client, post,
         JWTAuthentication().get_user(AccessToken.for_user(user))
 
 
-def test_who_looks_a_user_up_is_told_the_same(user, failing):
+def test_get_user_raises_service_unavailable(user, failing):
     token = AccessToken.for_user(user)
-    with failing(AWAY), pytest.raises(exceptions.ServiceUnavailable) as caught:
+    with failing(CONNECTION_LOST), pytest.raises(exceptions.ServiceUnavailable) as caught:
         JWTAuthentication().get_user(token)
-    assert caught.value.__cause__ is AWAY
+    assert caught.value.__cause__ is CONNECTION_LOST
     assert isinstance(caught.value, OperationalError), "as it was to callers of 5.5.1"
 
 
@@ -199,16 +201,16 @@ class TestStore:
     def token(self, user):
         return RefreshToken.for_user(user)
 
-    def test_a_token_that_is_read_directly_raises_what_it_does_with_redis(self, token, failing):
+    def test_a_token_that_is_verified_without_a_view_raises_revocation_unavailable(self, token, failing):
         text = str(token)
-        for ask in (lambda: RefreshToken(text), token.blacklist):
-            with failing(AWAY), pytest.raises(exceptions.RevocationUnavailable) as caught:
-                ask()
-            assert caught.value.__cause__ is AWAY
+        for call in (lambda: RefreshToken(text), token.blacklist):
+            with failing(CONNECTION_LOST), pytest.raises(exceptions.RevocationUnavailable) as caught:
+                call()
+            assert caught.value.__cause__ is CONNECTION_LOST
             assert isinstance(caught.value, OperationalError)
 
     @pytest.mark.parametrize("error", [deadlock(), IntegrityError("from the driver")], ids=["deadlock", "row"])
-    def test_a_conflict_in_a_transaction_is_left_to_who_began_it(self, token, failing, error):
+    def test_a_conflict_in_a_transaction_is_raised_unchanged(self, token, failing, error):
         alias = revocation.token_store().alias
         with (
             failing(error, "INSERT"),
@@ -218,7 +220,7 @@ class TestStore:
             revocation.token_store().transact(token.blacklist)
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_conflict_that_does_not_end_is_answered_503(self, token, post, failing, monkeypatch):
+    def test_a_conflict_that_persists_is_answered_503(self, token, post, failing, monkeypatch):
         def fail(*args, **kwargs):
             raise deadlock()
 

@@ -31,14 +31,14 @@ def driver_error(*args, **codes):
         (sqlite3.IntegrityError("FOREIGN KEY constraint failed"), False),
     ],
 )
-def test_each_database_says_in_its_own_way_what_is_a_duplicate(cause, is_duplicate):
+def test_a_duplicate_is_recognized_on_each_database(cause, is_duplicate):
     error = IntegrityError(*cause.args)
     error.__cause__ = cause
     assert db_errors.is_duplicate(error) is is_duplicate
 
 
 @pytest.mark.parametrize(
-    ("cause", "misses"),
+    ("cause", "missing"),
     [
         (driver_error(sqlstate="42703"), "column"),
         (driver_error(pgcode="42P01"), "table"),
@@ -51,11 +51,11 @@ def test_each_database_says_in_its_own_way_what_is_a_duplicate(cause, is_duplica
         (driver_error("no such table", sqlstate="40001"), None),
     ],
 )
-def test_each_database_says_in_its_own_way_what_is_missing(cause, misses):
+def test_a_missing_table_or_column_is_recognized_on_each_database(cause, missing):
     error = DatabaseError(*cause.args)
     error.__cause__ = cause
-    assert db_errors.misses_table(error) is (misses == "table")
-    assert db_errors.misses_column(error) is (misses == "column")
+    assert db_errors.is_missing_table(error) is (missing == "table")
+    assert db_errors.is_missing_column(error) is (missing == "column")
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ def test_each_database_says_in_its_own_way_what_is_missing(cause, misses):
         (OSError, None, False),
     ],
 )
-def test_what_may_succeed_later_is_told_from_a_mistake(kind, cause, is_outage):
+def test_an_outage_is_told_from_a_wrong_statement(kind, cause, is_outage):
     error = kind(*getattr(cause, "args", ()))
     error.__cause__ = cause
     assert db_errors.is_outage(error) is is_outage
 
 
 @pytest.mark.parametrize("code", [1267, 3988])
-def test_text_of_another_character_set_is_unfit(code):
+def test_text_that_the_character_set_lacks_is_unstorable(code):
     error = OperationalError()
     error.__cause__ = driver_error(code, "")
-    assert db_errors.is_unfit(error)
+    assert db_errors.is_unstorable(error)

@@ -26,24 +26,24 @@ SECONDS = 20
 WHOLE_TOKEN = re.compile(r"[\w-]{20,}\.[\w-]{20,}")
 SHORT_TOKEN = re.compile(r"eyJhbGciOi…[\w-]{4}\b")
 TITLES = [
-    "Log in: a password buys two tokens.",
-    "The access token opens a protected view.",
-    "Without a token it stays shut.",
-    "An access token with another user_id written into it: the signature no longer fits.",
-    "A refresh token is no access token.",
-    "Refresh: the refresh token buys a new pair, once.",
-    "If that answer was lost, the client asks again at once: the same refresh token comes back.",
-    "The new access token opens the view.",
-    "Replay the old refresh token, as a thief would: it is refused, and its family revoked.",
-    "So the newest refresh token is refused.",
-    "So is the newest access token.",
-    "Log in again: a new family.",
-    "Verify the new refresh token: it is good.",
+    "Log in: a password returns a pair of tokens.",
+    "Request a protected view with the access token.",
+    "Without a token the request is refused.",
+    "Change the user_id in the access token: the signature is no longer valid.",
+    "A refresh token does not authenticate a request.",
+    "Refresh: the refresh token returns a new pair.",
+    "Replay within the grace period, as after a lost response: the same refresh token is returned.",
+    "Request the view with the new access token.",
+    "Reuse the old refresh token, as a thief would: it is refused, and its family is revoked.",
+    "The newest refresh token is refused too.",
+    "The newest access token is refused too.",
+    "Log in again: a new family starts.",
+    "Verify the new refresh token: it is valid.",
     "Log out: the refresh token is revoked.",
-    "A revoked refresh token buys nothing.",
-    "A revoked refresh token does not verify.",
-    "Once the first log-in's refresh tokens have expired, forget them.",
-    "Forget their family, which has ended too.",
+    "Refresh with the revoked token: it is refused.",
+    "Verify the revoked token: it is refused.",
+    "Delete the records of refresh tokens that have expired.",
+    "Delete the record of their family, which has expired too.",
 ]
 
 # What would choose another project, or colours, for the demo.
@@ -165,13 +165,13 @@ def test_a_run_takes_every_step_and_a_second_one_starts_clean(quickstart, demo):
     [
         pytest.param(
             "BLACKLIST_AFTER_ROTATION",
-            r"Step 7 \(If that answer was lost, .+\): "
+            r"Step 7 \(Replay within the grace period, .+\): "
             r"expected the same refresh token, and 2 on record, got another refresh token, and 3 on record",
             id="a second lineage",
         ),
         pytest.param(
             "TOKEN_FAMILY_BLACKLIST_ON_REUSE",
-            r"Step 10 \(So the newest refresh token is refused\.\): "
+            r"Step 10 \(The newest refresh token is refused too\.\): "
             r'expected 401 \{"code": "token_not_valid", "detail": "Token family is blacklisted"\}, '
             r'got 200 \{"access": "eyJhbGciOi….{4}", "refresh": "eyJhbGciOi….{4}"\}',
             id="no alarm",

@@ -1,4 +1,4 @@
-"""Our codec and PyJWT, given the same tokens, agree; and each deliberate difference is listed, and occurs."""
+"""The codec and PyJWT accept the same tokens, except for listed rules; each rule has an example."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz import targets
-from tests.fuzz.stricter import RULES, stricter
+from tests.fuzz.stricter import RULES, broken_rules
 from tests.input.table import base64url
 
 pytestmark = pytest.mark.needs("bare")
@@ -37,16 +37,16 @@ headers = st.fixed_dictionaries(
 )
 
 
-def signed(header, payload):
-    """Of texts; signed with our key whatever they say."""
+def sign_segments(header, payload):
+    """Returns a token with this header and payload as bytes, signed with the signing key."""
     message = base64url(header) + b"." + base64url(payload)
     algorithm = jwt.algorithms.get_default_algorithms()["HS256"]
     return message + b"." + base64url(algorithm.sign(message, settings.SECRET_KEY.encode()))
 
 
 @st.composite
-def texts_of(draw, objects):
-    """As JSON, now and then with white space, a member that stands twice, or no JSON at all."""
+def json_texts(draw, objects):
+    """Generates the JSON of an object, sometimes with white space or a duplicate name, or not valid JSON."""
     text = json.dumps(draw(objects))
     twist = draw(st.sampled_from(["none"] * 6 + ["space", "twice", "array", "break"]))
     twisted = {"none": text, "space": f" {text}\n", "twice": text[:-1] + ', "a": 1, "a": 2}', "array": f"[{text}]"}
@@ -54,7 +54,7 @@ def texts_of(draw, objects):
 
 
 @st.composite
-def mangled(draw, tokens):
+def changed_tokens(draw, tokens):
     token = draw(tokens)
     place = draw(st.integers(0, len(token)))
     kind = draw(st.sampled_from(["none"] * 4 + ["cut", "put", "pad"]))
@@ -67,55 +67,55 @@ def mangled(draw, tokens):
     }[kind]
 
 
-@given(mangled(st.builds(signed, texts_of(headers), texts_of(payloads))), st.booleans())
-def test_they_agree_but_for_what_is_listed(token, as_text):
+@given(changed_tokens(st.builds(sign_segments, json_texts(headers), json_texts(payloads))), st.booleans())
+def test_the_codecs_agree_except_for_the_listed_rules(token, as_text):
     targets.decode(token.decode("latin-1") if as_text else token)
 
 
-def sound(**claims):
-    return signed(b'{"alg":"HS256"}', json.dumps({"exp": NOW + 9000, **claims}).encode())
+def token_with_claims(**claims):
+    return sign_segments(b'{"alg":"HS256"}', json.dumps({"exp": NOW + 9000, **claims}).encode())
 
 
-def under(header):
-    return signed(json.dumps({"alg": "HS256", **header}).encode(), b"{}")
+def token_with_header(header):
+    return sign_segments(json.dumps({"alg": "HS256", **header}).encode(), b"{}")
 
 
 EXAMPLES = [
-    (0, sound() + b"="),
-    (1, signed(b'{"alg":"HS256"}', b'{"a":1,"a":2}')),
-    (2, sound(a=float("nan"))),
-    (2, signed(b'{"alg":"HS256"}', b'{"a":1e999}')),
-    (3, under({"zip": "DEF"})),
-    (4, under({"jku": "https://attacker.test"})),
-    (5, under({"typ": 1})),
-    (6, sound(exp=str(NOW + 9000))),
-    (6, sound(iat=True)),
-    (7, sound(iat=-1)),
-    (7, sound(exp=253_402_300_800)),
-    (8, signed('{"alg":"HS256"}'.encode("utf-16"), b"{}")),
-    (8, signed(b'{"alg":"HS256"}', '{"a":1}'.encode("utf-8-sig"))),
-    (9, sound(nbf=time.time() + 0.9)),
-    (10, signed(b'{"alg":"HS256"}', b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")),
+    (0, token_with_claims() + b"="),
+    (1, sign_segments(b'{"alg":"HS256"}', b'{"a":1,"a":2}')),
+    (2, token_with_claims(a=float("nan"))),
+    (2, sign_segments(b'{"alg":"HS256"}', b'{"a":1e999}')),
+    (3, token_with_header({"zip": "DEF"})),
+    (4, token_with_header({"jku": "https://attacker.test"})),
+    (5, token_with_header({"typ": 1})),
+    (6, token_with_claims(exp=str(NOW + 9000))),
+    (6, token_with_claims(iat=True)),
+    (7, token_with_claims(iat=-1)),
+    (7, token_with_claims(exp=253_402_300_800)),
+    (8, sign_segments('{"alg":"HS256"}'.encode("utf-16"), b"{}")),
+    (8, sign_segments(b'{"alg":"HS256"}', '{"a":1}'.encode("utf-8-sig"))),
+    (9, token_with_claims(nbf=time.time() + 0.9)),
+    (10, sign_segments(b'{"alg":"HS256"}', b'{"a":' + b"[" * 100 + b"]" * 100 + b"}")),
 ]
 
 
 @pytest.mark.parametrize(("rule", "token"), EXAMPLES)
-def test_each_difference_occurs(rule, token):
+def test_only_pyjwt_accepts_each_example(rule, token):
     if rule == 9:
-        # In this second, and not yet.
-        token = sound(nbf=int(time.time()) + 0.999)
-    assert targets.accepted_elsewhere(token)
-    assert targets.decoded(targets.BACKEND, token) is None
-    assert stricter(token) == {list(RULES)[rule]}
+        # Later in the current second.
+        token = token_with_claims(nbf=int(time.time()) + 0.999)
+    assert targets.is_accepted_by_pyjwt(token)
+    assert targets.decode_or_none(targets.BACKEND, token) is None
+    assert broken_rules(token) == {list(RULES)[rule]}
 
 
-def test_in_one_thing_ours_is_more_lenient():
-    token = sound(iat=int(time.time()) + 30)
+def test_iat_may_be_slightly_in_the_future():
+    token = token_with_claims(iat=int(time.time()) + 30)
     assert targets.decode(token)
     with pytest.raises(jwt.ImmatureSignatureError):
         targets.strict_pyjwt_decode(token)
-    assert not targets.decode(sound(iat=int(time.time()) + 90))
+    assert not targets.decode(token_with_claims(iat=int(time.time()) + 90))
 
 
-def test_no_listed_difference_is_without_an_example():
+def test_each_listed_rule_has_an_example():
     assert {rule for rule, _ in EXAMPLES} == set(range(len(RULES)))

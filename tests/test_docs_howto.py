@@ -102,7 +102,7 @@ def test_rotating_keys_logs_nobody_out_but_those_of_a_leaked_key(tmp_path):
     tokens = [project.issue()]
     leaked = False
     for heading, language, block in blocks("rotate-keys.md"):
-        leaked = leaked or heading == "A key has leaked"
+        leaked = leaked or heading == "Replace a leaked key"
         if language == "python" and block.startswith("# settings.py"):
             project.wait()
             project.add_settings(re.sub(r"datetime\(\d[^)]*\)", LATER, block))

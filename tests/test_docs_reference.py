@@ -1,6 +1,7 @@
-"""docs/reference says what the code does.
+"""The tables of docs/reference match the code.
 
-``DJANGO_SETTINGS_MODULE=tests.projects.full.settings python -m tests.test_docs_reference`` writes the tables anew.
+``DJANGO_SETTINGS_MODULE=tests.projects.full.settings python -m tests.test_docs_reference`` regenerates the tables of
+settings.md and checks.md.
 """
 
 import ast
@@ -22,24 +23,34 @@ SOURCE = ROOT / "src" / "rest_framework_simplejwt"
 
 
 def documented_codes():
+    """The codes in the table of errors.md, each with its status."""
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", (REFERENCE / "errors.md").read_text(), re.MULTILINE)
     return {code: int(status) for status, code in rows}
 
 
 def codes_in_source():
-    """Every code that is given to an exception of ours, as a default or as an argument."""
+    """Every code that this package gives to one of its exceptions, as a default or as an argument."""
     found = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "default_code":
-                found.add(node.value.value)
+                found.add(code_of(node.value))
             elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "AuthenticationFailed":
                 given = [*node.args[1:], *(keyword.value for keyword in node.keywords if keyword.arg == "code")]
-                found |= {argument.value for argument in given}
+                found |= {code_of(argument) for argument in given}
     return found
 
 
-def default_of(name):
+def code_of(node):
+    """The code of the expression ``RefusalCode.NAME`` or ``RefusalCode.NAME.value``; any other one fails."""
+    text = ast.unparse(node)
+    match = re.fullmatch(r"(?:exceptions\.)?RefusalCode\.(\w+)(?:\.value)?", text)
+    assert match, f"{text} is not a member of RefusalCode"
+    return exceptions.RefusalCode[match[1]].value
+
+
+def default_as_markdown(name):
+    """The default of a setting as Python code."""
     if name == "SIGNING_KEY":
         return "`settings.SECRET_KEY`"
     value = DEFAULTS[name]
@@ -51,7 +62,7 @@ def default_of(name):
 
 
 def settings_table():
-    rows = [f"| `{name}` | {default_of(name)} | {row.__doc__} |" for name, row in _TABLE.items()]
+    rows = [f"| `{name}` | {default_as_markdown(name)} | {row.__doc__} |" for name, row in _TABLE.items()]
     return ["| setting | default | meaning |", "| --- | --- | --- |", *rows]
 
 
@@ -61,18 +72,18 @@ def checks_table():
         option = ", `--deploy`" if check.deploy else ", `--database`" if check.database else ""
         level = f"{check.level}{option}"
         hint = check.hint.replace("{{", "{").replace("}}", "}")
-        rows.append(f"| `{check.id}` | {level} | {check.appears.replace('``', '`')} | {hint} |")
+        rows.append(f"| `{check.id}` | {level} | {check.description.replace('``', '`')} | {hint} |")
     return ["| id | level | appears when | hint |", "| --- | --- | --- | --- |", *rows]
 
 
 TABLES = {"settings.md": settings_table, "checks.md": checks_table}
 
 
-def table_in(text):
+def table_lines(text):
     return [line for line in text.splitlines() if line.startswith("|")]
 
 
-def write_tables():
+def regenerate_tables():
     for name, table in TABLES.items():
         path = REFERENCE / name
         before, *_, after = re.split(r"(?:^\|.*\n)+", path.read_text(), flags=re.MULTILINE)
@@ -80,21 +91,21 @@ def write_tables():
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_are_those_of_the_code(name):
-    assert table_in((REFERENCE / name).read_text()) == TABLES[name]()
+def test_a_table_matches_the_code(name):
+    assert table_lines((REFERENCE / name).read_text()) == TABLES[name]()
 
 
-def test_every_code_is_documented_and_every_documented_code_is_there():
-    assert documented_codes().keys() == codes_in_source()
+def test_the_documented_codes_are_those_of_the_enum_and_each_is_in_use():
+    assert documented_codes().keys() == {code.value for code in exceptions.RefusalCode} == codes_in_source()
 
 
 @pytest.mark.parametrize("code", refusals.DESCRIPTIONS)
-def test_every_refusal_of_a_token_has_a_description(code):
+def test_each_code_of_a_401_has_a_description(code):
     assert documented_codes()[code] == 401
     assert {code for code, status in documented_codes().items() if status == 401} == refusals.DESCRIPTIONS.keys()
 
 
-def test_the_status_of_a_code_is_that_of_its_exception():
+def test_a_documented_status_is_that_of_the_exception():
     documented = documented_codes()
     for exception in vars(exceptions).values():
         code = getattr(exception, "default_code", None)
@@ -103,4 +114,4 @@ def test_the_status_of_a_code_is_that_of_its_exception():
 
 
 if __name__ == "__main__":
-    write_tables()
+    regenerate_tables()

@@ -1,4 +1,4 @@
-"""Django's error reports show no password, token or key, whatever fails below us, and wherever."""
+"""Django's error reports show no password, token or key, wherever the error is raised."""
 
 import html
 import re
@@ -39,8 +39,8 @@ PASSWORD, SECRET, THEIR_SECRET = (secrets.token_hex(32) for _ in range(3))
 PEM, _ = pem_pair("ES256")
 
 
-class Broken(Exception):
-    """No error that anybody expects."""
+class InjectedError(Exception):
+    """An error that no code handles."""
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def _settings(settings, simple_jwt):
 
 
 class Backend(ModelBackend):
-    """With a decorator of its own, which names something else."""
+    """An authentication backend whose decorator does not name the password."""
 
     @sensitive_variables("nothing")
     def authenticate(self, request, username=None, password=None, **kwargs):
@@ -79,28 +79,28 @@ def user(db):
     return get_user_model().objects.create_user("alice", password=PASSWORD)
 
 
-def reporter_of(error, request=None):
-    """Without the functions of this folder that led to the error."""
+def build_reporter(error, request=None):
+    """Returns the reporter of an error, without the frames of this folder at the start of the traceback."""
     while error.__traceback__.tb_frame.f_code.co_filename.startswith(HERE):
         error.__traceback__ = error.__traceback__.tb_next
     return ExceptionReporter(request, type(error), error, error.__traceback__)
 
 
-def joined(text):
-    """Long strings are broken into lines."""
+def join_lines(text):
+    """Joins the parts of long strings, which reports break into lines."""
     return re.sub(r"['\"]\s+b?['\"]", "", text)
 
 
-def reports_of(error, request=None):
-    """Both of them, whole."""
-    reporter = reporter_of(error, request)
-    return joined(html.unescape(reporter.get_traceback_html())) + reporter.get_traceback_text()
+def build_reports(error, request=None):
+    """Returns the HTML report and the text report as one text."""
+    reporter = build_reporter(error, request)
+    return join_lines(html.unescape(reporter.get_traceback_html())) + reporter.get_traceback_text()
 
 
-def variables_of(error):
-    """What a report shows of them: nearly all of its time is that of the settings."""
-    frames = reporter_of(error).get_traceback_frames()
-    return {(frame["function"], name): joined(pprint(value)) for frame in frames for name, value in frame["vars"]}
+def variables_in_report(error):
+    """Returns the variables that a report shows. A complete report takes longer because it shows the settings."""
+    frames = build_reporter(error).get_traceback_frames()
+    return {(frame["function"], name): join_lines(pprint(value)) for frame in frames for name, value in frame["vars"]}
 
 
 def alias():
@@ -108,36 +108,36 @@ def alias():
 
 
 @contextmanager
-def nothing_kept():
+def rolled_back():
     with transaction.atomic(using=alias()):
         yield
         transaction.set_rollback(True, using=alias())
 
 
 @contextmanager
-def statement_fails(number):
+def failing_statement(number):
     numbers = count()
 
     def execute(execute, *args):
         if next(numbers) == number:
-            raise Broken
+            raise InjectedError
         return execute(*args)
 
     with connections[alias()].execute_wrapper(execute):
         yield
 
 
-def broken(owner, name):
-    return mock.patch.object(owner, name, side_effect=Broken)
+def failing_function(owner, name):
+    return mock.patch.object(owner, name, side_effect=InjectedError)
 
 
-def places():
-    """What fails besides the database."""
-    yield broken(algorithms.HMAC, "sign")
-    yield broken(algorithms.HMAC, "verify")
-    yield broken(users, "salted_hmac")
-    yield broken(rotation, "salted_hmac")
-    yield mock.patch("django.contrib.auth.hashers.MD5PasswordHasher.decode", side_effect=Broken)
+def failures_besides_the_database():
+    """Yields patches that make a function fail, other than a database statement."""
+    yield failing_function(algorithms.CachedHMAC, "sign")
+    yield failing_function(algorithms.CachedHMAC, "verify")
+    yield failing_function(users, "salted_hmac")
+    yield failing_function(rotation, "salted_hmac")
+    yield mock.patch("django.contrib.auth.hashers.MD5PasswordHasher.decode", side_effect=InjectedError)
 
 
 def post(view, **body):
@@ -162,11 +162,11 @@ def backend_call(name, *args):
     return lambda: getattr(backend, name)(*args)
 
 
-def their_token():
+def build_foreign_token():
     return TokenBackend("HS256", THEIR_SECRET, issuer="them", audience="us").encode({"exp": 2**31})
 
 
-# Each is given the texts of a refresh and of an access token, and their user, and answers with what is to fail.
+# Each value takes a refresh token and an access token as text, and their user, and returns the function to call.
 CALLS = {
     "a login": lambda refresh, access, user: post(views.token_obtain_pair, username="alice", password=PASSWORD),
     "a sliding login": lambda refresh, access, user: post(
@@ -178,8 +178,8 @@ CALLS = {
     "the end of a family": lambda refresh, access, user: post(views.token_family_blacklist, refresh=refresh),
     "a request": lambda refresh, access, user: lambda: CookieAuthentication().authenticate(cookie_request(access)),
     "get_validated_token": lambda refresh, access, user: lambda: JWTAuthentication().get_validated_token(access),
-    "get_validated_token, theirs": lambda *_: lambda: JWTAuthentication().get_validated_token(their_token()),
-    "ForeignToken": lambda *_: lambda: ForeignToken(their_token()),
+    "get_validated_token, theirs": lambda *_: lambda: JWTAuthentication().get_validated_token(build_foreign_token()),
+    "ForeignToken": lambda *_: lambda: ForeignToken(build_foreign_token()),
     "RefreshToken": lambda refresh, access, user: lambda: RefreshToken(refresh),
     "RefreshToken, of bytes": lambda refresh, access, user: lambda: RefreshToken(refresh.encode()),
     "for_user": lambda refresh, access, user: lambda: SlidingToken.for_user(user),
@@ -206,75 +206,78 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_they_hide_secrets_wherever_a_call_fails(user, call):
+def test_reports_hide_secrets_wherever_a_call_fails(user, call):
     refresh = str(RefreshToken.for_user(user))
     access = str(AccessToken.for_user(user))
-    # The signature is what makes a token one.
+    # Of a token only the signature is secret.
     hidden = {PASSWORD, SECRET, THEIR_SECRET, refresh.rpartition(".")[2], access.rpartition(".")[2]}
 
     def fails_at(place):
-        with nothing_kept():
+        with rolled_back():
             act = CALLS[call](refresh, access, user)
             state.token_backend._memo._entries.clear()
             error = None
             with place:
                 try:
                     act()
-                except Broken as caught:
+                except InjectedError as caught:
                     error = caught
         if error is not None:
-            shown = variables_of(error)
+            shown = variables_in_report(error)
             assert not [name for name, text in shown.items() if any(secret in text for secret in hidden)]
         return error is not None
 
-    # Each statement in turn, until one is not sent any more.
-    statements = next(number for number in count() if not fails_at(statement_fails(number)))
-    assert statements + sum(map(fails_at, places())) > 0
+    # Fails the first statement, then the second, and so on, until the call sends no more.
+    statements = next(number for number in count() if not fails_at(failing_statement(number)))
+    assert statements + sum(map(fails_at, failures_besides_the_database())) > 0
 
 
 @pytest.mark.parametrize("form", ["json", "multipart"])
-def test_they_hide_what_was_posted(user, form):
+def test_reports_hide_posted_data(user, form):
     request = APIRequestFactory().post("/", {"username": "alice", "password": PASSWORD}, format=form)
-    with broken(serializers, "authenticate"), pytest.raises(Broken) as caught:
+    with failing_function(serializers, "authenticate"), pytest.raises(InjectedError) as caught:
         views.token_obtain_pair(request)
-    assert PASSWORD not in reports_of(caught.value, request)
+    assert PASSWORD not in build_reports(caught.value, request)
 
 
-def test_they_hide_it_in_a_projects_own_post(user):
+def test_reports_hide_posted_data_in_an_override_of_post(user):
     class View(views.TokenObtainPairView):
         def post(self, request):
             password = request.data["password"]
-            raise Broken(len(password))
+            raise InjectedError(len(password))
 
-    with pytest.raises(Broken) as caught:
+    with pytest.raises(InjectedError) as caught:
         View.as_view()(APIRequestFactory().post("/", {"password": PASSWORD}, format="json"))
-    assert PASSWORD not in reports_of(caught.value)
+    assert PASSWORD not in build_reports(caught.value)
 
 
-def test_a_backend_keeps_its_variables_while_the_project_is_debugged(user):
+def test_with_debug_reports_show_the_variables_of_a_backend(user):
     def login():
-        with statement_fails(0), pytest.raises(Broken) as caught:
+        with failing_statement(0), pytest.raises(InjectedError) as caught:
             serializers.TokenObtainPairSerializer().validate({"username": "alice", "password": PASSWORD})
-        return reports_of(caught.value)
+        return build_reports(caught.value)
 
     assert PASSWORD not in login()
     with override_settings(DEBUG=True):
         assert PASSWORD in login()
 
 
-def test_the_variables_of_all_errors_of_a_chain_are_cleared():
+def test_the_variables_of_all_chained_errors_are_cleared():
     def first():
         password = PASSWORD
-        raise Broken(len(password))
+        raise InjectedError(len(password))
 
     def second():
         password = PASSWORD
         try:
             first()
-        except Broken as error:
-            raise Broken(len(password)) from error
+        except InjectedError as error:
+            raise InjectedError(len(password)) from error
 
-    with mock.patch.object(serializers, "authenticate", lambda *_, **__: second()), pytest.raises(Broken) as caught:
+    with (
+        mock.patch.object(serializers, "authenticate", lambda *_, **__: second()),
+        pytest.raises(InjectedError) as caught,
+    ):
         serializers._call_backends(None, {})
     *_, innermost = iter_frames(caught.value.__traceback__)
     *_, cause = iter_frames(caught.value.__cause__.__traceback__)
@@ -296,25 +299,25 @@ def iter_frames(traceback):
         {"ALGORITHM": "none"},
     ],
 )
-def test_they_hide_keys_while_the_backend_is_built(simple_jwt, key):
+def test_reports_hide_keys_if_the_backend_can_not_be_built(simple_jwt, key):
     simple_jwt(**key)
     with pytest.raises((ImproperlyConfigured, TokenBackendError)) as caught:
         _ = state.token_backend
-    report = reports_of(caught.value)
+    report = build_reports(caught.value)
     assert SECRET not in report
     assert PEM.splitlines()[1] not in report
 
 
-def test_they_hide_a_key_that_is_none():
+def test_reports_hide_a_malformed_key():
     with pytest.raises((InvalidKeyError, ValueError)) as unreadable:
         _ = TokenBackend("ES256", f"-----BEGIN {SECRET}").prepared_signing_key
     with pytest.raises(TokenBackendError) as unknown:
         TokenBackend("none", SECRET)
     for caught in (unreadable, unknown):
-        assert SECRET not in reports_of(caught.value)
+        assert SECRET not in build_reports(caught.value)
 
 
-def test_a_serializer_that_is_shown_has_no_data():
+def test_repr_of_a_serializer_hides_its_data():
     data = {"username": "alice", "password": PASSWORD}
     for serializer in (
         serializers.TokenObtainPairSerializer(data=data, partial=True),
@@ -327,5 +330,5 @@ def test_a_serializer_that_is_shown_has_no_data():
         assert serializer.initial_data == data
 
 
-def test_a_pair_that_is_shown_has_no_text():
+def test_repr_of_a_pair_hides_its_tokens():
     assert repr(rotation.Pair(AccessToken(), access="secret", refresh="secret")).count("secret") == 0

@@ -1,4 +1,4 @@
-"""No lock that a thread of the parent holds is waited for in a forked child."""
+"""A forked child does not wait for a lock that a thread of the parent holds."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ import pytest
 
 import rest_framework_simplejwt
 from rest_framework_simplejwt.backends import TokenBackend
-from tests.forking import in_a_child
+from tests.forking import succeeds_in_child
 
 pytestmark = [
     pytest.mark.needs("bare"),
@@ -17,25 +17,25 @@ pytestmark = [
 ]
 
 
-def test_a_key_that_the_parent_is_about_to_parse_is_parsed_in_the_child():
-    begun, go_on = threading.Event(), threading.Event()
+def test_a_child_parses_a_key_while_a_thread_of_the_parent_is_parsing_one():
+    started, finish = threading.Event(), threading.Event()
 
-    def slowly(backend, key):
-        begun.set()
-        assert go_on.wait(10)
+    def prepare_slowly(backend, key):
+        started.set()
+        assert finish.wait(10)
         return b"key"
 
-    with mock.patch.object(TokenBackend, "_prepare_key", slowly):
+    with mock.patch.object(TokenBackend, "_prepare_key", prepare_slowly):
         thread = threading.Thread(target=lambda: TokenBackend("HS256", "key").prepared_signing_key)
         thread.start()
-        assert begun.wait(10)
+        assert started.wait(10)
 
-    assert in_a_child(lambda: TokenBackend("HS256", "k" * 32).encode({}))
-    go_on.set()
+    assert succeeds_in_child(lambda: TokenBackend("HS256", "k" * 32).encode({}))
+    finish.set()
     thread.join()
 
 
-def test_no_property_has_a_lock_for_all_instances():
-    """As that of functools has before Python 3.12; that of Django has none."""
+def test_no_module_uses_the_cached_property_of_functools():
+    """Before Python 3.12 it has one lock for all instances. Django's has none."""
     source = Path(rest_framework_simplejwt.__file__).parent
     assert [path.name for path in source.rglob("*.py") if "functools import cached_property" in path.read_text()] == []

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.needs("full")
 
 each_language = pytest.mark.parametrize("name", CATALOGUES)
 
-# By the codes that LANGUAGE_CODE may have: Django's own, and those of the folders of 5.5.1 and of its main branch.
+# The values that LANGUAGE_CODE may have: Django's, and the folder names of 5.5.1 and of its main branch.
 LANGUAGES_OF_THE_PUBLISHED_PACKAGE = [
     *((code, code) for code in "ar cs de el es fa fr he id it kk ko nl pl ro ru sl sv tr uk".split()),
     *((code, code[:2]) for code in "es-ar es-cl fa-ir he-il id-id it-it ko-kr nl-nl pl-pl ru-ru uk-ua".split()),
@@ -34,17 +34,17 @@ LANGUAGES_OF_THE_PUBLISHED_PACKAGE = [
 ]
 
 
-def read(name):
+def read_catalogue(name):
     with CATALOGUES[name].open("rb") as file:
         return read_po(file, abort_invalid=True)
 
 
 def messages(name):
-    return [message for message in read(name) if message.id]
+    return [message for message in read_catalogue(name) if message.id]
 
 
 def placeholders(text):
-    """The `{}` of a text, each with the quote marks around it."""
+    """Returns the placeholders `{}` of a text, each with the quotation marks around it."""
     return sorted(re.findall(r"'?\{[^}]*\}'?", text))
 
 
@@ -55,29 +55,29 @@ def compile_into(folder, catalogue, name):
         write_mo(file, catalogue)
 
 
-def refusal():
-    """The error of a garbage token, to be rendered in the language of whoever reads it."""
+def build_error():
+    """Returns the error of a malformed token, whose text is translated when it is read."""
     with pytest.raises(TokenError) as error:
         RefreshToken("garbage")
     return error.value
 
 
 @pytest.fixture(scope="module")
-def marked():
-    """What the source marks for translation."""
+def marked_messages():
+    """The messages that the source marks for translation."""
     found = extract_from_dir(PACKAGE, method_map=[("**.py", "python")], keywords=KEYWORDS)
     return {message for _, _, message, _, _ in found}
 
 
 @pytest.fixture
 def use_catalogues_in(monkeypatch, settings):
-    """The installed app with the catalogues of a folder, whether or not the build has compiled its own."""
+    """Makes the installed app use the catalogues of a folder, even if the build has compiled its own."""
 
     def install(folder):
         app = apps.get_app_config("rest_framework_simplejwt")
         assert Path(app.path) == PACKAGE
         monkeypatch.setattr(app, "path", str(folder))
-        # Django forgets what it has loaded when this changes, and when it changes back.
+        # Django clears its loaded catalogues when this setting changes, and when it is restored.
         settings.LANGUAGES = list(global_settings.LANGUAGES)
 
     return install
@@ -85,10 +85,10 @@ def use_catalogues_in(monkeypatch, settings):
 
 @pytest.fixture
 def translated_app(tmp_path, use_catalogues_in):
-    """The installed app with one of its catalogues: `translated_app("de")`."""
+    """Makes the installed app use only one of its catalogues: `translated_app("de")`."""
 
     def install(name):
-        compile_into(tmp_path, read(name), name)
+        compile_into(tmp_path, read_catalogue(name), name)
         use_catalogues_in(tmp_path)
 
     return install
@@ -98,25 +98,25 @@ def translated_app(tmp_path, use_catalogues_in):
 def all_catalogues(tmp_path_factory):
     folder = tmp_path_factory.mktemp("catalogues")
     for name in CATALOGUES:
-        compile_into(folder, read(name), name)
+        compile_into(folder, read_catalogue(name), name)
     return folder
 
 
-def test_there_are_translations():
+def test_every_catalogue_is_found():
     assert len(CATALOGUES) == 24
 
 
-def test_the_source_marks_messages(marked):
-    assert {"Token is invalid", "Token has no '{}' claim", "Token Blacklist"} <= marked
+def test_marked_messages_are_extracted(marked_messages):
+    assert {"Token is invalid", "Token has no '{}' claim", "Token Blacklist"} <= marked_messages
 
 
 @each_language
-def test_a_catalogue_has_the_messages_of_the_source_and_no_others(name, marked):
-    assert {message.id for message in messages(name)} == marked
+def test_a_catalogue_has_exactly_the_marked_messages(name, marked_messages):
+    assert {message.id for message in messages(name)} == marked_messages
 
 
 @each_language
-def test_no_line_of_a_catalogue_lacks_a_quote(name):
+def test_every_line_of_a_catalogue_is_well_formed(name):
     line = re.compile(r'(#.*|((msgid|msgstr) )?"([^"\\]|\\.)*")?')
     text = CATALOGUES[name].read_text(encoding="utf-8")
     assert [found for found in text.splitlines() if not line.fullmatch(found)] == []
@@ -140,28 +140,28 @@ def test_every_translation_keeps_the_placeholders(name):
 
 
 @each_language
-def test_placeholders_are_declared_to_translators(name):
+def test_messages_with_placeholders_have_the_format_flag(name):
     text = CATALOGUES[name].read_text(encoding="utf-8")
     for flag, message in re.findall(r'(#, python-brace-format\n)?msgid "(.*)"', text):
         assert bool(flag) is ("{}" in message)
 
 
 @each_language
-def test_no_catalogue_has_invisible_marks_of_direction(name):
+def test_no_catalogue_has_invisible_direction_marks(name):
     text = CATALOGUES[name].read_text(encoding="utf-8")
     assert re.findall("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]", text) == []
 
 
 @each_language
 def test_a_catalogue_is_for_the_language_of_its_folder(name):
-    assert str(read(name).locale) == name
+    assert str(read_catalogue(name).locale) == name
     assert translation.to_language(name) in dict(global_settings.LANGUAGES)
 
 
 @pytest.mark.needs("rest_framework_simplejwt")
-def test_installing_the_app_brings_the_translations(translated_app):
+def test_the_installed_app_provides_the_translations(translated_app):
     translated_app("de")
-    error = refusal()
+    error = build_error()
     assert str(error) == "Token is invalid"
     with translation.override("de"):
         assert str(error) == "Das Token ist ungültig"
@@ -171,7 +171,7 @@ def test_installing_the_app_brings_the_translations(translated_app):
 def test_the_placeholder_of_a_translation_is_filled(translated_app):
     translated_app("de")
     with pytest.raises(TokenError) as error:
-        claims.moment({}, "exp")
+        claims.read_time({}, "exp")
     with translation.override("de"):
         assert str(error.value) == "Das Token hat keinen Claim 'exp'"
 
@@ -180,26 +180,26 @@ def test_the_placeholder_of_a_translation_is_filled(translated_app):
 @each_language
 def test_an_error_is_rendered_in_every_language(name, translated_app):
     translated_app(name)
-    error = refusal()
+    error = build_error()
     with translation.override(translation.to_language(name)):
-        assert str(error) == read(name)["Token is invalid"].string != "Token is invalid"
+        assert str(error) == read_catalogue(name)["Token is invalid"].string != "Token is invalid"
 
 
 @pytest.mark.needs("rest_framework_simplejwt")
 @pytest.mark.parametrize(("code", "name"), LANGUAGES_OF_THE_PUBLISHED_PACKAGE)
-def test_a_language_of_the_published_package_still_has_its_translation(code, name, all_catalogues, use_catalogues_in):
+def test_a_language_of_the_published_package_is_still_translated(code, name, all_catalogues, use_catalogues_in):
     use_catalogues_in(all_catalogues)
-    error = refusal()
+    error = build_error()
     with translation.override(code):
-        assert str(error) == read(name)["Token is invalid"].string != "Token is invalid"
+        assert str(error) == read_catalogue(name)["Token is invalid"].string != "Token is invalid"
 
 
 @pytest.mark.needs("rest_framework_simplejwt")
-def test_a_message_that_a_catalogue_lacks_is_english_and_the_others_are_not(tmp_path, use_catalogues_in):
-    catalogue = read("de")
+def test_only_a_missing_message_is_shown_in_english(tmp_path, use_catalogues_in):
+    catalogue = read_catalogue("de")
     catalogue.delete("User not found")
     compile_into(tmp_path, catalogue, "de")
     use_catalogues_in(tmp_path)
     with translation.override("de"):
         assert translation.gettext("User not found") == "User not found"
-        assert str(refusal()) == "Das Token ist ungültig"
+        assert str(build_error()) == "Das Token ist ungültig"

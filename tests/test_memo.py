@@ -5,71 +5,71 @@ import pytest
 
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
-from rest_framework_simplejwt.memo import LONGEST, Memo, Verified
+from rest_framework_simplejwt.memo import MAX_LENGTH, Memo, VerifiedToken
 
-# One project is enough for what no setting changes.
+# No setting changes this, so one project is enough.
 pytestmark = pytest.mark.needs("bare")
 
 SECRET = "a secret that is longer than thirty-two bytes, as it should be"
-SOME = Verified({}, (0, 1), "key", None)
+VERIFIED = VerifiedToken({}, (0, 1), "key", None)
 
 
-def held(backend):
+def count(backend):
     return len(backend._memo._entries)
 
 
-def test_who_was_not_asked_for_the_longest_goes_first():
-    kept = Memo(2)
+def test_a_full_memo_drops_the_least_recently_used_token():
+    memo = Memo(2)
     for token in (b"a", b"b"):
-        kept.add(token, SOME)
-    assert kept.get(b"a")
-    kept.add(b"c", SOME)
-    assert [bool(kept.get(token)) for token in (b"a", b"b", b"c")] == [True, False, True]
+        memo.add(token, VERIFIED)
+    assert memo.get(b"a")
+    memo.add(b"c", VERIFIED)
+    assert [bool(memo.get(token)) for token in (b"a", b"b", b"c")] == [True, False, True]
 
 
-def test_a_memo_of_none_takes_no_token_of_any_length():
-    assert Memo(1).longest == LONGEST
-    assert Memo(0).longest < 0
+def test_a_memo_of_size_0_accepts_no_token_of_any_length():
+    assert Memo(1).max_length == MAX_LENGTH
+    assert Memo(0).max_length < 0
 
 
-def test_by_default_nothing_is_remembered():
+def test_by_default_nothing_is_cached():
     backend = TokenBackend("HS256", SECRET)
     assert backend.decode(backend.encode({})) == {}
-    assert held(backend) == 0
+    assert count(backend) == 0
 
 
-@pytest.mark.parametrize(("spare", "kept"), [(0, 1), (-1, 0)])
-def test_a_token_may_be_as_long_as_the_longest(spare, kept):
+@pytest.mark.parametrize(("spare", "cached"), [(0, 1), (-1, 0)])
+def test_only_tokens_up_to_the_maximum_length_are_cached(spare, cached):
     backend = TokenBackend("HS256", SECRET, verified_cache_size=8)
     token = backend.encode({})
-    backend._memo.longest = len(token) + spare
+    backend._memo.max_length = len(token) + spare
     assert backend.decode(token) == {}
-    assert held(backend) == kept
+    assert count(backend) == cached
 
 
-@pytest.mark.parametrize(("size", "claims", "kept"), [(0, {}, 0), (8, {}, 1), (8, {"long": "a" * LONGEST}, 0)])
-def test_a_backend_keeps_what_its_memo_takes(size, claims, kept):
+@pytest.mark.parametrize(("size", "claims", "cached"), [(0, {}, 0), (8, {}, 1), (8, {"long": "a" * MAX_LENGTH}, 0)])
+def test_a_backend_caches_a_token_that_its_memo_accepts(size, claims, cached):
     backend = TokenBackend("HS256", SECRET, verified_cache_size=size)
     token = backend.encode(claims)
     assert backend.decode(token) == backend.decode(token.encode()) == claims
-    assert held(backend) == kept
+    assert count(backend) == cached
 
 
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"nbf": 2**33}, {"iat": 2**33}, {"aud": "others"}, {"iss": "others"}])
-def test_only_a_token_that_is_good_enters(claims):
+def test_only_a_valid_token_is_cached(claims):
     backend = TokenBackend("HS256", SECRET, audience="us", issuer="we", verified_cache_size=8)
     signer = TokenBackend("HS256", SECRET)
     for token in (signer.encode({"aud": "us", "iss": "we", **claims}), TokenBackend("HS256", SECRET[1:]).encode({})):
         with pytest.raises(TokenBackendError):
             backend.decode(token)
-    assert held(backend) == 0
+    assert count(backend) == 0
 
 
 @pytest.mark.parametrize("claims", [{"flat": 1}, {"nested": {"list": [1]}}])
-def test_what_a_caller_changes_is_theirs_alone(claims):
+def test_a_caller_may_change_the_claims_it_gets(claims):
     backend = TokenBackend("HS256", SECRET, verified_cache_size=8)
     token = backend.encode(claims)
-    # Verified, read again, remembered, and that again.
+    # Verified, parsed from the cached text, copied from the cached dict, and copied again.
     for _ in range(4):
         found = backend.decode(token)
         assert found == claims
@@ -77,7 +77,7 @@ def test_what_a_caller_changes_is_theirs_alone(claims):
         found.clear()
 
 
-def test_many_threads_share_it():
+def test_threads_share_one_memo():
     backend = TokenBackend("HS256", SECRET, verified_cache_size=5)
     tokens = {backend.encode({"number": number}): number for number in range(20)}
     wrong = []
@@ -92,28 +92,28 @@ def test_many_threads_share_it():
     for thread in threads:
         thread.join()
     assert not wrong
-    assert held(backend) == 5
+    assert count(backend) == 5
 
 
-def test_a_memo_that_other_threads_empty_meanwhile_is_empty():
+def test_an_entry_that_another_thread_drops_during_add_is_no_error():
     class Emptied(OrderedDict):
         def popitem(self, last):
             self.clear()
             return super().popitem(last)
 
-    kept = Memo(1)
-    kept._entries = Emptied()
+    memo = Memo(1)
+    memo._entries = Emptied()
     for token in (b"a", b"b"):
-        kept.add(token, SOME)
-    assert kept.get(b"b") is None
+        memo.add(token, VERIFIED)
+    assert memo.get(b"b") is None
 
 
-def test_a_token_that_another_thread_forgets_meanwhile_is_found_all_the_same():
+def test_an_entry_that_another_thread_drops_during_get_is_still_returned():
     class Forgetful(OrderedDict):
         def get(self, token):
             return self.pop(token)
 
-    kept = Memo(1)
-    kept._entries = Forgetful()
-    kept.add(b"a", SOME)
-    assert kept.get(b"a") is SOME
+    memo = Memo(1)
+    memo._entries = Forgetful()
+    memo.add(b"a", VERIFIED)
+    assert memo.get(b"a") is VERIFIED

@@ -15,7 +15,7 @@ def token_user(**claims):
     return TokenUser(token)
 
 
-def test_it_is_who_the_token_says():
+def test_attributes_come_from_the_claims():
     user = token_user(username="deep-thought", is_staff=True, is_superuser=True)
     assert (user.id, user.pk) == ("42", "42")
     assert user.username == user.get_username() == "deep-thought"
@@ -24,7 +24,7 @@ def test_it_is_who_the_token_says():
     assert str(user) == "TokenUser 42"
 
 
-def test_without_claims_it_is_nobody_special():
+def test_missing_claims_have_defaults():
     user = token_user()
     assert user.username == ""
     assert not user.is_staff
@@ -38,7 +38,7 @@ def test_it_is_authenticated_and_active():
     assert user.is_active
 
 
-def test_it_is_equal_by_id():
+def test_users_with_the_same_id_are_equal():
     assert token_user() == token_user(other="claim")
     assert hash(token_user()) == hash(token_user())
     assert token_user() != token_user(**{api_settings.USER_ID_CLAIM: "43"})
@@ -86,9 +86,9 @@ def test_it_can_be_copied_and_pickled(copied):
     assert (user.id, user.colour) == ("42", "blue")
 
 
-def test_one_without_its_token_has_no_claims():
+def test_without_its_token_it_has_no_claims():
     assert not hasattr(TokenUser.__new__(TokenUser), "colour")
 
 
-def test_names_seen_in_the_wild():
+def test_names_that_projects_import_exist():
     assert models.TYPE_CHECKING is False

@@ -27,23 +27,23 @@ def switch(request, monkeypatch):
 
 @pytest.mark.parametrize("owner", [Lamp, Lamp()], ids=["class", "instance"])
 @pytest.mark.parametrize("member", ["shine", "colour"])
-def test_a_member_is_there_only_while_its_predicate_holds(switch, owner, member):
+def test_a_member_exists_only_while_its_predicate_is_true(switch, owner, member):
     assert hasattr(owner, member) is switch
 
 
-def test_an_available_method_is_bound():
+def test_an_available_method_is_bound_to_its_instance():
     lamp = Lamp()
     assert lamp.shine() is lamp
     assert lamp.colour() == Lamp.colour() == "white"
 
 
-def test_a_missing_member_is_named(monkeypatch):
+def test_the_error_names_the_missing_member(monkeypatch):
     monkeypatch.setattr(Switch, "on", False)
     with pytest.raises(AttributeError, match=r"'Lamp' has no attribute 'shine'"):
         Lamp().shine()
 
 
-def test_a_subclass_reaches_the_member_through_super():
+def test_a_subclass_can_call_the_member_through_super():
     class Torch(Lamp):
         def shine(self):
             return [super().shine()]
@@ -52,10 +52,10 @@ def test_a_subclass_reaches_the_member_through_super():
     assert torch.shine() == [torch]
 
 
-def test_the_docstring_stays_readable():
+def test_the_docstring_of_the_method_is_kept():
     assert vars(Lamp)["shine"].__doc__ == "Light."
 
 
-def test_an_app_counts_as_installed_by_its_name():
+def test_an_app_is_installed_if_its_name_is():
     assert app_installed("django.contrib.auth")()
     assert not app_installed("django.contrib.gis")()

@@ -1,4 +1,4 @@
-"""What the two optional apps have in common: tables, admin, migrations and the flush."""
+"""The two optional apps: their models, admin, migrations, flush commands and settings."""
 
 import importlib
 from datetime import timedelta
@@ -26,7 +26,7 @@ FAMILY = "rest_framework_simplejwt.token_family"
 
 
 def models_of(app):
-    """The model of what was issued, and that of its revocation."""
+    """The model of issued tokens or families, and that of their revocations."""
     module = importlib.import_module(f"{app}.models")
     names = {BLACKLIST: ("OutstandingToken", "BlacklistedToken"), FAMILY: ("TokenFamily", "BlacklistedTokenFamily")}
     return tuple(getattr(module, name) for name in names[app])
@@ -40,7 +40,7 @@ def models_of(app):
     ],
 )
 class TestMissingApp:
-    def test_its_models_are_abstract_and_belong_to_nobody(self, app):
+    def test_its_models_are_abstract_and_not_registered(self, app):
         for model in models_of(app):
             assert model._meta.abstract
             assert model not in apps.get_models()
@@ -59,13 +59,13 @@ LINKS = {BLACKLIST: "token", FAMILY: "family"}
 
 
 @pytest.fixture
-def refresh(user, simple_jwt):
+def refresh(user):
     return RefreshToken.for_user(user)
 
 
 @pytest.fixture
 def rows(app, refresh):
-    """What was issued and its revocation, of one login."""
+    """The row of an issued token or family, and that of its revocation."""
     _, revoked_model = models_of(app)
     revoked, _ = refresh.blacklist() if app == BLACKLIST else refresh.blacklist_family()
     assert revoked_model.objects.get() == revoked
@@ -74,13 +74,13 @@ def rows(app, refresh):
 
 @each_app
 class TestModels:
-    def test_rows_say_whose_they_are(self, app, rows, user):
+    def test_str_names_the_user(self, app, rows, user):
         issued, revoked = rows
         name = {BLACKLIST: "oken", FAMILY: "oken family"}[app]
         assert str(issued) == f"T{name} for {user} ({getattr(issued, ID_FIELDS[app])})"
         assert str(revoked) == f"Blacklisted t{name} for {user}"
 
-    def test_they_outlive_their_user(self, app, rows, user):
+    def test_rows_are_kept_when_their_user_is_deleted(self, app, rows, user):
         user.delete()
         issued, revoked = rows
         for row in rows:
@@ -88,7 +88,7 @@ class TestModels:
         assert issued.user is None
         assert str(revoked).endswith(" for None")
 
-    def test_their_names_are_translated(self, app):
+    def test_models_have_readable_plural_names(self, app):
         names = [str(model._meta.verbose_name_plural) for model in models_of(app)]
         assert (
             names
@@ -100,7 +100,7 @@ class TestModels:
 
 
 @pytest.mark.needs("token_blacklist")
-def test_look_ups_that_projects_make(user):
+def test_common_queries_of_projects_work(user):
     outstanding, blacklisted = models_of(BLACKLIST)
     RefreshToken.for_user(user)
     row = outstanding.objects.get(user=user, blacklistedtoken__isnull=True)
@@ -110,12 +110,12 @@ def test_look_ups_that_projects_make(user):
 
 
 @pytest.mark.needs("token_blacklist")
-class TestTextsAreNotStored:
+class TestWithoutStoredTexts:
     @pytest.fixture(autouse=True)
-    def _none(self, simple_jwt):
+    def _store_no_texts(self, simple_jwt):
         simple_jwt(STORE_OUTSTANDING_TOKENS="none", ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
 
-    def test_the_column_stays_empty(self, user, post):
+    def test_the_token_column_is_empty_and_revocation_works(self, user, post):
         refresh = post("refresh", refresh=str(RefreshToken.for_user(user))).json()["refresh"]
         outstanding, blacklisted = models_of(BLACKLIST)
         assert [row.token for row in outstanding.objects.all()] == ["", ""]
@@ -124,7 +124,7 @@ class TestTextsAreNotStored:
         assert post("refresh", refresh=refresh).status_code == 401
 
     @pytest.mark.needs("admin")
-    def test_the_admin_works_all_the_same(self, user, client):
+    def test_the_admin_lists_and_shows_the_rows(self, user, client):
         from django.urls import reverse
 
         user.is_staff = user.is_superuser = True
@@ -133,12 +133,12 @@ class TestTextsAreNotStored:
         jti = RefreshToken.for_user(user)["jti"]
         row = models_of(BLACKLIST)[0].objects.get(jti=jti)
         for page, args in (("changelist", []), ("change", [row.pk])):
-            answer = client.get(reverse(f"admin:token_blacklist_outstandingtoken_{page}", args=args))
-            assert jti in answer.content.decode()
+            response = client.get(reverse(f"admin:token_blacklist_outstandingtoken_{page}", args=args))
+            assert jti in response.content.decode()
 
 
 @pytest.mark.needs("token_family")
-def test_families_are_reached_from_their_user(user, refresh):
+def test_a_user_has_token_families_and_a_family_its_revocation(user, refresh):
     family = user.token_families.get()
     assert family.family_id == refresh.get_family_id()
     revoked, _ = refresh.blacklist_family()
@@ -147,7 +147,7 @@ def test_families_are_reached_from_their_user(user, refresh):
 
 @pytest.mark.needs("admin")
 @isolate_apps("django.contrib.auth")
-def test_a_search_follows_a_relation_to_its_last_column():
+def test_searchable_path_follows_relations_to_a_column():
     from rest_framework_simplejwt.revocation.admin import search_lookup
 
     class Labelled(models.Model):
@@ -190,37 +190,38 @@ class TestAdmin:
 
         return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
-    def test_the_lists_show_what_there_is(self, app, rows, admin_client):
+    def test_the_lists_show_the_ids(self, app, rows, admin_client):
         for row in rows:
             page = admin_client.get(self.url(type(row)))
             assert getattr(rows[0], ID_FIELDS[app]) in page.content.decode()
 
     def test_rows_are_found_by_id_and_by_user(self, app, rows, admin_client, user):
         for row in rows:
-            for words in (getattr(rows[0], ID_FIELDS[app]), str(user.pk), user.get_username()):
-                page = admin_client.get(self.url(type(row)), {"q": words})
-                assert page.context["cl"].result_count == 1, words
+            for query in (getattr(rows[0], ID_FIELDS[app]), str(user.pk), user.get_username()):
+                page = admin_client.get(self.url(type(row)), {"q": query})
+                assert page.context["cl"].result_count == 1, query
             assert admin_client.get(self.url(type(row)), {"q": "nobody"}).context["cl"].result_count == 0
 
-    def test_a_project_that_searches_more_fields_adds_to_ours(self, app, rows):
+    def test_a_subclass_can_add_search_fields(self, app, rows):
         from django.contrib import admin
 
         for row in rows:
-            ours = type(admin.site._registry[type(row)])
-            own = type("Own", (ours,), {"search_fields": [*ours.search_fields, "blacklisted_at"]})
-            assert own(type(row), admin.site).get_search_fields(None) == [*ours.search_fields, "blacklisted_at"]
-            assert ours.id_path in ours.search_fields
+            admin_class = type(admin.site._registry[type(row)])
+            custom = type("Custom", (admin_class,), {"search_fields": [*admin_class.search_fields, "blacklisted_at"]})
+            fields = custom(type(row), admin.site).get_search_fields(None)
+            assert fields == [*admin_class.search_fields, "blacklisted_at"]
+            assert admin_class.id_path in admin_class.search_fields
 
-    def test_who_searches_for_a_whole_id_has_that_row_alone(self, app, rows, admin_client):
+    def test_a_search_for_a_whole_id_finds_only_that_row(self, app, rows, admin_client):
         model, name = type(rows[0]), ID_FIELDS[app]
         key, longer = "0123456789abcdef", "0123456789abcdef0"
         for text in (key, longer):
             model.objects.create(**{name: text}, created_at=aware_utcnow(), expires_at=aware_utcnow())
-        for words, found in ((f" {key} ", {key}), (key[:-1], {key, longer})):
-            page = admin_client.get(self.url(model), {"q": words})
+        for query, found in ((f" {key} ", {key}), (key[:-1], {key, longer})):
+            page = admin_client.get(self.url(model), {"q": query})
             assert {getattr(row, name) for row in page.context["cl"].result_list} == found
 
-    def test_no_page_counts_all_rows(self, app, rows, admin_client, monkeypatch):
+    def test_no_list_counts_all_rows(self, app, rows, admin_client, monkeypatch):
         monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MAX_COUNTED_ROWS", 1)
         RefreshToken.for_user(get_user_model().objects.get())
         for row in rows:
@@ -231,7 +232,7 @@ class TestAdmin:
             assert counts
             assert all("LIMIT 1" in sql for sql in counts)
 
-    def test_what_was_issued_is_read_only(self, app, rows, admin_client):
+    def test_issued_rows_are_read_only(self, app, rows, admin_client):
         issued, _ = rows
         assert admin_client.get(self.url(type(issued), "add")).status_code == 403
         assert admin_client.get(self.url(type(issued), "delete", issued.pk)).status_code == 403
@@ -248,7 +249,7 @@ class TestAdmin:
         selected = {"action": "revoke_selected", "_selected_action": [row.pk]}
         return client.post(self.url(type(row)), selected, format="multipart", follow=True)
 
-    def test_what_was_issued_can_be_revoked(self, app, rows, admin_client, refresh, received):
+    def test_the_action_revokes_selected_rows_once(self, app, rows, admin_client, refresh, received):
         issued, revoked = rows
         revoked.delete()
         signal = {BLACKLIST: signals.token_revoked, FAMILY: signals.family_revoked}[app]
@@ -262,15 +263,15 @@ class TestAdmin:
         page = self.revoke_selected(admin_client, issued)
         assert [str(message) for message in page.context["messages"]] == ["Revoked: 0"]
 
-    def test_it_is_revoked_without_a_cursor_of_the_server(self, app, rows, admin_client):
-        """Behind pgbouncer there is none outside a transaction."""
+    def test_the_action_uses_no_server_side_cursor(self, app, rows, admin_client):
+        """Pgbouncer supports server-side cursors only within a transaction."""
         issued, revoked = rows
         revoked.delete()
         with mock.patch.object(models.QuerySet, "iterator", side_effect=AssertionError):
             self.revoke_selected(admin_client, issued)
         assert type(revoked).objects.filter(**{LINKS[app]: issued}).exists()
 
-    def test_but_only_by_those_who_may_revoke(self, app, rows, client, user):
+    def test_the_action_requires_the_permission_to_revoke(self, app, rows, client, user):
         from django.contrib.auth.models import Permission
 
         issued, revoked = rows
@@ -285,7 +286,7 @@ class TestAdmin:
         self.revoke_selected(client, issued)
         assert not type(revoked).objects.exists()
 
-    def test_a_revocation_can_be_added_by_hand(self, app, rows, admin_client):
+    def test_a_revocation_can_be_added(self, app, rows, admin_client):
         issued, revoked = rows
         revoked.delete()
         response = admin_client.post(self.url(type(revoked), "add"), {LINKS[app]: issued.pk}, format="multipart")
@@ -314,7 +315,7 @@ class TestFlush:
         call_command(self.command[app], stdout=out)
         return out.getvalue()
 
-    def test_what_has_expired_goes_with_its_revocation(self, app, rows):
+    def test_expired_rows_are_deleted_with_their_revocations(self, app, rows):
         issued, revoked = rows
         assert self.flush(app).strip().endswith("deleted: 0.")
         issued.expires_at = aware_utcnow() - timedelta(hours=3)
@@ -327,7 +328,7 @@ class TestFlush:
         importlib.import_module(f"{app}.management.commands.{self.command[app]}").Command().handle()
         assert "deleted: 0." in capsys.readouterr().out
 
-    def test_what_never_expires_stays(self, app, rows):
+    def test_rows_that_have_not_expired_are_kept(self, app, rows):
         issued, _ = rows
         if app == BLACKLIST:
             issued.expires_at = aware_utcnow() + timedelta(days=10_000)
@@ -360,41 +361,42 @@ class TestMigrations:
     @pytest.mark.parametrize(
         "label", [pytest.param(label, marks=pytest.mark.needs(label)) for label in ("token_blacklist", "token_family")]
     )
-    def test_their_names_are_those_that_databases_have_recorded(self, label):
+    def test_names_match_those_recorded_in_existing_databases(self, label):
         names = sorted(name for app, name in MigrationLoader(None).disk_migrations if app == label)
         assert names[: len(self.NAMES[label])] == self.NAMES[label]
 
     @pytest.mark.django_db
-    def test_the_models_are_what_the_migrations_make(self):
+    def test_the_models_match_the_migrations(self):
         call_command("makemigrations", check=True, dry_run=True, stdout=StringIO())
 
     @pytest.mark.needs("token_blacklist")
     @pytest.mark.django_db(transaction=True)
-    def test_ids_survive_the_way_from_uuids_and_back(self, user):
+    def test_ids_are_converted_from_uuids_and_back(self, user):
         alias = router.db_for_write(models_of(BLACKLIST)[0])
         executor = MigrationExecutor(connections[alias])
         (_, newest), *_ = executor.loader.graph.leaf_nodes("token_blacklist")
 
-        def rows_at(name):
+        def migrate_to(name):
+            """Migrate the app, and return the query set of its outstanding tokens at that migration."""
             executor.loader.build_graph()
             state = executor.migrate([("token_blacklist", name)])
             return state.apps.get_model("token_blacklist", "OutstandingToken").objects.using(alias)
 
         jti, now = uuid4(), aware_utcnow()
         try:
-            with_uuids = rows_at("0002_outstandingtoken_jti_hex")
+            with_uuids = migrate_to("0002_outstandingtoken_jti_hex")
             with_uuids.create(jti=jti, token="t", created_at=now, expires_at=now, user_id=user.pk)
-            assert rows_at("0004_auto_20171017_2013").get().jti_hex == jti.hex
-            assert rows_at("0002_outstandingtoken_jti_hex").get().jti == jti
-            assert rows_at(newest).get().jti == jti.hex
+            assert migrate_to("0004_auto_20171017_2013").get().jti_hex == jti.hex
+            assert migrate_to("0002_outstandingtoken_jti_hex").get().jti == jti
+            assert migrate_to(newest).get().jti == jti.hex
         finally:
-            rows_at(newest).all().delete()
+            migrate_to(newest).all().delete()
 
-    def test_a_ninth_migration_of_the_projects_own_comes_before_the_eleventh(self, tmp_path):
+    def test_a_ninth_migration_of_the_project_is_found_as_a_dependency_of_the_eleventh(self, tmp_path):
         module = importlib.import_module(f"{BLACKLIST}.migrations.0011_linearizes_history")
-        for name in ("0008_migrate_to_bigautofield", "0009_theirs", "0014_later"):
+        for name in ("0008_migrate_to_bigautofield", "0009_by_the_project", "0014_later"):
             (tmp_path / f"{name}.py").touch()
-        assert module.find_project_migrations(str(tmp_path)) == ["0009_theirs"]
+        assert module.find_project_migrations(str(tmp_path)) == ["0009_by_the_project"]
         assert module.Migration.dependencies == [("token_blacklist", "0010_fix_migrate_to_bigautofield")]
 
 
@@ -403,7 +405,7 @@ class TestFamilySettings:
     def ready(self):
         apps.get_app_config("token_family").ready()
 
-    def test_sound_ones_let_the_project_start(self, simple_jwt):
+    def test_valid_settings_allow_start_up(self, simple_jwt):
         simple_jwt(TOKEN_FAMILY_LIFETIME=None)
         self.ready()
         simple_jwt(TOKEN_FAMILY_LIFETIME=timedelta(days=1))
@@ -429,7 +431,7 @@ class TestFamilySettings:
             ("CACHE_KEY_PREFIX_BLACKLISTED_FAMILIES", ""),
         ],
     )
-    def test_wrong_ones_are_named_before_it_does(self, simple_jwt, name, value):
+    def test_an_invalid_setting_prevents_start_up_and_is_named(self, simple_jwt, name, value):
         from django.core.exceptions import ImproperlyConfigured
 
         simple_jwt(**{name: value})
@@ -437,7 +439,7 @@ class TestFamilySettings:
             self.ready()
 
 
-def test_the_core_app_has_a_name():
+def test_the_core_app_is_named_after_the_package():
     from rest_framework_simplejwt.apps import SimpleJWTConfig
 
     assert SimpleJWTConfig.name == "rest_framework_simplejwt"

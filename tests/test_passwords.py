@@ -1,4 +1,4 @@
-"""Fingerprints of passwords in tokens, and what an upgrade of the hashes does to them."""
+"""Password fingerprints in tokens, and how an upgrade of a password hash affects them."""
 
 import asyncio
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from rest_framework_simplejwt.users import keyed_fingerprint, keyed_or_md5_finge
 PASSWORD = "correct horse"
 HASHERS = [md5_fingerprint, keyed_fingerprint, keyed_or_md5_fingerprint]
 SHORT = "s" * 12
-# What Django has made of it over time, and what it never made.
+# Unusable passwords, hashes of old Django versions, and texts that are no hash.
 ODD_HASHES = [
     "!unusable",
     "!",
@@ -52,7 +52,7 @@ class Other(PBKDF2SHA1PasswordHasher):
 
 
 class OwnSalt(BasePasswordHasher):
-    """As bcrypt: the salt is bytes of its own, or says more than the salt."""
+    """As bcrypt: it accepts only salts of its own, or decodes to more than the salt."""
 
     algorithm = "own_salt"
     error: type[Exception] | None = TypeError
@@ -91,7 +91,7 @@ def paths(*hashers):
 
 @pytest.fixture(autouse=True)
 def hashers(settings):
-    """Which hashers there are from now on; the first one is for new hashes."""
+    """Sets the password hashers. The first one makes new hashes."""
 
     def use(*hashers):
         settings.PASSWORD_HASHERS = paths(*hashers)
@@ -101,7 +101,7 @@ def hashers(settings):
 
 
 class Account(passwords.KeepsSalt):
-    """Of a user model no more than what the mixin asks for."""
+    """The part of a user model that the mixin needs."""
 
     def __init__(self, password):
         self.password = password
@@ -112,65 +112,65 @@ class Account(passwords.KeepsSalt):
         self.saved.append(kwargs)
 
 
-def somebody(password=PASSWORD):
+def make_user(password=PASSWORD):
     return SimpleNamespace(password=make_password(password))
 
 
 def accepts(user, claim, hasher):
-    return users.password_unchanged(user, claim, hasher)
+    return users.is_password_unchanged(user, claim, hasher)
 
 
 class TestFingerprint:
     @pytest.mark.parametrize("hasher", HASHERS)
-    def test_it_is_good_until_the_password_is_changed(self, hasher):
-        user = somebody()
+    def test_it_is_accepted_until_the_password_is_changed(self, hasher):
+        user = make_user()
         claim = users.password_fingerprint(user, hasher)
         assert accepts(user, claim, hasher)
-        assert not accepts(somebody(), claim, hasher), "the same password, set anew"
+        assert not accepts(make_user(), claim, hasher), "the same password, set again"
 
     @pytest.mark.parametrize("hasher", HASHERS)
     @pytest.mark.parametrize("claim", [None, 1, True, "", [], {}, "é", "\ud800", b"bytes"])
-    def test_what_is_no_fingerprint_is_a_changed_password(self, hasher, claim):
-        assert not accepts(somebody(), claim, hasher)
+    def test_any_other_value_counts_as_a_changed_password(self, hasher, claim):
+        assert not accepts(make_user(), claim, hasher)
 
-    def test_a_surrogate_is_taken_for_nothing_else(self):
-        assert not accepts(somebody(), "\ud800", lambda user: "?")
-        assert not accepts(somebody(), "\ud800", lambda user: "\ud801")
-        assert accepts(somebody(), "\ud800", lambda user: "\ud800")
+    def test_a_lone_surrogate_equals_only_itself(self):
+        assert not accepts(make_user(), "\ud800", lambda user: "?")
+        assert not accepts(make_user(), "\ud800", lambda user: "\ud801")
+        assert accepts(make_user(), "\ud800", lambda user: "\ud800")
 
-    def test_a_project_may_have_one_of_its_own(self):
-        assert users.password_fingerprint(somebody(), lambda user: ("new", "old")) == "new"
-        assert [accepts(somebody(), claim, lambda user: ("new", "old")) for claim in ("new", "old", "n")] == [
+    def test_a_project_may_have_its_own_hasher(self):
+        assert users.password_fingerprint(make_user(), lambda user: ("new", "old")) == "new"
+        assert [accepts(make_user(), claim, lambda user: ("new", "old")) for claim in ("new", "old", "n")] == [
             True,
             True,
             False,
         ]
 
-    def test_one_without_any_accepts_nothing(self):
-        assert not accepts(somebody(), "", lambda user: ())
+    def test_a_hasher_without_fingerprints_accepts_nothing(self):
+        assert not accepts(make_user(), "", lambda user: ())
 
-    def test_md5_is_what_5_5_1_wrote(self):
+    def test_md5_is_the_fingerprint_of_5_5_1(self):
         assert md5_fingerprint(SimpleNamespace(password="abc")) == "900150983CD24FB0D6963F7D28E17F72"
 
     @pytest.mark.parametrize("encoded", ODD_HASHES)
-    def test_a_hash_without_a_salt_counts_as_a_whole(self, hashers, encoded):
+    def test_of_a_hash_without_a_salt_the_whole_hash_counts(self, hashers, encoded):
         hashers(Weak, Undecodable)
         user = SimpleNamespace(password=encoded)
         claim = users.password_fingerprint(user, keyed_fingerprint)
         assert accepts(user, claim, keyed_fingerprint)
         assert not accepts(SimpleNamespace(password=encoded + "x"), claim, keyed_fingerprint)
 
-    def test_so_does_one_whose_salt_is_too_short(self):
+    def test_of_a_hash_with_a_short_salt_the_whole_hash_counts(self):
         first, second = [SimpleNamespace(password=Weak().encode(word, SHORT)) for word in ("one", "two")]
         assert keyed_fingerprint(first) != keyed_fingerprint(second)
 
-    def test_a_salt_is_not_taken_for_a_hash(self):
-        user = somebody()
-        salt = SimpleNamespace(password=passwords.lasting_salt(user.password))
+    def test_a_salt_and_a_hash_with_the_same_text_differ(self):
+        user = make_user()
+        salt = SimpleNamespace(password=passwords.reusable_salt(user.password))
         assert keyed_fingerprint(user) != keyed_fingerprint(salt)
 
-    def test_a_new_secret_key_keeps_what_was_issued_under_the_old_one(self, settings):
-        user = somebody()
+    def test_a_fingerprint_of_the_old_secret_key_is_accepted_while_that_is_a_fallback(self, settings):
+        user = make_user()
         claim = users.password_fingerprint(user, keyed_fingerprint)
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
         assert users.password_fingerprint(user, keyed_fingerprint) != claim
@@ -178,8 +178,8 @@ class TestFingerprint:
         settings.SECRET_KEY_FALLBACKS = []
         assert not accepts(user, claim, keyed_fingerprint)
 
-    def test_old_claims_are_accepted_while_the_project_says_so(self):
-        user = somebody()
+    def test_md5_fingerprints_are_accepted_only_by_the_hasher_for_both(self):
+        user = make_user()
         old = md5_fingerprint(user)
         assert accepts(user, old, keyed_or_md5_fingerprint)
         assert not accepts(user, old, keyed_fingerprint)
@@ -187,20 +187,20 @@ class TestFingerprint:
 
 
 class TestUpgrade:
-    @pytest.mark.parametrize("today", [Strong, Other])
-    def test_the_salt_is_kept(self, hashers, today):
+    @pytest.mark.parametrize("preferred", [Strong, Other])
+    def test_it_keeps_the_salt(self, hashers, preferred):
         account = Account(make_password(PASSWORD))
         before, claim = account.password, users.password_fingerprint(account, keyed_fingerprint)
-        hashers(today, Weak) if today is Other else hashers(today)
+        hashers(preferred, Weak) if preferred is Other else hashers(preferred)
         assert account.check_password(PASSWORD)
         assert account.password != before
         assert identify_hasher(account.password).decode(account.password)["iterations"] == 2
         assert accepts(account, claim, keyed_fingerprint)
         assert account.saved == [{"update_fields": ["password"]}]
-        assert account.check_password(PASSWORD), "the new hash is one of the same password"
-        assert len(account.saved) == 1, "and out of date no more"
+        assert account.check_password(PASSWORD), "the new hash is of the same password"
+        assert len(account.saved) == 1, "and not outdated"
 
-    def test_so_it_is_asynchronously(self, hashers):
+    def test_it_keeps_the_salt_in_acheck_password(self, hashers):
         account = Account(make_password(PASSWORD))
         claim = users.password_fingerprint(account, keyed_fingerprint)
         hashers(Strong)
@@ -208,7 +208,7 @@ class TestUpgrade:
         assert len(account.saved) == 1
         assert accepts(account, claim, keyed_fingerprint)
 
-    def test_an_upgrade_ends_the_other_claims(self, hashers):
+    def test_it_makes_md5_fingerprints_invalid(self, hashers):
         account = Account(make_password(PASSWORD))
         claim = md5_fingerprint(account)
         hashers(Strong)
@@ -221,17 +221,17 @@ class TestUpgrade:
         assert not account.check_password("wrong")
         assert account.saved == []
 
-    def test_a_salt_that_is_too_short_is_drawn_anew(self, hashers):
+    def test_it_replaces_a_salt_that_is_too_short(self, hashers):
         account = Account(Weak().encode(PASSWORD, SHORT))
         assert account.check_password(PASSWORD)
-        assert passwords.lasting_salt(account.password)
+        assert passwords.reusable_salt(account.password)
         assert SHORT not in account.password
 
-    @pytest.mark.parametrize("today", [OwnSalt, Picky, Mixing])
-    def test_so_is_one_that_the_hasher_does_not_take(self, hashers, today):
+    @pytest.mark.parametrize("preferred", [OwnSalt, Picky, Mixing])
+    def test_it_replaces_a_salt_that_the_hasher_does_not_accept(self, hashers, preferred):
         account = Account(make_password(PASSWORD))
-        salt = passwords.lasting_salt(account.password)
-        hashers(today, Weak)
+        salt = passwords.reusable_salt(account.password)
+        hashers(preferred, Weak)
         assert account.check_password(PASSWORD)
         assert account.password.startswith("own_salt$own")
         assert salt not in account.password
@@ -251,7 +251,7 @@ class TestOverHTTP:
         return whoami(pair["access"]).status_code, post("refresh", refresh=pair["refresh"]).status_code
 
     @pytest.mark.needs("users_email")
-    def test_a_model_that_keeps_the_salt_keeps_its_tokens(self, user, login, hashers, whoami, post):
+    def test_tokens_survive_an_upgrade_if_the_model_keeps_the_salt(self, user, login, hashers, whoami, post):
         pair = login()
         hashers(Strong)
         assert self.statuses(login(), whoami, post) == (200, 200)
@@ -259,13 +259,13 @@ class TestOverHTTP:
         assert self.statuses(pair, whoami, post) == (200, 200)
 
     @pytest.mark.needs("django's user")
-    def test_one_that_does_not_loses_them(self, user, login, hashers, whoami, post):
+    def test_tokens_do_not_survive_an_upgrade_otherwise(self, user, login, hashers, whoami, post):
         pair = login()
         hashers(Strong)
         assert self.statuses(login(), whoami, post) == (200, 200)
         assert self.statuses(pair, whoami, post) == (401, 401)
 
-    def test_a_new_password_ends_them(self, user, login, whoami, post):
+    def test_tokens_do_not_survive_a_new_password(self, user, login, whoami, post):
         pair = login()
         user.set_password("another")
         user.save()
@@ -274,13 +274,13 @@ class TestOverHTTP:
     @pytest.mark.parametrize(
         ("hasher", "status"), [("keyed_or_md5_fingerprint", 200), ("keyed_fingerprint", 401), ("md5_fingerprint", 200)]
     )
-    def test_tokens_of_5_5_1_are_good_in_the_window(self, user, simple_jwt, post, hasher, status):
+    def test_tokens_of_5_5_1_are_accepted_by_the_hashers_that_know_md5(self, user, simple_jwt, post, hasher, status):
         simple_jwt(REVOKE_TOKEN_HASHER="rest_framework_simplejwt.users.md5_fingerprint")
         old = str(RefreshToken.for_user(user))
         simple_jwt(REVOKE_TOKEN_HASHER=f"rest_framework_simplejwt.users.{hasher}")
         assert post("refresh", refresh=old).status_code == status
 
-    def test_a_token_with_a_surrogate_is_refused(self, user, post):
+    def test_a_token_with_a_lone_surrogate_is_refused(self, user, post):
         token = RefreshToken.for_user(user)
         token["hash_password"] = "\ud800"
         assert post("refresh", refresh=str(token)).status_code == 401

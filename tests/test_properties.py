@@ -1,4 +1,4 @@
-"""What holds for any claims and for any damage."""
+"""Properties of all claims and of all changed tokens."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -33,8 +33,8 @@ class PlainToken(Token):
 
 
 @st.composite
-def damage(draw):
-    """A function that changes a text in one or a few places."""
+def edits(draw):
+    """Generates functions that change a token in one or a few places."""
     edits = draw(
         st.lists(st.tuples(st.sampled_from("idr"), st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4)
     )
@@ -53,12 +53,12 @@ def damage(draw):
 @settings(max_examples=100)
 @given(claims=CLAIMS)
 @example(claims={"a": "\ud800", "b": 2**100, "c": -0.0, "": [{}]})
-def test_any_claims_survive_encoding_and_decoding(backend, claims):
+def test_decode_returns_any_claims_that_were_encoded(backend, claims):
     assert backend.decode(backend.encode(claims)) == claims
 
 
 @given(claims=CLAIMS)
-def test_any_claims_survive_a_token(claims):
+def test_a_token_returns_any_claims_that_it_was_given(claims):
     token = PlainToken()
     token.payload.update({name: value for name, value in claims.items() if name != "token_type"})
     assert PlainToken(str(token)).payload == token.payload
@@ -66,8 +66,8 @@ def test_any_claims_survive_a_token(claims):
 
 @each_backend
 @settings(max_examples=300)
-@given(edit=damage())
-def test_no_damaged_token_is_decoded(backend, edit):
+@given(edit=edits())
+def test_a_changed_token_is_rejected(backend, edit):
     token = backend.encode({"foo": "bar"}).encode()
     damaged = edit(token)
     if damaged != token:
@@ -76,7 +76,7 @@ def test_no_damaged_token_is_decoded(backend, edit):
 
 
 @each_backend
-def test_no_bit_of_a_token_is_spare(backend):
+def test_a_token_with_any_bit_changed_is_rejected(backend):
     token = backend.encode({"foo": "bar"}).encode()
     for at in range(len(token)):
         for bit in range(8):
@@ -86,6 +86,6 @@ def test_no_bit_of_a_token_is_spare(backend):
 
 
 @given(text=st.text() | st.binary())
-def test_no_text_is_a_token(text):
+def test_random_text_is_rejected(text):
     with pytest.raises(TokenError):
         PlainToken(text)

@@ -1,4 +1,4 @@
-"""What exception handlers read of a refusal: `get_codes()` and the code of each text are the documented code."""
+"""`get_codes()` of a refusal and the code of each of its texts are the documented code."""
 
 import pytest
 from rest_framework.exceptions import APIException, ErrorDetail
@@ -13,25 +13,25 @@ CLASSES = {
     for name, kind in vars(exceptions).items()
     if isinstance(kind, type) and issubclass(kind, APIException) and kind.__module__ == exceptions.__name__
 }
-heard = []
+handled = []
 
 
-def handler(error, context):
-    """The project's exception handler."""
-    heard.append(error)
+def record_and_handle(error, context):
+    """The exception record_and_handle of these tests, which records each exception."""
+    handled.append(error)
     return exception_handler(error, context)
 
 
-def leaves(value):
-    """Every text in a detail, or every code in `get_codes()`."""
+def leaf_values(value):
+    """Returns every text in a detail, or every code in the result of `get_codes()`."""
     if isinstance(value, dict):
-        return [leaf for item in value.values() for leaf in leaves(item)]
-    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+        return [leaf for item in value.values() for leaf in leaf_values(item)]
+    return [leaf for item in value for leaf in leaf_values(item)] if isinstance(value, list) else [value]
 
 
 def assert_codes(error, code):
-    assert set(leaves(error.get_codes())) == {code}
-    assert {text.code for text in leaves(error.detail) if isinstance(text, ErrorDetail)} == {code}
+    assert set(leaf_values(error.get_codes())) == {code}
+    assert {text.code for text in leaf_values(error.detail) if isinstance(text, ErrorDetail)} == {code}
     full = error.get_full_details()
     assert (full if "message" in full else full["detail"])["code"] == code
 
@@ -40,14 +40,14 @@ def assert_codes(error, code):
 @pytest.mark.django_db
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
 def test_a_refusal_has_its_documented_code(refusal, settings, simple_jwt):
-    heard.clear()
-    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": f"{__name__}.handler"}
+    handled.clear()
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": f"{__name__}.record_and_handle"}
     response = refusal.provoke(World(simple_jwt))
     body = response.json()
     body.pop("messages", None)
     assert response.status_code == refusal.status
     assert refusal.is_plain or body == refusal.body
-    (error,) = heard
+    (error,) = handled
     assert_codes(error, refusal.code)
 
 
@@ -57,11 +57,11 @@ def test_a_refusal_has_its_documented_code(refusal, settings, simple_jwt):
     [(), ("x",), ({"detail": "x", "messages": [{"message": "y"}]},)],
     ids=["its own detail", "a text", "a dict"],
 )
-def test_each_class_hands_its_code_to_every_text(name, arguments):
+def test_each_class_gives_its_code_to_every_text(name, arguments):
     assert_codes(CLASSES[name](*arguments), CLASSES[name].default_code)
 
 
-def test_a_code_that_is_given_wins():
+def test_an_explicit_code_has_priority():
     assert_codes(exceptions.AuthenticationFailed("x", code="user_not_found"), "user_not_found")
     assert_codes(exceptions.AuthenticationFailed({"detail": "x", "code": "user_inactive"}), "user_inactive")
 

@@ -87,10 +87,10 @@ def test_is_gone_reads_the_primary_database(insert_outdated, user):
     insert_outdated()
     read = users.find(get_user_model(), "pk", user.pk)
     assert read._state.db == "replica"
-    assert not users.is_gone(read)
+    assert not users.is_deleted(read)
     user.delete()
-    assert users.is_gone(read)
-    assert not users.is_gone(None), "a token without a user, such as that of a service"
+    assert users.is_deleted(read)
+    assert not users.is_deleted(None), "a token without a user, such as that of a service"
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_the_router_is_restored_after_a_login(replica, user, post, credentials):
 
 
 def test_other_models_are_read_from_the_routers_database(replica):
-    with users.from_primary():
+    with users.read_from_primary():
         assert router.db_for_read(get_user_model()) == "default"
         assert router.db_for_read(Group) == "replica"
 

@@ -1,4 +1,4 @@
-"""What happens to people: each story told over HTTP, to a server with its own clock."""
+"""Lost replies, concurrent tabs and stolen tokens: whole sequences of requests to a live server over HTTP."""
 
 from datetime import timedelta
 
@@ -6,37 +6,33 @@ import httpx
 import pytest
 
 from rest_framework_simplejwt.tokens import RefreshToken
+from tests.test_rotation import ROTATION
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.needs("full")]
 
-LATER = {"seconds": 30}
+GRACE = timedelta(seconds=10)
+AFTER_GRACE = {"seconds": 30}
 
 
 @pytest.fixture
 def server(live_server, clock, simple_jwt):
-    simple_jwt(
-        ROTATE_REFRESH_TOKENS=True,
-        BLACKLIST_AFTER_ROTATION=True,
-        REFRESH_TOKEN_GRACE_PERIOD=timedelta(seconds=10),
-        TOKEN_FAMILY_ENABLED=True,
-        TOKEN_FAMILY_CHECK_ON_ACCESS=True,
-        TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
-    )
+    """The URL of a live server whose time `clock` sets forward."""
+    simple_jwt(**ROTATION, REFRESH_TOKEN_GRACE_PERIOD=GRACE, TOKEN_FAMILY_CHECK_ON_ACCESS=True)
     return live_server.url
 
 
 class Device:
-    """A browser, an app or a thief: keeps the last pair that it got."""
+    """A browser, an app or an attacker: a client that keeps the last pair it received."""
 
     def __init__(self, server, pair):
         self.http = httpx.Client(base_url=server, trust_env=False)
         self.pair = dict(pair)
 
-    def refresh(self, *, the_reply_is_lost=False):
-        answer = self.http.post("/token/refresh/", json={"refresh": self.pair["refresh"]})
-        if answer.status_code == 200 and not the_reply_is_lost:
-            self.pair = answer.json()
-        return answer
+    def refresh(self, *, reply_is_lost=False):
+        response = self.http.post("/token/refresh/", json={"refresh": self.pair["refresh"]})
+        if response.status_code == 200 and not reply_is_lost:
+            self.pair = response.json()
+        return response
 
     def log_out(self):
         return self.http.post("/token/blacklist/", json={"refresh": self.pair["refresh"]})
@@ -48,89 +44,90 @@ class Device:
 
 
 @pytest.fixture
-def device(server, user, credentials):
+def create_device(server, user, credentials):
+    """Create a device that has the pair of the user's login; all devices of a test have the same pair."""
     pair = httpx.post(f"{server}/token/", json=credentials, trust_env=False).json()
-    made = []
+    devices = []
 
-    def another():
-        made.append(Device(server, pair))
-        return made[-1]
+    def create():
+        devices.append(Device(server, pair))
+        return devices[-1]
 
-    yield another
-    for one in made:
-        one.http.close()
+    yield create
+    for device in devices:
+        device.http.close()
 
 
-def test_a_lost_reply(device, clock):
-    phone = device()
-    lost = phone.refresh(the_reply_is_lost=True).json()
+def test_a_client_that_lost_the_reply_gets_the_same_successor_within_the_grace_period(create_device, clock):
+    phone = create_device()
+    lost = phone.refresh(reply_is_lost=True).json()
     clock(seconds=5)
     assert phone.refresh().status_code == 200
     assert phone.pair["refresh"] == lost["refresh"]
-    clock(**LATER)
+    clock(**AFTER_GRACE)
     assert phone.refresh().status_code == 200
     assert phone.is_logged_in
 
 
-def test_a_reply_lost_and_a_retry_that_comes_too_late(device, clock):
-    phone = device()
-    phone.refresh(the_reply_is_lost=True)
-    clock(**LATER)
-    answer = phone.refresh()
-    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
-    assert not phone.is_logged_in, "nobody can tell this from theft"
+def test_a_client_that_lost_the_reply_is_logged_out_if_it_retries_after_the_grace_period(create_device, clock):
+    phone = create_device()
+    phone.refresh(reply_is_lost=True)
+    clock(**AFTER_GRACE)
+    response = phone.refresh()
+    assert (response.status_code, response.json()["code"]) == (401, "token_not_valid")
+    assert not phone.is_logged_in, "reuse, which may be theft, must end the session"
 
 
-def test_two_tabs(device, clock):
-    first, second = device(), device()
+def test_two_tabs_that_present_the_same_token_get_the_same_successor(create_device, clock):
+    first, second = create_device(), create_device()
     first.refresh()
     clock(seconds=2)
     second.refresh()
     assert first.pair["refresh"] == second.pair["refresh"]
     for tab in (first, second):
         assert tab.is_logged_in
-    clock(**LATER)
+    clock(**AFTER_GRACE)
     first.refresh()
     second.refresh()
     assert first.pair["refresh"] == second.pair["refresh"]
     assert RefreshToken(first.pair["refresh"], verify=False)["jti"]
 
 
-def test_the_thief_comes_first(device, clock):
-    victim, thief = device(), device()
-    assert thief.refresh().status_code == 200
-    assert thief.is_logged_in
-    clock(**LATER)
+def test_if_the_attacker_refreshes_first_the_victims_refresh_is_reuse_and_logs_out_both(create_device, clock):
+    victim, attacker = create_device(), create_device()
+    assert attacker.refresh().status_code == 200
+    assert attacker.is_logged_in
+    clock(**AFTER_GRACE)
     assert victim.refresh().status_code == 401
     assert not victim.is_logged_in
-    assert not thief.is_logged_in
-    assert thief.refresh().json()["detail"] == "Token family is blacklisted"
+    assert not attacker.is_logged_in
+    assert attacker.refresh().json()["detail"] == "Token family is blacklisted"
 
 
-def test_the_victim_comes_first(device, clock):
-    victim, thief = device(), device()
+def test_if_the_victim_refreshes_first_the_attackers_refresh_is_reuse_and_logs_out_both(create_device, clock):
+    victim, attacker = create_device(), create_device()
     assert victim.refresh().status_code == 200
-    clock(**LATER)
-    assert thief.refresh().status_code == 401
+    clock(**AFTER_GRACE)
+    assert attacker.refresh().status_code == 401
     assert not victim.is_logged_in
     assert victim.refresh().json()["detail"] == "Token family is blacklisted"
 
 
-def test_a_thief_within_the_grace_period_is_found_out_at_the_next_refresh(device, clock):
-    victim, thief = device(), device()
+def test_an_attacker_who_replays_within_the_grace_period_is_detected_at_the_next_refresh(create_device, clock):
+    victim, attacker = create_device(), create_device()
     victim.refresh()
-    assert thief.refresh().json()["refresh"] == victim.pair["refresh"], "this is what grace costs"
-    clock(**LATER)
+    assert attacker.refresh().json()["refresh"] == victim.pair["refresh"], "a replay gets the same successor"
+    clock(**AFTER_GRACE)
     assert victim.refresh().status_code == 200
-    clock(**LATER)
-    assert thief.refresh().status_code == 401
+    clock(**AFTER_GRACE)
+    assert attacker.refresh().status_code == 401
     assert not victim.is_logged_in
-    assert not thief.is_logged_in
+    assert not attacker.is_logged_in
 
 
-def test_the_victim_logs_out_after_the_thief_has_refreshed(device, clock):
-    victim, thief = device(), device()
-    thief.refresh()
-    clock(**LATER)
+def test_a_victim_who_logs_out_with_a_consumed_token_logs_out_the_attacker(create_device, clock):
+    victim, attacker = create_device(), create_device()
+    attacker.refresh()
+    clock(**AFTER_GRACE)
     assert victim.log_out().status_code == 401
-    assert not thief.is_logged_in
+    assert not attacker.is_logged_in

@@ -1,4 +1,4 @@
-"""The names that other projects import and patch, and the ways in which they do it."""
+"""Other projects import, patch, reload and subclass names of 5.5.1: all of that still works."""
 
 import importlib
 from datetime import timedelta
@@ -44,20 +44,20 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("module", "name"), [(module, name) for module in NAMES for name in NAMES[module].split()])
-def test_the_name_is_there(module, name):
+def test_the_name_exists(module, name):
     assert hasattr(importlib.import_module(f"rest_framework_simplejwt.{module}"), name)
 
 
 @pytest.mark.needs("token_blacklist", "admin")
 @pytest.mark.parametrize("name", ["BlacklistedTokenAdmin", "OutstandingToken", "OutstandingTokenAdmin"])
-def test_the_admins_are_there(name):
+def test_the_admin_classes_exist(name):
     assert hasattr(importlib.import_module("rest_framework_simplejwt.token_blacklist.admin"), name)
 
 
 class TestReload:
     @pytest.fixture
     def reload(self):
-        """Reload a module, and put back afterwards what was there before."""
+        """Reloads a module, and restores its previous names after the test."""
         before = []
 
         def reload(module):
@@ -68,38 +68,38 @@ class TestReload:
         for module, names in before:
             vars(module).update(names)
 
-    def test_tokens_too(self, reload):
+    def test_tokens_can_be_reloaded(self, reload):
         with override_settings(SIMPLE_JWT={"ACCESS_TOKEN_LIFETIME": timedelta(days=3)}):
             assert reload(tokens).AccessToken.lifetime == timedelta(days=3)
 
-    def test_other_modules_too(self, reload, simple_jwt):
+    def test_authentication_and_serializers_can_be_reloaded(self, reload, simple_jwt):
         simple_jwt(AUTH_HEADER_TYPES=("JWT",))
         assert reload(authentication).AUTH_HEADER_TYPES == ("JWT",)
         assert reload(serializers).TokenRefreshSerializer is not views.TokenRefreshView().get_serializer_class
 
 
 class TestPatching:
-    def test_the_clock_of_tokens(self):
+    def test_the_clock_of_tokens_can_be_patched(self):
         then = tokens.aware_utcnow() + timedelta(days=1)
         with mock.patch("rest_framework_simplejwt.tokens.aware_utcnow", return_value=then):
             assert AccessToken().current_time == then
 
-    def test_the_key_set_client(self):
+    def test_the_key_set_client_can_be_patched(self):
         with mock.patch("rest_framework_simplejwt.backends.PyJWKClient") as client:
             assert backends.TokenBackend("RS256", jwk_url="x").jwks_client is client.return_value
 
-    def test_the_process_wide_backend(self):
+    def test_the_process_wide_backend_can_be_patched(self):
         other = backends.TokenBackend("HS256", "another key of more than thirty-two bytes")
         with mock.patch("rest_framework_simplejwt.state.token_backend", other):
             assert other.decode(str(AccessToken()))
 
-    def test_a_login_hook(self):
+    def test_a_login_hook_can_be_patched(self):
         with mock.patch("rest_framework_simplejwt.settings.api_settings.ON_LOGIN_FAILED") as hook:
             assert api_settings.ON_LOGIN_FAILED is hook
         assert api_settings.ON_LOGIN_FAILED is serializers.default_on_login_failed
 
     @pytest.mark.needs("token_blacklist")
-    def test_methods_of_the_blacklist(self, db):
+    def test_methods_of_the_blacklist_can_be_patched(self, db):
         with mock.patch("rest_framework_simplejwt.tokens.RefreshToken.check_blacklist") as check:
             RefreshToken(str(RefreshToken()))
         check.assert_called_once_with()
@@ -109,21 +109,21 @@ class TestPatching:
 
     @pytest.mark.django_db
     @pytest.mark.needs("no users_plain")
-    def test_the_update_of_last_login(self, user):
+    def test_the_update_of_last_login_can_be_patched(self, user):
         with mock.patch("rest_framework_simplejwt.serializers.update_last_login") as update:
             serializers.default_on_login_success(user, None)
         update.assert_called_once_with(None, user)
 
 
-class TestWaysOfUse:
-    def test_a_live_backend_may_be_given_leeway(self, simple_jwt):
-        simple_jwt(ISSUER="somebody, so that this backend is nobody else's")
+class TestUsage:
+    def test_the_leeway_of_a_backend_may_be_set(self, simple_jwt):
+        simple_jwt(ISSUER="another issuer, so that no other test uses this backend")
         token = AccessToken()
         token.token_backend.leeway = timedelta(hours=1)
         token.set_exp(lifetime=-timedelta(minutes=1))
         assert AccessToken(str(token))
 
-    def test_settings_make_a_backend_of_the_projects_own(self):
+    def test_a_backend_may_be_built_from_the_settings(self):
         own = backends.TokenBackend(
             api_settings.ALGORITHM,
             api_settings.SIGNING_KEY,
@@ -135,7 +135,7 @@ class TestWaysOfUse:
         )
         assert state.token_backend.decode(own.encode({"foo": 1})) == {"foo": 1}
 
-    def test_logging_out_where_there_may_be_no_blacklist(self, db):
+    def test_blacklist_raises_attribute_error_without_the_app(self, db):
         token = RefreshToken()
         try:
             token.blacklist()
@@ -144,7 +144,7 @@ class TestWaysOfUse:
 
     @pytest.mark.django_db
     @pytest.mark.parametrize("given_by", ["serializer_class", "_serializer_class"])
-    def test_a_view_with_a_serializer_of_its_own(self, given_by):
+    def test_a_view_may_have_another_serializer(self, given_by):
         by = {
             "serializer_class": serializers.TokenVerifySerializer,
             "_serializer_class": "rest_framework_simplejwt.serializers.TokenVerifySerializer",
@@ -153,5 +153,5 @@ class TestWaysOfUse:
         response = view(APIRequestFactory().post("/", {"token": str(AccessToken())}))
         assert (response.status_code, response.data) == (200, {})
 
-    def test_an_authentication_class_with_a_user_model_of_its_own(self):
+    def test_an_authentication_class_has_the_user_model(self):
         assert authentication.JWTAuthentication().user_model is get_user_model()

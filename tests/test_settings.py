@@ -14,17 +14,17 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import APISettings, api_settings, reload_api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
-EARLY = api_settings  # as a project's module imports it, once
+EARLY = api_settings  # imported before any change of the settings
 
 
 @pytest.mark.parametrize("name", module.DEFAULTS)
-def test_every_setting_is_documented_and_can_be_read(name):
+def test_every_setting_has_a_doc_and_a_value(name):
     assert vars(APISettings)[name].__doc__
     assert isinstance(getattr(APISettings, name), module.Setting)
     getattr(api_settings, name)
 
 
-def test_the_defaults_are_those_of_the_interface_and_our_own():
+def test_the_defaults_of_all_settings():
     off = dict.fromkeys(
         """ROTATE_REFRESH_TOKENS BLACKLIST_AFTER_ROTATION UPDATE_LAST_LOGIN TOKEN_FAMILY_ENABLED
         TOKEN_FAMILY_CHECK_ON_ACCESS TOKEN_FAMILY_BLACKLIST_ON_REUSE CACHE_BLACKLISTED_REFRESH_TOKENS
@@ -100,7 +100,7 @@ def test_the_defaults_are_those_of_the_interface_and_our_own():
     }
 
 
-def test_the_import_strings_are_those_of_the_interface_and_our_own():
+def test_the_import_strings_of_all_settings():
     assert set(module.IMPORT_STRINGS) == {
         "AUTH_TOKEN_CLASSES",
         "JSON_ENCODER",
@@ -114,12 +114,12 @@ def test_the_import_strings_are_those_of_the_interface_and_our_own():
     }
 
 
-def test_defaults_apply_to_what_the_project_does_not_say():
+def test_a_setting_that_the_project_does_not_set_has_its_default():
     assert APISettings({}).ACCESS_TOKEN_LIFETIME == timedelta(minutes=5)
     assert APISettings({}).SIGNING_KEY == django_settings.SECRET_KEY
 
 
-def test_the_projects_value_wins():
+def test_the_value_of_the_project_has_priority():
     assert APISettings({"LEEWAY": 7}).LEEWAY == 7
 
 
@@ -130,18 +130,18 @@ def test_a_subclass_may_add_settings_of_its_own():
     assert own.PAINT == "blue"
 
 
-def test_an_unknown_setting_is_an_attribute_error():
+def test_an_unknown_setting_raises_attribute_error():
     with pytest.raises(AttributeError, match="NO_SUCH_THING"):
         api_settings.NO_SUCH_THING  # noqa: B018
 
 
 @pytest.mark.parametrize("name", module.REMOVED_SETTINGS)
-def test_a_removed_setting_is_named(name):
+def test_a_removed_setting_raises_runtime_error(name):
     with pytest.raises(RuntimeError, match=name):
         APISettings({name: "x"})
 
 
-def test_a_removed_setting_is_named_under_override_settings():
+def test_a_removed_setting_in_override_settings_raises_runtime_error():
     with pytest.raises(RuntimeError, match="SECRET_KEY"), override_settings(SIMPLE_JWT={"SECRET_KEY": "x"}):
         pass
 
@@ -167,13 +167,13 @@ def test_override_settings_reaches_early_importers_and_is_undone():
     assert EARLY.LEEWAY == before
 
 
-def test_another_secret_key_is_another_default_signing_key():
+def test_the_default_signing_key_follows_secret_key():
     with override_settings(SECRET_KEY="x" * 50, SIMPLE_JWT={}):
         assert EARLY.SIGNING_KEY == "x" * 50
     assert EARLY.SIGNING_KEY == django_settings.SECRET_KEY
 
 
-def test_other_settings_are_none_of_our_business():
+def test_other_settings_of_django_change_nothing():
     api_settings.LEEWAY = 5
     try:
         with override_settings(DEBUG=True):
@@ -182,14 +182,14 @@ def test_other_settings_are_none_of_our_business():
         del api_settings.LEEWAY
 
 
-def test_an_assigned_value_is_forgotten_by_a_reload(simple_jwt):
+def test_a_reload_discards_an_assigned_value(simple_jwt):
     simple_jwt(LEEWAY=1)
     api_settings.LEEWAY = 5
     reload_api_settings(setting="SIMPLE_JWT", value={"LEEWAY": 2})
     assert api_settings.LEEWAY == 2
 
 
-def test_reloading_without_a_value_means_the_defaults(simple_jwt):
+def test_a_reload_without_a_value_restores_the_defaults(simple_jwt):
     simple_jwt(LEEWAY=1)
     reload_api_settings(setting="SIMPLE_JWT", value=None)
     assert api_settings.LEEWAY == 0
@@ -202,7 +202,7 @@ def test_a_cached_value_may_be_deleted_and_is_read_again(simple_jwt):
     assert api_settings.LEEWAY == 1
 
 
-def test_deleting_before_a_reload_does_no_harm(simple_jwt):
+def test_a_value_may_be_deleted_before_a_reload(simple_jwt):
     assert api_settings.LEEWAY == 0
     del api_settings.LEEWAY
     simple_jwt(LEEWAY=3)
@@ -226,40 +226,40 @@ def delete_and_set(values):
 
 
 @pytest.mark.parametrize("edit", [edit_item, delete_and_set, lambda values: values.update(LEEWAY=3)])
-def test_editing_the_users_dict_takes_effect_at_once(simple_jwt, edit):
+def test_an_edit_of_user_settings_takes_effect_at_once(simple_jwt, edit):
     simple_jwt()
     assert api_settings.LEEWAY == 0
     edit(api_settings.user_settings)
     assert api_settings.LEEWAY == 3
 
 
-def test_the_users_dict_may_be_patched(simple_jwt):
+def test_user_settings_may_be_patched(simple_jwt):
     simple_jwt(LEEWAY=1)
     with mock.patch.dict(api_settings.user_settings, {"LEEWAY": 2}):
         assert api_settings.LEEWAY == 2
     assert api_settings.LEEWAY == 1
 
 
-def test_the_users_dict_is_a_dict_of_its_own(simple_jwt):
+def test_an_edit_of_user_settings_does_not_change_simple_jwt(simple_jwt):
     simple_jwt(LEEWAY=1)
     assert isinstance(api_settings.user_settings, dict)
     api_settings.user_settings["LEEWAY"] = 2
     assert django_settings.SIMPLE_JWT["LEEWAY"] == 1
 
 
-def test_editing_keeps_what_was_assigned(simple_jwt):
+def test_an_edit_of_user_settings_keeps_assigned_values(simple_jwt):
     simple_jwt()
     api_settings.LEEWAY = 5
     api_settings.user_settings["ISSUER"] = "us"
     assert api_settings.LEEWAY == 5
 
 
-def test_a_bare_users_dict_can_be_edited():
+def test_user_settings_can_be_edited_without_a_settings_object():
     module.UserSettings(LEEWAY=1).clear()
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda values: pickle.loads(pickle.dumps(values))])
-def test_a_copy_of_the_users_dict_is_a_plain_one(simple_jwt, copied):
+def test_a_copy_of_user_settings_is_a_plain_dict(simple_jwt, copied):
     simple_jwt(LEEWAY=1)
     plain = copied(api_settings.user_settings)
     plain["LEEWAY"] = 2
@@ -268,7 +268,7 @@ def test_a_copy_of_the_users_dict_is_a_plain_one(simple_jwt, copied):
 
 
 class TestDeleting:
-    """As test suites do, to have a setting read again."""
+    """Test suites delete a setting so that it is read again."""
 
     def test_a_setting_that_was_edited_raises_nothing(self, simple_jwt):
         simple_jwt(LEEWAY=1)
@@ -282,7 +282,7 @@ class TestDeleting:
         del api_settings.CLIENT_ID
         del api_settings.CLIENT_ID
 
-    def test_what_is_no_setting_raises(self):
+    def test_an_unknown_setting_raises(self):
         with pytest.raises(AttributeError):
             del api_settings.NO_SUCH_THING
 
@@ -298,13 +298,13 @@ class TestLifetimes:
         assert token["exp"] - token["iat"] == 7 * 3600
 
     @pytest.mark.parametrize(("kind", "name"), KINDS)
-    def test_a_subclass_that_sets_its_own_keeps_it(self, simple_jwt, kind, name):
+    def test_a_subclass_may_set_its_own(self, simple_jwt, kind, name):
         own = type("Own", (kind,), {"lifetime": timedelta(seconds=5)})
         simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
         assert own()["exp"] - own()["iat"] == 5
 
     @pytest.mark.parametrize(("kind", "name"), KINDS)
-    def test_one_that_is_patched_is_live_again_afterwards(self, simple_jwt, kind, name):
+    def test_they_follow_the_settings_again_after_a_patch(self, simple_jwt, kind, name):
         with mock.patch.object(kind, "lifetime", timedelta(seconds=5)):
             assert kind()["exp"] - kind()["iat"] == 5
         simple_jwt(**{f"{name}_LIFETIME": timedelta(hours=7)})
@@ -316,99 +316,99 @@ class TestLifetimes:
         token.set_exp()
         assert token["exp"] - token["iat"] == 5
 
-    def test_of_an_access_token_that_a_refresh_token_makes(self, simple_jwt):
+    def test_of_an_access_token_of_a_refresh_token(self, simple_jwt):
         refresh = RefreshToken()
         simple_jwt(ACCESS_TOKEN_LIFETIME=timedelta(seconds=1))
         assert refresh.access_token["exp"] - refresh.access_token["iat"] == 1
 
 
-class TestWrittenLate:
-    """Into the project's own dict, `settings.SIMPLE_JWT`, by code that runs after it was loaded."""
+class TestEditsOfSimpleJWT:
+    """Code of the project edits its own dict, `settings.SIMPLE_JWT`, after the settings were loaded."""
 
     @pytest.fixture
-    def written(self, simple_jwt):
+    def project_dict(self, simple_jwt):
         simple_jwt(ISSUER="us")
         return django_settings.SIMPLE_JWT
 
-    def test_a_setting_that_was_not_read_yet_counts(self, written):
-        written["LEEWAY"] = 3
+    def test_a_setting_may_be_added(self, project_dict):
+        project_dict["LEEWAY"] = 3
         assert EARLY.LEEWAY == 3
-        assert EARLY.user_settings == {**written}
+        assert EARLY.user_settings == {**project_dict}
 
-    def test_one_that_was_taken_out_does_not(self, written):
-        assert written.pop("ISSUER") == "us"
+    def test_a_setting_may_be_removed(self, project_dict):
+        assert project_dict.pop("ISSUER") == "us"
         assert EARLY.ISSUER is None
 
-    def test_what_was_read_before_is_read_again_at_the_next_look(self, written):
+    def test_reading_generation_applies_edits(self, project_dict):
         assert EARLY.LEEWAY == 0
-        written["LEEWAY"] = 3
+        project_dict["LEEWAY"] = 3
         assert EARLY.generation
         assert EARLY.LEEWAY == 3
 
     @pytest.mark.parametrize(("kind", "name"), TestLifetimes.KINDS)
-    def test_a_lifetime_that_was_read_before_counts_for_the_next_token(self, written, kind, name):
+    def test_an_edited_lifetime_applies_to_the_next_token(self, project_dict, kind, name):
         assert kind.lifetime == kind().lifetime
-        written[f"{name}_LIFETIME"] = timedelta(hours=7)
+        project_dict[f"{name}_LIFETIME"] = timedelta(hours=7)
         token = kind()
         assert token["exp"] - token["iat"] == 7 * 3600
-        written[f"{name}_LIFETIME"] = timedelta(hours=8)
+        project_dict[f"{name}_LIFETIME"] = timedelta(hours=8)
         assert kind.lifetime == timedelta(hours=8)
 
-    def test_a_claims_name_that_was_read_before_counts_for_the_next_token(self, written):
+    def test_an_edited_claim_name_applies_to_the_next_token(self, project_dict):
         assert "jti" in AccessToken()
-        written.update(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
+        project_dict.update(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
         assert {"id", "kind"} <= set(AccessToken().payload)
 
-    def test_the_backend_signs_and_verifies_with_a_key_that_came_after_its_first_use(self, written):
+    def test_an_edited_signing_key_replaces_the_backend(self, project_dict):
         old = str(AccessToken())
-        written["SIGNING_KEY"] = "another key of more than thirty-two bytes"
+        project_dict["SIGNING_KEY"] = "another key of more than thirty-two bytes"
         assert AccessToken(str(AccessToken()))
         with pytest.raises(TokenError):
             AccessToken(old)
 
-    def test_what_was_edited_on_the_settings_object_stays(self, written):
+    def test_edits_of_user_settings_are_kept(self, project_dict):
         EARLY.user_settings["CLIENT_ID"] = "edited"
-        written["LEEWAY"] = 3
+        project_dict["LEEWAY"] = 3
         assert (EARLY.CLIENT_ID, EARLY.LEEWAY) == ("edited", 3)
 
-    def test_a_removed_setting_is_named_when_any_is_read(self, written):
-        written["SECRET_KEY"] = "x"
+    def test_a_removed_setting_raises_when_any_setting_is_read(self, project_dict):
+        project_dict["SECRET_KEY"] = "x"
         with pytest.raises(RuntimeError, match="SECRET_KEY"):
             EARLY.CLIENT_ID  # noqa: B018
-        del written["SECRET_KEY"]
+        del project_dict["SECRET_KEY"]
 
-    def test_a_dict_where_there_was_none_counts(self, settings):
+    def test_simple_jwt_may_be_assigned_later(self, settings):
         del settings.SIMPLE_JWT
         assert EARLY.ISSUER is None
         django_settings.SIMPLE_JWT = {"LEEWAY": 3}
         assert EARLY.LEEWAY == 3
 
-    def test_an_empty_dict_may_be_filled(self, settings):
+    def test_an_empty_simple_jwt_may_be_filled(self, settings):
         settings.SIMPLE_JWT = {}
         assert EARLY.ISSUER is None
         django_settings.SIMPLE_JWT["ISSUER"] = "us"
         assert EARLY.generation
         assert EARLY.ISSUER == "us"
 
-    def test_a_secret_key_that_is_assigned_counts(self, settings):
+    def test_secret_key_may_be_assigned_later(self, settings):
         settings.SIMPLE_JWT = {}
         django_settings.SECRET_KEY = "x" * 50
         assert EARLY.SIGNING_KEY == "x" * 50
 
-    def test_an_object_with_a_dict_of_its_own_follows_that(self):
+    def test_an_object_with_its_own_dict_applies_its_edits(self):
         own = {"LEEWAY": 1}
         mine = APISettings(own)
         own["ISSUER"] = "mine"
         assert (mine.LEEWAY, mine.ISSUER) == (1, "mine")
 
-    def test_an_object_without_one_follows_the_project(self, written):
+    def test_an_object_without_a_dict_applies_edits_of_simple_jwt(self, project_dict):
         mine = APISettings()
-        written["LEEWAY"] = 3
+        project_dict["LEEWAY"] = 3
         assert (mine.LEEWAY, mine.ISSUER) == (3, "us")
 
 
 @pytest.mark.parametrize("value", [["ISSUER"], "ISSUER", 5, ("ISSUER", "us")])
-def test_what_is_no_dict_is_named_when_a_setting_is_read(value):
+def test_a_value_other_than_a_dict_raises_when_a_setting_is_read(value):
     with override_settings(SIMPLE_JWT=value):
         assert api_settings.user_settings == {}
         with pytest.raises(ImproperlyConfigured, match=f"must be a dict, not {type(value).__name__}"):
@@ -416,13 +416,13 @@ def test_what_is_no_dict_is_named_when_a_setting_is_read(value):
     assert api_settings.ISSUER is None
 
 
-def test_the_claims_that_are_not_copied_follow_the_settings(simple_jwt):
+def test_no_copy_claims_follow_the_settings(simple_jwt):
     simple_jwt(JTI_CLAIM="id", TOKEN_TYPE_CLAIM="kind")
     assert RefreshToken.no_copy_claims == ("kind", "exp", "id", "jti", "iat")
 
 
-def test_our_apps_keep_no_value_while_the_project_starts(simple_jwt):
-    """Another app may still fill the settings when it is ready."""
+def test_ready_of_the_apps_reads_no_setting(simple_jwt):
+    """The `ready()` of another app may still edit the settings."""
     simple_jwt()
     for config in apps.get_app_configs():
         if config.name.startswith("rest_framework_simplejwt"):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(("endpoint", "kind"), [("obtain", RefreshToken), ("obtain sliding", SlidingToken)])
-def test_a_login_issues_a_token(post, user, credentials, received, endpoint, kind):
+def test_a_login_sends_token_issued(post, user, credentials, received, endpoint, kind):
     with received(signals.token_issued) as calls:
         post(endpoint, **credentials)
     (call,) = calls
@@ -20,13 +20,13 @@ def test_a_login_issues_a_token(post, user, credentials, received, endpoint, kin
     assert call["request"].path.startswith("/token/")
 
 
-def test_a_refused_login_issues_none(post, user, credentials, received):
+def test_a_refused_login_sends_nothing(post, user, credentials, received):
     with received(signals.token_issued) as calls:
         post("obtain", **{**credentials, "password": "wrong"})
     assert calls == []
 
 
-def test_a_refresh_is_told_without_rotation_too(post, user, received):
+def test_a_refresh_without_rotation_sends_token_refreshed(post, user, received):
     token = RefreshToken.for_user(user)
     with received(signals.token_refreshed) as calls:
         post("refresh", refresh=str(token))
@@ -44,14 +44,14 @@ class TestTokenRevoked:
             token.blacklist()
         assert calls == [{"sender": RefreshToken, "jti": token["jti"], "token": token}]
 
-    def test_it_is_not_sent_for_a_token_that_a_refresh_spends(self, user, received, simple_jwt):
+    def test_it_is_not_sent_for_a_token_that_a_refresh_consumes(self, user, received, simple_jwt):
         simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
         with received(signals.token_revoked) as calls:
             rotation.rotate(RefreshToken.for_user(user))
         assert calls == []
 
     @pytest.mark.needs("token_blacklist")
-    def test_what_is_rolled_back_is_not_told(self, user, received):
+    def test_it_is_not_sent_for_a_revocation_that_is_rolled_back(self, user, received):
         from django.db import transaction
 
         token = RefreshToken.for_user(user)
@@ -67,7 +67,7 @@ class TestTokenRevoked:
 
 
 @pytest.mark.needs("revocation", "families")
-def test_the_end_of_a_family_is_told_once(user, received, simple_jwt):
+def test_family_revoked_is_sent_once_for_a_family(user, received, simple_jwt):
     simple_jwt(TOKEN_FAMILY_ENABLED=True)
     token = RefreshToken.for_user(user)
     with received(signals.family_revoked) as calls:
@@ -80,7 +80,7 @@ def test_the_end_of_a_family_is_told_once(user, received, simple_jwt):
 @pytest.mark.parametrize(
     "name", ["token_issued", "token_refreshed", "token_revoked", "family_revoked", "refresh_token_reused"]
 )
-def test_the_docs_list_what_each_is_sent_with(post, user, credentials, received, simple_jwt, name):
+def test_the_docs_list_the_arguments_of_each_signal(post, user, credentials, received, simple_jwt, name):
     simple_jwt(
         ROTATE_REFRESH_TOKENS=True,
         BLACKLIST_AFTER_ROTATION=True,
@@ -97,7 +97,7 @@ def test_the_docs_list_what_each_is_sent_with(post, user, credentials, received,
     assert [set(call) - {"sender"} for call in calls] == [set(re.findall(r"`(\w+)`", arguments))]
 
 
-def test_the_docs_count_attempts_and_rounds():
+def test_the_docs_state_the_number_of_attempts_and_rounds():
     page = Path("docs/explanation/rotation.md").read_text()
     assert f"{transactions.MAX_ATTEMPTS} attempts in all" in page
     assert f"After {sql.MAX_ROUNDS} rounds it gives up" in page

@@ -1,3 +1,5 @@
+"""The token classes: claims, times, verification, records, families and limits."""
+
 import logging
 from datetime import datetime, timedelta, timezone
 from unittest import mock
@@ -34,7 +36,7 @@ from rest_framework_simplejwt.tokens import (
 )
 from rest_framework_simplejwt.utils import datetime_to_epoch, make_utc
 
-KINDS = [AccessToken, RefreshToken, SlidingToken, UntypedToken]
+TOKEN_CLASSES = [AccessToken, RefreshToken, SlidingToken, UntypedToken]
 BLACKLIST_METHODS = ["blacklist", "check_blacklist"]
 FAMILY_METHODS = [
     "check_family_blacklist",
@@ -52,8 +54,8 @@ class MinuteToken(Token):
     lifetime = MINUTE
 
 
-def at(moment):
-    """Tokens think it is then."""
+def frozen_at(moment):
+    """Patch the clock that tokens read: the current time is ``moment``."""
     return mock.patch("rest_framework_simplejwt.tokens.aware_utcnow", return_value=moment)
 
 
@@ -64,7 +66,7 @@ def now():
 
 class TestNewToken:
     def test_it_has_a_type_times_and_an_id(self, now):
-        with at(now):
+        with frozen_at(now):
             token = MinuteToken()
         jti = token.payload["jti"]
         assert token.payload == {
@@ -78,30 +80,30 @@ class TestNewToken:
         assert token.current_time == now
         assert token.token is None
 
-    def test_each_has_an_id_of_its_own(self):
+    def test_each_token_has_a_unique_id(self):
         assert MinuteToken()["jti"] != MinuteToken()["jti"]
 
-    @pytest.mark.parametrize(("kind", "life"), [(None, MINUTE), ("x", None)])
-    def test_one_without_type_or_lifetime_can_not_be_made(self, kind, life):
+    @pytest.mark.parametrize(("name", "life"), [(None, MINUTE), ("x", None)])
+    def test_a_class_without_type_or_lifetime_cannot_be_instantiated(self, name, life):
         class Incomplete(Token):
-            token_type = kind
+            token_type = name
             lifetime = life
 
         with pytest.raises(TokenError, match="^Cannot create token with no type or lifetime$"):
             Incomplete()
 
-    def test_claims_switched_off_are_absent(self, simple_jwt):
+    def test_disabled_claims_are_absent(self, simple_jwt):
         simple_jwt(TOKEN_TYPE_CLAIM=None, JTI_CLAIM=None)
         token = MinuteToken()
         assert set(token.payload) == {"exp", "iat"}
         assert MinuteToken(str(token)).payload == token.payload
 
-    def test_claims_may_have_other_names(self, simple_jwt):
+    def test_claim_names_follow_the_settings(self, simple_jwt):
         simple_jwt(TOKEN_TYPE_CLAIM="typ", JTI_CLAIM="id")
         assert set(MinuteToken().payload) == {"typ", "id", "exp", "iat"}
 
     @pytest.mark.parametrize(
-        ("kind", "name", "life"),
+        ("token_class", "name", "life"),
         [
             (AccessToken, "access", timedelta(minutes=5)),
             (RefreshToken, "refresh", timedelta(days=1)),
@@ -109,50 +111,50 @@ class TestNewToken:
             (UntypedToken, "untyped", timedelta(0)),
         ],
     )
-    def test_the_four_kinds(self, kind, name, life):
-        token = kind()
-        assert token["token_type"] == kind.token_type == name
-        assert token["exp"] - token["iat"] == kind.lifetime.total_seconds() == life.total_seconds()
+    def test_each_class_has_its_type_and_default_lifetime(self, token_class, name, life):
+        token = token_class()
+        assert token["token_type"] == token_class.token_type == name
+        assert token["exp"] - token["iat"] == token_class.lifetime.total_seconds() == life.total_seconds()
 
-    def test_a_sliding_token_says_until_when_it_can_be_refreshed(self):
+    def test_refresh_exp_of_a_sliding_token_is_one_day_after_iat(self):
         token = SlidingToken()
         assert token["refresh_exp"] - token["iat"] == 86400
 
-    def test_a_refresh_token_made_of_none_is_new(self):
+    def test_passing_none_creates_a_new_token(self):
         assert RefreshToken(None)["token_type"] == "refresh"
 
 
-class TestTokenFromText:
-    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
+class TestDecodedToken:
+    @pytest.mark.parametrize("token_class", [AccessToken, RefreshToken, SlidingToken])
     @pytest.mark.parametrize("encoding", [str, str.encode])
     @pytest.mark.django_db
-    def test_it_is_what_was_signed(self, kind, encoding):
-        token = kind()
+    def test_it_has_the_signed_claims(self, token_class, encoding):
+        token = token_class()
         text = encoding(str(token))
-        again = kind(text)
+        again = token_class(text)
         assert again.payload == token.payload
         assert again.token == text
 
     @pytest.mark.parametrize("text", ["", "garbage", b"garbage", "a.b.c"])
-    def test_garbage_is_an_invalid_token(self, text):
+    def test_malformed_text_is_rejected(self, text):
         with pytest.raises(TokenError) as caught:
             RefreshToken(text)
         assert str(caught.value) == str(caught.value.args[0]) == "Token is invalid"
         assert isinstance(caught.value.__cause__, TokenBackendError)
 
-    def test_an_expired_one_is_told_apart(self):
+    def test_an_expired_token_raises_expired_token_error(self):
         token = MinuteToken()
         token.set_exp(lifetime=-MINUTE)
         with pytest.raises(ExpiredTokenError, match="^Token is expired$") as caught:
             MinuteToken(str(token))
         assert isinstance(caught.value.__cause__, TokenBackendExpiredToken)
 
-    def test_the_clock_of_tokens_is_checked_too(self, now):
+    def test_expiry_is_also_checked_against_the_clock_of_tokens(self, now):
         text = str(MinuteToken())
-        with at(now), pytest.raises(TokenError, match="^Token 'exp' claim has expired$"):
+        with frozen_at(now), pytest.raises(TokenError, match="^Token 'exp' claim has expired$"):
             MinuteToken(text)
 
-    def test_another_kind_is_refused(self):
+    def test_a_token_of_another_type_is_rejected(self):
         with pytest.raises(TokenError, match="^Token has wrong type$"):
             MinuteToken(str(AccessToken()))
 
@@ -161,49 +163,51 @@ class TestTokenFromText:
         [("jti", "Token has no id"), ("token_type", "Token has no type"), ("exp", "Token has no 'exp' claim")],
     )
     @pytest.mark.django_db
-    @pytest.mark.parametrize("kind", [MinuteToken, RefreshToken])
-    def test_a_claim_that_is_missing_is_named(self, kind, claim, message):
-        token = kind()
+    @pytest.mark.parametrize("token_class", [MinuteToken, RefreshToken])
+    def test_the_error_names_a_missing_claim(self, token_class, claim, message):
+        token = token_class()
         del token[claim]
         with pytest.raises(TokenError, match=f"^{message}$"):
-            kind(str(token))
+            token_class(str(token))
 
-    def test_unverified_it_may_have_any_signature_type_and_age(self):
+    def test_without_verification_signature_type_and_expiry_are_not_checked(self):
         token = AccessToken()
         token.set_exp(lifetime=-MINUTE)
-        text = TokenBackend("HS256", "somebody else's key of more than 32 bytes").encode(token.payload)
+        text = TokenBackend("HS256", "another key of more than thirty-two bytes").encode(token.payload)
         assert MinuteToken(text, verify=False).payload == token.payload
 
     @pytest.mark.parametrize("dummy", ["", "x", "xx==", "not a signature", "a.b.c", "\u00e9\ud800", "\n", "A" * 5000])
     @pytest.mark.parametrize("encoding", [str, lambda text: text.encode(errors="surrogatepass")])
-    def test_unverified_anything_may_stand_in_place_of_its_signature(self, dummy, encoding):
+    def test_without_verification_any_text_is_accepted_as_signature(self, dummy, encoding):
         token = AccessToken()
         text = encoding(str(token).rpartition(".")[0] + "." + dummy)
         assert AccessToken(text, verify=False).payload == token.payload
         with pytest.raises(TokenError, match="^Token is invalid$"):
             AccessToken(text)
 
-    @pytest.mark.parametrize("spoil", [lambda h, p: f"{h}.{p}", lambda h, p: f"!.{p}.", lambda h, p: f"{h}.{p}=.", str])
-    def test_unverified_it_must_still_be_a_token(self, spoil):
+    @pytest.mark.parametrize(
+        "malform", [lambda h, p: f"{h}.{p}", lambda h, p: f"!.{p}.", lambda h, p: f"{h}.{p}=.", lambda h, p: 5]
+    )
+    def test_without_verification_header_and_payload_must_still_decode(self, malform):
         header, payload, _ = str(AccessToken()).split(".")
         with pytest.raises(TokenError, match="^Token is invalid$"):
-            AccessToken(spoil(header, payload) if spoil is not str else 5, verify=False)
+            AccessToken(malform(header, payload), verify=False)
 
     @pytest.mark.needs("token_blacklist")
-    def test_unverified_with_a_dummy_signature_it_can_be_revoked(self, user):
+    def test_an_unverified_token_with_a_dummy_signature_can_be_revoked(self, user):
         token = RefreshToken.for_user(user)
         dummy = str(token).rpartition(".")[0] + ".dummy"
         assert RefreshToken(dummy, verify=False).blacklist()[1]
         with pytest.raises(TokenError, match="blacklisted"):
             token.check_blacklist()
 
-    def test_checks_switched_off_are_not_made(self, simple_jwt):
+    def test_disabled_claims_are_not_checked(self, simple_jwt):
         text = str(AccessToken())
         simple_jwt(TOKEN_TYPE_CLAIM=None, JTI_CLAIM=None)
         assert MinuteToken(text)["token_type"] == "access"
         MinuteToken(text).verify_token_type()
 
-    def test_any_kind_is_an_untyped_token(self, simple_jwt):
+    def test_untyped_token_accepts_any_type_and_no_type(self):
         token = MinuteToken()
         assert UntypedToken(str(token)).payload == token.payload
         del token["token_type"]
@@ -211,7 +215,7 @@ class TestTokenFromText:
 
 
 class TestMapping:
-    def test_claims_are_read_written_and_deleted(self):
+    def test_claims_are_read_written_and_deleted_as_in_a_dict(self):
         token = MinuteToken()
         token["colour"] = "blue"
         assert token["colour"] == token.get("colour") == "blue"
@@ -223,38 +227,38 @@ class TestMapping:
         with pytest.raises(KeyError):
             token["colour"]
 
-    def test_its_repr_is_the_payloads(self):
+    def test_repr_is_the_repr_of_the_payload(self):
         token = MinuteToken()
         assert repr(token) == repr(token.payload)
 
-    def test_its_text_is_signed(self):
+    def test_str_returns_the_signed_token(self):
         token = MinuteToken()
         assert token_backend.decode(str(token)) == token.payload
 
 
 class TestTimes:
-    def test_exp_is_set_from_the_tokens_time_and_lifetime(self, now):
-        with at(now):
+    def test_set_exp_defaults_to_the_tokens_current_time_plus_its_lifetime(self, now):
+        with frozen_at(now):
             token = MinuteToken()
         token.set_exp()
         assert token["exp"] == datetime_to_epoch(now + MINUTE)
 
-    def test_exp_can_be_another_claim_time_and_lifetime(self, now):
+    def test_set_exp_takes_another_claim_time_and_lifetime(self, now):
         token = MinuteToken()
         token.set_exp(claim="later", from_time=now, lifetime=timedelta(0))
         assert token["later"] == datetime_to_epoch(now)
         token.set_exp(claim="later", from_time=None, lifetime=2 * MINUTE)
         assert token["later"] == datetime_to_epoch(token.current_time + 2 * MINUTE)
 
-    def test_iat_can_be_another_claim_and_time(self, now):
+    def test_set_iat_takes_another_claim_and_time(self, now):
         token = MinuteToken()
         token.set_iat()
         assert token["iat"] == datetime_to_epoch(token.current_time)
         token.set_iat(claim="then", at_time=now)
         assert token["then"] == datetime_to_epoch(now)
 
-    def test_expiry_is_checked_against_the_tokens_time(self, now):
-        with at(now):
+    def test_check_exp_defaults_to_the_tokens_current_time(self, now):
+        with frozen_at(now):
             token = MinuteToken()
         token.check_exp()
         token.check_exp("exp", now + MINUTE - timedelta(seconds=1))
@@ -264,8 +268,8 @@ class TestTimes:
             token.check_exp("other")
 
     @pytest.mark.parametrize("leeway", [30, timedelta(seconds=30)])
-    def test_leeway_is_honoured(self, simple_jwt, now, leeway):
-        with at(now):
+    def test_check_exp_allows_the_leeway(self, simple_jwt, now, leeway):
+        with frozen_at(now):
             token = MinuteToken()
         simple_jwt(LEEWAY=leeway)
         token.check_exp("exp", now + MINUTE + timedelta(seconds=29))
@@ -273,95 +277,95 @@ class TestTimes:
             token.check_exp("exp", now + MINUTE + timedelta(seconds=30))
 
 
-class TestBackendOfItsOwn:
+class TestCustomBackend:
     class Backend:
-        """Two segments, and no JWT at all."""
+        """A backend whose encoded tokens are not JWTs."""
 
         leeway = timedelta(0)
 
         def encode(self, payload):
-            return f"mine.{payload['jti']}:{payload['exp']}:{payload['token_type']}"
+            return f"custom.{payload['jti']}:{payload['exp']}:{payload['token_type']}"
 
         def decode(self, token, verify=True):
-            jti, exp, kind = token.removeprefix("mine.").split(":")
-            return {"jti": jti, "exp": int(exp), "token_type": kind}
+            jti, exp, token_type = token.removeprefix("custom.").split(":")
+            return {"jti": jti, "exp": int(exp), "token_type": token_type}
 
         def get_leeway(self):
             return self.leeway
 
-    def test_a_class_signs_and_verifies_through_it(self):
-        class Mine(MinuteToken):
-            _token_backend = TestBackendOfItsOwn.Backend()
+    def test_a_class_signs_and_verifies_with_its_backend(self):
+        class Custom(MinuteToken):
+            _token_backend = TestCustomBackend.Backend()
 
-        token = Mine()
-        assert token.token_backend is token.get_token_backend() is Mine._token_backend
-        assert str(token).startswith("mine.")
-        assert Mine(str(token))["jti"] == token["jti"]
+        token = Custom()
+        assert token.token_backend is token.get_token_backend() is Custom._token_backend
+        assert str(token).startswith("custom.")
+        assert Custom(str(token))["jti"] == token["jti"]
 
-    def test_get_token_backend_may_be_overridden(self):
+    def test_get_token_backend_can_be_overridden(self):
         other = TokenBackend("HS256", "another key of more than thirty-two bytes")
 
-        class Mine(MinuteToken):
+        class Custom(MinuteToken):
             def get_token_backend(self):
                 return other
 
-        text = str(Mine())
+        text = str(Custom())
         assert other.decode(text)
-        assert Mine(text)
+        assert Custom(text)
         with pytest.raises(TokenError, match="Token is invalid"):
             MinuteToken(text)
 
     @pytest.mark.needs("token_blacklist")
-    def test_it_is_recorded_through_it(self, user):
-        class Mine(RefreshToken):
+    def test_a_token_is_recorded_as_its_backend_encodes_it(self, user):
+        class Custom(RefreshToken):
             _token_backend = TokenBackend("HS256", "another key of more than thirty-two bytes")
 
-        token = Mine.for_user(user)
+        token = Custom.for_user(user)
         assert tokens.OutstandingToken.objects.get(jti=token["jti"]).token == str(token)
 
 
 USER_MODEL = settings.AUTH_USER_MODEL
 
 
-def recorded_for(user):
-    """Whether the store has anything of the user."""
+def has_records(user):
+    """Return whether a store has a record of a token or family of the user; revokes what it finds."""
     now = tokens.aware_utcnow()
     stores = [revocation.token_store()] if can_revoke_tokens() else []
     stores += [revocation.family_store()] if tokens.family_enabled() else []
     return any(store.revoke_all(user.pk, now=now) for store in stores)
 
 
-def is_recorded(kind):
-    """Whether tokens of that kind, or their families, are recorded in this project."""
-    return (issubclass(kind, BlacklistMixin) and can_revoke_tokens()) or (
-        issubclass(kind, FamilyMixin) and tokens.family_enabled()
+def are_recorded(token_class):
+    """Return whether this project records tokens of this class, or their families."""
+    return (issubclass(token_class, BlacklistMixin) and can_revoke_tokens()) or (
+        issubclass(token_class, FamilyMixin) and tokens.family_enabled()
     )
 
 
-def proxy_of(find):
-    """The user as an instance of a proxy of their model."""
-    user = find()
+def as_proxy_model(get_user):
+    """Return the user as an instance of a proxy of the user model."""
+    user = get_user()
     options = type("Meta", (), {"proxy": True, "app_label": user._meta.app_label, "apps": Apps()})
-    proxy = type("Staff", (type(user),), {"Meta": options, "__module__": __name__})
+    proxy = type("ProxyUser", (type(user),), {"Meta": options, "__module__": __name__})
     return proxy._default_manager.get(pk=user.pk)
 
 
 @pytest.mark.django_db
 class TestForUser:
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_the_id_is_a_string(self, user, user_id, kind):
-        token = kind.for_user(user)
-        assert isinstance(token, kind)
+    @pytest.mark.parametrize("token_class", TOKEN_CLASSES)
+    def test_the_user_id_claim_is_a_string(self, user, user_id, token_class):
+        token = token_class.for_user(user)
+        assert isinstance(token, token_class)
         assert token[api_settings.USER_ID_CLAIM] == user_id
         assert isinstance(token[api_settings.USER_ID_CLAIM], str)
 
-    def test_an_unsaved_user_gets_no_token(self):
-        nobody = mock.Mock(**{api_settings.USER_ID_FIELD: None})
+    def test_an_unsaved_user_is_rejected(self):
+        unsaved = mock.Mock(**{api_settings.USER_ID_FIELD: None})
         with pytest.raises(TokenError, match="without an id"):
-            AccessToken.for_user(nobody)
+            AccessToken.for_user(unsaved)
 
     @pytest.mark.needs("no users_plain")
-    def test_an_inactive_user_is_logged(self, user, user_id, caplog):
+    def test_a_token_for_an_inactive_user_logs_a_warning(self, user, user_id, caplog):
         with caplog.at_level(logging.WARNING, logger="rest_framework_simplejwt"):
             AccessToken.for_user(user)
             assert caplog.messages == []
@@ -371,46 +375,46 @@ class TestForUser:
         assert caplog.messages[0].startswith("Creating token for inactive user")
         assert user_id.replace("-", "") in caplog.messages[0].replace("-", "")
 
-    def test_the_password_is_fingerprinted_when_that_is_checked(self, user, simple_jwt):
+    def test_the_token_has_a_fingerprint_of_the_password_if_check_revoke_token_is_on(self, user, simple_jwt):
         assert "hash_password" not in AccessToken.for_user(user)
         simple_jwt(CHECK_REVOKE_TOKEN=True)
         assert AccessToken.for_user(user)["hash_password"] == users.md5_fingerprint(user)
 
-    def test_only_kinds_that_can_be_revoked_are_recorded(self, user):
+    def test_access_tokens_are_not_recorded(self, user):
         assert AccessToken.for_user(user).outstand() is None
 
-    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
-    def test_a_row_of_another_model_gets_no_token(self, user, kind):
-        # Whatever its key: a user may have the same.
+    @pytest.mark.parametrize("token_class", [AccessToken, RefreshToken, SlidingToken])
+    def test_an_instance_of_another_model_is_rejected(self, user, token_class):
+        # It has the primary key of a user.
         row = ContentType(pk=user.pk, app_label="shop")
         with pytest.raises(TokenError, match=f"ContentType is not the user model: AUTH_USER_MODEL is {USER_MODEL}"):
-            kind.for_user(row)
-        assert not recorded_for(user)
+            token_class.for_user(row)
+        assert not has_records(user)
 
-    @pytest.mark.parametrize("kind", [RefreshToken, SlidingToken])
-    def test_what_stands_in_for_a_user_is_not_recorded_as_the_user_of_its_id(self, user, kind):
-        stand_in = TokenUser(AccessToken.for_user(user))
-        setattr(stand_in, api_settings.USER_ID_FIELD, user.pk)
-        if is_recorded(kind):
+    @pytest.mark.parametrize("token_class", [RefreshToken, SlidingToken])
+    def test_a_stateless_user_is_not_recorded_as_the_stored_user_with_its_id(self, user, token_class):
+        stateless = TokenUser(AccessToken.for_user(user))
+        setattr(stateless, api_settings.USER_ID_FIELD, user.pk)
+        if are_recorded(token_class):
             with pytest.raises(TokenError, match="TokenUser is not the user model"):
-                kind.for_user(stand_in)
+                token_class.for_user(stateless)
         else:
-            assert kind.for_user(stand_in)
-        assert not recorded_for(user)
+            assert token_class.for_user(stateless)
+        assert not has_records(user)
 
-    @pytest.mark.parametrize("make", [proxy_of, SimpleLazyObject])
-    @pytest.mark.parametrize("kind", [AccessToken, RefreshToken, SlidingToken])
-    def test_a_proxy_of_the_user_model_and_a_lazy_user_get_theirs(self, user, user_id, kind, make):
+    @pytest.mark.parametrize("make", [as_proxy_model, SimpleLazyObject])
+    @pytest.mark.parametrize("token_class", [AccessToken, RefreshToken, SlidingToken])
+    def test_a_proxy_of_the_user_model_and_a_lazy_user_are_accepted(self, user, user_id, token_class, make):
         same = make(lambda: user)
-        assert kind.for_user(same)[api_settings.USER_ID_CLAIM] == user_id
-        assert recorded_for(user) == is_recorded(kind)
+        assert token_class.for_user(same)[api_settings.USER_ID_CLAIM] == user_id
+        assert has_records(user) == are_recorded(token_class)
 
 
-class TestAccessTokenOfARefreshToken:
-    def test_each_read_is_a_new_token_of_the_same_time(self, now):
-        with at(now):
+class TestAccessTokenOfRefreshToken:
+    def test_each_read_returns_a_new_access_token_with_the_refresh_tokens_time(self, now):
+        with frozen_at(now):
             refresh = RefreshToken()
-        with at(now + LATER):
+        with frozen_at(now + LATER):
             first, second = refresh.access_token, refresh.access_token
         assert first["jti"] != second["jti"] != refresh["jti"]
         assert first.current_time == now
@@ -418,38 +422,38 @@ class TestAccessTokenOfARefreshToken:
         assert first["exp"] == datetime_to_epoch(now + AccessToken.lifetime)
         assert first["token_type"] == "access"
 
-    def test_other_claims_are_copied(self):
+    def test_custom_claims_are_copied(self):
         refresh = RefreshToken()
         refresh["colour"] = "blue"
         assert refresh.access_token["colour"] == "blue"
 
-    def test_the_copies_are_its_own(self):
+    def test_claims_are_copied_deeply(self):
         refresh = RefreshToken()
         refresh["roles"] = {"a": ["b"]}
         refresh.access_token["roles"]["a"].append("admin")
         assert refresh["roles"] == {"a": ["b"]}
 
-    def test_a_subclass_says_what_is_not_copied_and_what_is_made(self):
-        class Mine(RefreshToken):
+    def test_a_subclass_sets_no_copy_claims_and_access_token_class(self):
+        class Custom(RefreshToken):
             no_copy_claims = (*RefreshToken.no_copy_claims, "secret")
             access_token_class = MinuteToken
 
-        refresh = Mine()
+        refresh = Custom()
         refresh["secret"] = 1
         assert isinstance(refresh.access_token, MinuteToken)
         assert "secret" not in refresh.access_token
 
-    def test_claims_that_are_not_copied(self):
+    def test_no_copy_claims_lists_type_times_and_id(self):
         assert RefreshToken.no_copy_claims == ("token_type", "exp", "jti", "jti", "iat")
 
-    def test_renamed_claims_are_not_copied_either(self, simple_jwt):
+    def test_renamed_type_and_id_claims_are_not_copied(self, simple_jwt):
         simple_jwt(TOKEN_TYPE_CLAIM="typ", JTI_CLAIM="id")
         refresh = RefreshToken()
         assert refresh.access_token["typ"] == "access"
         assert refresh.access_token["id"] != refresh["id"]
 
     @pytest.mark.parametrize("checked", [True, False])
-    def test_the_family_is_copied_only_where_it_is_checked(self, simple_jwt, checked):
+    def test_family_claims_are_copied_only_if_check_on_access_is_on(self, simple_jwt, checked):
         simple_jwt(TOKEN_FAMILY_CHECK_ON_ACCESS=checked)
         refresh = RefreshToken()
         refresh["family_id"], refresh["family_exp"] = "f", refresh["exp"]
@@ -458,47 +462,47 @@ class TestAccessTokenOfARefreshToken:
 
 
 @pytest.mark.parametrize("owner", [RefreshToken, RefreshToken()], ids=["class", "instance"])
-class TestMembersOfMissingApps:
+class TestMethodsOfOptionalApps:
     @pytest.mark.needs("no revocation")
     @pytest.mark.parametrize("name", BLACKLIST_METHODS)
-    def test_without_the_blacklist_its_methods_do_not_exist(self, owner, name):
+    def test_blacklist_methods_do_not_exist_without_the_app(self, owner, name):
         assert not hasattr(owner, name)
         with pytest.raises(AttributeError, match=name):
             getattr(owner, name)
 
     @pytest.mark.needs("token_blacklist")
     @pytest.mark.parametrize("name", BLACKLIST_METHODS)
-    def test_with_the_blacklist_they_do(self, owner, name):
+    def test_blacklist_methods_exist_with_the_app(self, owner, name):
         assert callable(getattr(owner, name))
 
     @pytest.mark.needs("token_blacklist")
     @pytest.mark.parametrize("name", BLACKLIST_METHODS)
-    def test_an_app_removed_at_run_time_takes_them_along(self, owner, name, settings):
+    def test_blacklist_methods_do_not_exist_once_the_app_is_removed(self, owner, name, settings):
         settings.INSTALLED_APPS = [app for app in settings.INSTALLED_APPS if "blacklist" not in app]
         assert not hasattr(owner, name)
 
     @pytest.mark.needs("no families")
     @pytest.mark.parametrize("name", FAMILY_METHODS)
-    def test_without_the_family_app_its_methods_do_not_exist(self, owner, name, simple_jwt):
+    def test_family_methods_do_not_exist_without_the_app(self, owner, name, simple_jwt):
         simple_jwt(TOKEN_FAMILY_ENABLED=True)
         assert not hasattr(owner, name)
 
     @pytest.mark.needs("token_family")
     @pytest.mark.parametrize("name", FAMILY_METHODS)
-    def test_with_the_family_app_they_exist_while_the_feature_is_on(self, owner, name, simple_jwt):
+    def test_family_methods_exist_only_while_families_are_enabled(self, owner, name, simple_jwt):
         assert callable(getattr(owner, name))
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         assert not hasattr(owner, name)
 
 
 @pytest.mark.needs("no revocation")
-class TestWithoutTheBlacklist:
-    def test_tokens_work_and_leave_no_record(self, user):
+class TestWithoutBlacklist:
+    def test_tokens_are_valid_but_not_recorded(self, user):
         refresh = RefreshToken.for_user(user)
         assert RefreshToken(str(refresh)).payload == refresh.payload
         assert refresh.outstand() is None
 
-    def test_the_model_is_importable_and_abstract(self):
+    def test_its_models_are_importable_and_abstract(self):
         assert tokens.BlacklistedToken._meta.abstract
         assert tokens.OutstandingToken._meta.abstract
 
@@ -516,17 +520,17 @@ class TestBlacklist:
         assert row.created_at == token.current_time
         assert datetime_to_epoch(row.expires_at) == token["exp"]
 
-    def test_recording_it_again_changes_nothing(self, token):
-        row, made = token.outstand()
-        assert (row.jti, made) == (token["jti"], False)
+    def test_recording_a_token_twice_changes_nothing(self, token):
+        row, created = token.outstand()
+        assert (row.jti, created) == (token["jti"], False)
         assert tokens.OutstandingToken.objects.count() == 1
 
-    def test_a_new_token_is_recorded_when_asked(self, db):
+    def test_outstand_records_a_token_without_a_user(self, db):
         token = RefreshToken()
-        row, made = token.outstand()
-        assert (row.jti, row.user, made) == (token["jti"], None, True)
+        row, created = token.outstand()
+        assert (row.jti, row.user, created) == (token["jti"], None, True)
 
-    def test_a_revoked_token_is_refused(self, token):
+    def test_a_revoked_token_is_rejected(self, token):
         text = str(token)
         assert token.check_blacklist() is None
         row, first = token.blacklist()
@@ -536,20 +540,20 @@ class TestBlacklist:
         with pytest.raises(RefreshTokenBlacklistedError):
             token.check_blacklist()
 
-    def test_revoking_twice_is_first_once(self, token):
+    def test_only_the_first_of_two_revocations_reports_success(self, token):
         row, first = token.blacklist()
         again, second = token.blacklist()
         assert (first, second) == (True, False)
         assert row == again
 
-    def test_a_sliding_token_is_kept_revoked_until_the_last_copy_of_its_class_expires(self, user):
+    def test_a_revoked_sliding_token_is_recorded_until_its_last_refreshed_copy_expires(self, user):
         backend = TokenBackend("HS256", "k" * 32, leeway=60)
-        patient = type("Patient", (SlidingToken,), {"lifetime": timedelta(hours=2), "_token_backend": backend})
-        token = patient.for_user(user)
+        long_lived = type("LongLived", (SlidingToken,), {"lifetime": timedelta(hours=2), "_token_backend": backend})
+        token = long_lived.for_user(user)
         row, _ = token.blacklist()
         assert datetime_to_epoch(row.token.expires_at) == token["refresh_exp"] + 2 * 3600 + 60
 
-    def test_a_token_older_than_the_app_can_be_revoked(self, user, user_id):
+    def test_an_unrecorded_token_can_be_revoked(self, user, user_id):
         token = RefreshToken()
         token[api_settings.USER_ID_CLAIM] = user_id
         row, first = token.blacklist()
@@ -557,52 +561,52 @@ class TestBlacklist:
         assert row.token.user == user
         assert row.token.token == str(token)
 
-    def test_a_token_can_be_revoked_after_its_user_is_gone(self, token, user):
+    def test_a_token_of_a_deleted_user_can_be_revoked(self, token, user):
         token_user = get_user_model().objects.get(pk=user.pk)
         token_user.delete()
         tokens.OutstandingToken.objects.all().delete()
         row, first = token.blacklist()
         assert (row.token.user, first) == (None, True)
 
-    def test_a_revocation_outlives_its_user(self, token, user):
+    def test_a_revoked_token_is_rejected_after_its_user_is_deleted(self, token, user):
         token.blacklist()
         user.delete()
         with pytest.raises(RefreshTokenBlacklistedError):
             type(token)(str(token))
 
-    def test_a_token_without_an_id_can_not_be_revoked(self, token):
+    def test_a_token_without_an_id_cannot_be_revoked(self, token):
         del token["jti"]
         with pytest.raises(TokenError, match="Token has no id"):
             token.blacklist()
 
-    def test_without_ids_nothing_is_recorded(self, user, simple_jwt):
+    def test_tokens_without_ids_are_not_recorded(self, user, simple_jwt):
         simple_jwt(JTI_CLAIM=None)
         token = RefreshToken.for_user(user)
         assert token.outstand() is None
         assert RefreshToken(str(token)).payload == token.payload
         assert tokens.OutstandingToken.objects.count() == 0
 
-    def test_a_revoked_token_is_refused_before_anything_else_is_said(self, token):
+    def test_revocation_is_checked_before_the_token_type(self, token):
         token.blacklist()
         token["token_type"] = "other"
         with pytest.raises(RefreshTokenBlacklistedError):
             type(token)(str(token))
 
-    def test_a_token_of_another_kind_can_be_checked(self, token):
+    def test_check_not_revoked_accepts_tokens_of_another_class(self, token):
         untyped = UntypedToken(str(token))
         check_not_revoked(untyped)
         token.blacklist()
         with pytest.raises(RefreshTokenBlacklistedError):
             check_not_revoked(untyped)
 
-    def test_the_models_pass_through(self):
+    def test_the_tokens_module_offers_the_blacklist_models(self):
         from rest_framework_simplejwt.token_blacklist import models
 
         assert tokens.BlacklistedToken is models.BlacklistedToken
         assert tokens.OutstandingToken is models.OutstandingToken
 
 
-def test_other_names_do_not_pass_through():
+def test_an_unknown_name_of_the_tokens_module_raises_attribute_error():
     with pytest.raises(AttributeError, match="Nonsense"):
         tokens.Nonsense  # noqa: B018
 
@@ -613,7 +617,7 @@ class TestFamily:
     def refresh(self, user):
         return RefreshToken.for_user(user)
 
-    def test_a_login_founds_a_family(self, refresh, user):
+    def test_for_user_starts_a_family(self, refresh, user):
         family = tokens.TokenFamily.objects.get(family_id=refresh.get_family_id())
         assert refresh["family_id"] == family.family_id
         assert int(family.family_id, 16)
@@ -622,7 +626,7 @@ class TestFamily:
         assert family.expires_at == refresh.get_family_expiration_date()
         assert refresh["family_exp"] - refresh["iat"] == timedelta(days=30).total_seconds()
 
-    def test_a_family_need_not_end(self, user, simple_jwt):
+    def test_a_family_without_a_lifetime_has_no_expiration(self, user, simple_jwt):
         simple_jwt(TOKEN_FAMILY_LIFETIME=None)
         refresh = RefreshToken.for_user(user)
         assert "family_exp" not in refresh
@@ -630,51 +634,51 @@ class TestFamily:
         assert tokens.TokenFamily.objects.get().expires_at is None
         assert RefreshToken(str(refresh)).payload == refresh.payload
 
-    def test_while_the_feature_is_off_there_are_none(self, user, simple_jwt):
+    def test_for_user_starts_no_family_while_families_are_disabled(self, user, simple_jwt):
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         assert "family_id" not in RefreshToken.for_user(user)
         assert not tokens.TokenFamily.objects.exists()
 
-    def test_a_revoked_family_takes_its_tokens_along(self, refresh):
+    def test_a_token_of_a_revoked_family_is_rejected(self, refresh):
         row, first = refresh.blacklist_family()
         assert (row.family.family_id, first) == (refresh["family_id"], True)
         assert refresh.blacklist_family() == (row, False)
         with pytest.raises(TokenError, match="^Token family is blacklisted$"):
             RefreshToken(str(refresh))
 
-    def test_a_family_older_than_the_app_can_be_revoked(self, refresh, user):
+    def test_an_unrecorded_family_can_be_revoked(self, refresh, user):
         tokens.TokenFamily.objects.all().delete()
         row, first = refresh.blacklist_family()
         assert first
         assert row.family.user == user
         assert row.family.expires_at == refresh.get_family_expiration_date()
 
-    def test_an_ended_family_takes_its_tokens_along(self, refresh):
+    def test_a_token_of_an_expired_family_is_rejected(self, refresh):
         refresh.set_exp("family_exp", lifetime=-MINUTE)
         with pytest.raises(TokenError, match="^Token family has expired$"):
             RefreshToken(str(refresh))
 
-    def test_leeway_is_honoured_for_families(self, refresh, simple_jwt):
+    def test_the_family_expiration_check_allows_the_leeway(self, refresh, simple_jwt):
         refresh.set_exp("family_exp", lifetime=-MINUTE)
         simple_jwt(LEEWAY=90)
         RefreshToken.check_family_expiration(refresh)
         with pytest.raises(TokenError, match="Token family has expired"):
             RefreshToken.check_family_expiration(refresh, refresh.current_time + MINUTE)
 
-    def test_a_malformed_end_has_passed(self, refresh):
+    def test_a_malformed_family_expiration_counts_as_expired(self, refresh):
         refresh["family_exp"] = "tomorrow"
         with pytest.raises(TokenError, match="Token family has expired"):
             RefreshToken(str(refresh))
         with pytest.raises(TokenError, match="family_exp"):
             refresh.get_family_expiration_date()
 
-    @pytest.mark.parametrize("odd", [1, "", [], "x\0", "x" * 256])
-    def test_a_malformed_family_is_refused(self, refresh, odd):
-        refresh["family_id"] = odd
+    @pytest.mark.parametrize("family_id", [1, "", [], "x\0", "x" * 256])
+    def test_a_malformed_family_id_is_rejected(self, refresh, family_id):
+        refresh["family_id"] = family_id
         with pytest.raises(TokenError, match="Token is invalid"):
             RefreshToken(str(refresh))
 
-    def test_a_token_without_a_family_passes_with_a_warning(self, refresh, caplog):
+    def test_a_refresh_token_without_a_family_is_accepted_with_a_warning(self, refresh, caplog):
         del refresh["family_id"]
         RefreshToken(str(refresh))
         assert caplog.messages == ["A refresh token without a family was accepted"]
@@ -682,7 +686,7 @@ class TestFamily:
             refresh.blacklist_family()
         assert refresh.get_family_id() is None
 
-    def test_any_kind_of_token_can_be_checked(self, refresh):
+    def test_family_checks_accept_tokens_of_another_class(self, refresh):
         untyped = UntypedToken(str(refresh))
         FamilyMixin.check_family_blacklist(untyped)
         FamilyMixin.check_family_expiration(untyped)
@@ -691,12 +695,12 @@ class TestFamily:
         with pytest.raises(TokenError, match="Token family is blacklisted"):
             check_not_revoked(untyped)
 
-    def test_a_token_without_a_family_is_not_worth_a_warning_on_verification(self, caplog, db):
+    def test_check_not_revoked_logs_no_warning_for_a_token_without_a_family(self, caplog, db):
         check_not_revoked(AccessToken())
         assert caplog.messages == []
 
     @pytest.mark.parametrize("end", ["blacklist_family", "expire"])
-    def test_access_tokens_die_with_their_family_where_that_is_checked(self, refresh, simple_jwt, end):
+    def test_access_tokens_of_an_ended_family_are_rejected_if_check_on_access_is_on(self, refresh, simple_jwt, end):
         simple_jwt(TOKEN_FAMILY_CHECK_ON_ACCESS=True)
         if end == "expire":
             refresh.set_exp("family_exp", lifetime=-MINUTE)
@@ -708,12 +712,12 @@ class TestFamily:
         with pytest.raises(TokenError, match="Token family"):
             AccessToken(access)
 
-    def test_access_tokens_outlive_their_family_elsewhere(self, refresh):
+    def test_access_tokens_of_a_revoked_family_are_accepted_if_check_on_access_is_off(self, refresh):
         access = str(refresh.access_token)
         refresh.blacklist_family()
         AccessToken(access)
 
-    def test_the_models_pass_through(self):
+    def test_the_tokens_module_offers_the_family_models(self):
         from rest_framework_simplejwt.token_family import models
 
         assert tokens.TokenFamily is models.TokenFamily
@@ -721,24 +725,24 @@ class TestFamily:
 
 
 @pytest.mark.needs("no families")
-def test_without_the_family_app_access_tokens_need_none(simple_jwt, db):
+def test_without_the_family_app_access_tokens_need_no_family(simple_jwt, db):
     simple_jwt(TOKEN_FAMILY_ENABLED=True, TOKEN_FAMILY_CHECK_ON_ACCESS=True)
     AccessToken(str(AccessToken()))
     check_not_revoked(AccessToken())
 
 
-def test_the_mixins_are_generic():
+def test_the_mixins_are_generic_types():
     assert BlacklistMixin["RefreshToken"]
     assert FamilyMixin["RefreshToken"]
 
 
-def test_times_are_utc_whatever_the_time_zone(settings):
+def test_times_are_utc_in_every_time_zone(settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     assert abs(AccessToken()["iat"] - datetime.now(timezone.utc).timestamp()) < 60
 
 
-class TestLength:
-    def test_a_longer_token_is_refused_before_it_is_looked_at(self, simple_jwt):
+class TestMaxTokenLength:
+    def test_a_longer_token_is_rejected_before_it_is_decoded(self, simple_jwt):
         text = str(AccessToken())
         simple_jwt(MAX_TOKEN_LENGTH=len(text))
         assert AccessToken(text)
@@ -749,37 +753,37 @@ class TestLength:
         ):
             AccessToken(text)
 
-    def test_and_is_told_when_it_is_made(self, simple_jwt, caplog):
+    def test_signing_a_longer_token_logs_a_warning(self, simple_jwt, caplog):
         simple_jwt(MAX_TOKEN_LENGTH=100)
         str(AccessToken())
         assert caplog.messages == ["This access token is longer than MAX_TOKEN_LENGTH and will be refused"]
 
 
-def nested(depth):
-    """A claim that makes a payload of that depth."""
-    value = 1
-    for _ in range(depth - 1):
+def nested_claim(depth):
+    """Return a claim that makes its payload ``depth`` levels deep."""
+    value = {}
+    for _ in range(depth - 2):
         value = [value]
     return value
 
 
-class TestDepth:
-    def test_claims_that_are_nested_too_deeply_are_told_of_when_a_token_is_made(self, caplog):
+class TestMaxDepth:
+    def test_signing_claims_nested_too_deeply_logs_a_warning_and_decoding_rejects_them(self, caplog):
         token = AccessToken()
-        token["preferences"] = nested(jws.MAX_DEPTH)
-        assert AccessToken(str(token))["preferences"] == nested(jws.MAX_DEPTH)
+        token["preferences"] = nested_claim(jws.MAX_DEPTH)
+        assert AccessToken(str(token))["preferences"] == nested_claim(jws.MAX_DEPTH)
         assert not caplog.messages
-        token["preferences"] = nested(jws.MAX_DEPTH + 1)
+        token["preferences"] = nested_claim(jws.MAX_DEPTH + 1)
         text = str(token)
-        problem = "The claims of this access token are nested more than 100 levels deep and will be refused"
-        assert caplog.messages == [problem]
+        warning = "The claims of this access token are nested more than 100 levels deep and will be refused"
+        assert caplog.messages == [warning]
         for verify in (True, False):
             with pytest.raises(TokenError, match="^Token is invalid$"):
                 AccessToken(text, verify=verify)
 
 
-@pytest.mark.parametrize("garbage", [5, 1.5, True, ["a.b.c"], {"a": 1}, ("a",), object()])
-def test_whatever_a_request_holds_where_a_token_belongs_is_no_token(garbage):
+@pytest.mark.parametrize("value", [5, 1.5, True, ["a.b.c"], {"a": 1}, ("a",), object()])
+def test_a_value_that_is_not_text_is_rejected(value):
     for verify in (True, False):
         with pytest.raises(TokenError, match="^Token is invalid$"):
-            AccessToken(garbage, verify=verify)
+            AccessToken(value, verify=verify)

@@ -16,47 +16,47 @@ def find(claim, field=None):
     return users.find(get_user_model(), field or api_settings.USER_ID_FIELD, claim)
 
 
-def test_a_user_is_found_by_the_claim_we_issue(user, user_id):
+def test_a_user_is_found_by_the_user_id_claim(user, user_id):
     assert find(user_id) == user
 
 
-def test_a_user_is_found_by_the_primary_key_under_that_name(user):
+def test_a_user_is_found_by_pk(user):
     assert find(str(user.pk), "pk") == user
 
 
 @pytest.mark.needs("django's user")
-def test_an_integer_of_an_older_token_still_finds_its_user(user):
+def test_an_integer_claim_of_an_older_token_finds_its_user(user):
     assert find(user.pk) == user
 
 
 @pytest.mark.parametrize(
     "claim", [None, True, 1.0, [], {}, ["1"], "", "abc", "a\0b", "x" * 300, 2**200, -1, "0" * 36, "\ud800"]
 )
-def test_what_is_no_id_finds_nobody(user, claim):
+def test_a_malformed_id_finds_no_user(user, claim):
     assert find(claim) is None
 
 
 @pytest.mark.needs("django's user")
 @pytest.mark.parametrize("spelling", [" {}", "{} ", "+{}", "0{}", "{}.0", "{}_0"])
-def test_an_id_has_one_spelling(user, spelling):
+def test_a_noncanonical_integer_finds_no_user(user, spelling):
     assert find(spelling.format(user.pk)) is None
 
 
 @pytest.mark.needs("django's user")
-def test_a_boolean_is_not_user_one(db):
+def test_true_is_not_the_id_1(db):
     get_user_model().objects.create_user("one", pk=1)
     assert find(True) is None
     assert find("1").pk == 1
 
 
 @pytest.mark.needs("django's user")
-def test_a_boolean_is_no_text(db):
+def test_true_is_not_the_text_true(db):
     get_user_model().objects.create_user("True")
     assert find(True, "username") is None
     assert find("True", "username").username == "True"
 
 
-def test_what_the_database_says_no_column_holds_finds_nobody(user_id, monkeypatch):
+def test_a_value_that_the_database_rejects_finds_no_user(user_id, monkeypatch):
     monkeypatch.setattr(users.compiled, "first", mock.Mock(side_effect=DataError("out of range")))
     assert find(user_id) is None
 
@@ -73,7 +73,7 @@ def test_an_id_field_may_span_a_relation(user):
     assert find("1", "logentry") is None
 
 
-def test_a_model_without_objects_is_asked_through_its_default_manager():
+def test_a_model_without_objects_uses_its_default_manager():
     asked = []
 
     class Manager:
@@ -86,55 +86,55 @@ def test_a_model_without_objects_is_asked_through_its_default_manager():
     assert asked == [{"pk": 1}]
 
 
-def test_who_has_no_is_active_is_active():
+def test_a_user_without_is_active_is_active():
     assert users.is_active(SimpleNamespace())
     assert not users.is_active(SimpleNamespace(is_active=False))
 
 
-class TestNamedBy:
-    def named_by(self, claim):
-        return users.named_by(claim, field=api_settings.USER_ID_FIELD)
+class TestFindOnPrimary:
+    def find_on_primary(self, claim):
+        return users.find_on_primary(claim, field=api_settings.USER_ID_FIELD)
 
     def test_a_user_is_found(self, user, user_id):
-        assert self.named_by(user_id) == user
+        assert self.find_on_primary(user_id) == user
 
-    def test_nobody_is_none(self, user):
-        assert self.named_by(None) is None
+    def test_a_missing_claim_finds_no_user(self, user):
+        assert self.find_on_primary(None) is None
 
-    def test_without_a_user_model_no_users_are_kept(self, settings):
+    def test_a_missing_user_model_is_reported(self, settings):
         settings.AUTH_USER_MODEL = "nowhere.User"
-        with pytest.raises(users.NotKept):
-            self.named_by("1")
+        with pytest.raises(users.UsersNotStored):
+            self.find_on_primary("1")
 
-    def test_without_a_database_no_users_are_kept(self, monkeypatch):
+    def test_a_missing_database_is_reported(self, monkeypatch):
         connection = connections[router.db_for_read(get_user_model())]
         monkeypatch.setitem(connection.settings_dict, "ENGINE", "django.db.backends.dummy")
-        with pytest.raises(users.NotKept):
-            self.named_by("1")
+        with pytest.raises(users.UsersNotStored):
+            self.find_on_primary("1")
 
     @pytest.mark.parametrize("name", ["no_such_table", None])
-    def test_without_their_table_no_users_are_kept(self, user_id, monkeypatch, name):
+    def test_a_missing_table_is_reported(self, user_id, monkeypatch, name):
         monkeypatch.setattr(get_user_model()._meta, "db_table", name or get_user_model()._meta.db_table)
         no_rows = get_user_model().objects.extra(where=["1 IN (SELECT 1 FROM another_table)"])
         monkeypatch.setattr(users, "find", lambda *_: list(get_user_model().objects.all() if name else no_rows))
-        # In a savepoint: what the database refused must not break the test's transaction.
+        # In a savepoint, so that the error does not break the test's transaction.
         alias = router.db_for_read(get_user_model())
-        with pytest.raises(users.NotKept if name else DatabaseError), transaction.atomic(using=alias):
-            self.named_by(user_id)
+        with pytest.raises(users.UsersNotStored if name else DatabaseError), transaction.atomic(using=alias):
+            self.find_on_primary(user_id)
 
-    def test_of_a_database_that_fails_otherwise_nothing_is_concluded(self, user_id, monkeypatch):
+    def test_other_database_errors_are_raised(self, user_id, monkeypatch):
         monkeypatch.setattr(users, "find", mock.Mock(side_effect=DatabaseError("auth_user is away")))
         with pytest.raises(DatabaseError):
-            self.named_by(user_id)
+            self.find_on_primary(user_id)
 
 
-class TestRequireUser:
-    def test_without_a_user_model_anybody_passes(self, settings):
+class TestCheckUserInstance:
+    def test_without_a_user_model_every_object_passes(self, settings):
         settings.AUTH_USER_MODEL = "nowhere.User"
-        users.require_user(object())
+        users.check_user_instance(object())
 
-    def test_a_user_passes_and_nobody_else(self, user):
-        users.require_user(user)
+    def test_only_an_instance_of_the_user_model_passes(self, user):
+        users.check_user_instance(user)
         for other in (None, object(), type(user)):
             with pytest.raises(TokenError, match="is not the user model"):
-                users.require_user(other)
+                users.check_user_instance(other)

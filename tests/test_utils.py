@@ -36,31 +36,31 @@ def test_a_naive_time_stays_naive_without_use_tz(settings):
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "time",
     [datetime(1970, 1, 1, 0, 1, 40), datetime(1970, 1, 1, 1, 1, 40, 999999, tzinfo=CET)],
     ids=["naive is UTC", "aware, fraction dropped"],
 )
-def test_epochs_count_whole_seconds_in_utc(moment):
-    assert utils.datetime_to_epoch(moment) == 100
+def test_the_seconds_since_the_epoch_are_whole_and_in_utc(time):
+    assert utils.datetime_to_epoch(time) == 100
 
 
-@pytest.mark.parametrize("moment", [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1969, 12, 31, 23, 59, 59, 1)])
-def test_epochs_of_times_far_away_are_exact(moment):
-    assert utils.datetime_to_epoch(moment) == timegm(moment.utctimetuple())
+@pytest.mark.parametrize("time", [datetime(9999, 12, 31, 23, 59, 59, 999999), datetime(1969, 12, 31, 23, 59, 59, 1)])
+def test_the_seconds_since_the_epoch_of_distant_times_are_exact(time):
+    assert utils.datetime_to_epoch(time) == timegm(time.utctimetuple())
 
 
 @pytest.mark.parametrize(("use_tz", "tzinfo"), [(True, timezone.utc), (False, None)])
-def test_epochs_become_times_that_django_compares(settings, use_tz, tzinfo):
+def test_a_time_from_the_epoch_is_aware_only_under_use_tz(settings, use_tz, tzinfo):
     settings.USE_TZ = use_tz
     assert utils.datetime_from_epoch(100) == datetime(1970, 1, 1, 0, 1, 40, tzinfo=tzinfo)
 
 
 @pytest.mark.parametrize(("text", "storable"), [("", True), ("Ωé", True), ("a\0b", False), ("\ud800", False)])
-def test_text_that_some_database_refuses_is_known(text, storable):
+def test_text_with_nul_or_a_lone_surrogate_is_not_storable(text, storable):
     assert utils.is_storable(text) is storable
 
 
-def test_lazy_format_is_rendered_when_read():
+def test_a_lazy_format_is_formatted_when_it_is_read():
     parts = []
     lazy = utils.format_lazy("{}-{name}", parts, name="x")
     parts.append(1)

@@ -1,3 +1,5 @@
+"""The URLs of the test projects: each endpoint of the package, two protected views, and the admin if installed."""
+
 from django.apps import apps
 from django.contrib import admin
 from django.urls import path
@@ -9,6 +11,8 @@ from rest_framework_simplejwt import authentication, views
 
 
 def whoami(authentication_class):
+    """Return a view that answers with the authenticated user's id and the type of the token."""
+
     @api_view()
     @authentication_classes([authentication_class])
     @permission_classes([IsAuthenticated])

@@ -1,4 +1,4 @@
-"""Keys and signatures that RFCs print, to the letter."""
+"""Keys and signatures printed in RFCs."""
 
 # RFC 7638 section 3.1; in RFC 7517 appendix A.1 it is the second key.
 RSA = {

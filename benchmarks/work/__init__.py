@@ -1,1 +1,1 @@
-"""What runs inside a package's own environment; the same modules for each package."""
+"""Modules that run in the environment of each measured package."""

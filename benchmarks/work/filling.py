@@ -1,8 +1,8 @@
-"""Rows made by the database itself: a million in seconds."""
+"""Lets the database itself generate rows, a million in a few seconds."""
 
 from __future__ import annotations
 
-# About as long as a refresh token with a few claims; random, as signatures are.
+# As long as a refresh token with a few claims, and random like a signature.
 TEXT = {
     "sqlite": "hex(randomblob(150))",
     "postgresql": "md5(random()::text) || repeat(md5(random()::text) || md5(random()::text), 4)",
@@ -15,5 +15,5 @@ _SERIES = {
 
 
 def series(vendor: str, first: int, last: int) -> str:
-    """The head of an INSERT ... SELECT: a table ``series`` whose ``n`` counts from ``first`` to ``last``."""
+    """Returns the start of an INSERT ... SELECT: a table ``series`` whose ``n`` counts from ``first`` to ``last``."""
     return _SERIES[vendor].format(first=first, last=last)

@@ -1,4 +1,4 @@
-"""One way to delete what has expired, or the table that it deletes from: ``python -m benchmarks.work.flush``."""
+"""Fills a table of tokens, or deletes its expired rows in one way: ``python -m benchmarks.work.flush``."""
 
 # ruff: noqa: S608, T201  # SQL that is all its own, and output that is the answer
 
@@ -19,9 +19,9 @@ from django.utils import timezone
 from benchmarks.work.filling import JTI, TEXT, series
 from benchmarks.work.project import BLACKLIST_APP, set_up
 
-# Aged: tokens of one lifetime, so that the first half has expired. Mixed: of several, every other one.
+# Aged: one lifetime, so the first half has expired. Mixed: several lifetimes, so every second row has expired.
 _IS_EXPIRED = {"aged": "n <= {rows} / 2", "mixed": "MOD(n, 2) = 0"}
-# Half of all, whether expired or not.
+# Half of all tokens are revoked, expired or not.
 _IS_REVOKED = "MOD(id, 4) < 2"
 
 
@@ -57,7 +57,7 @@ def fill(rows: int, layout: str) -> None:
 
 
 def measure(way: str) -> dict[str, float]:
-    """Seconds, and MB at the peak above what the process had when it was connected and idle."""
+    """Returns the seconds, and the peak memory in MB above that of the idle, connected process."""
     connection.ensure_connection()
     idle = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
@@ -82,7 +82,7 @@ def _count() -> int:
 
 
 def _memory(field: str) -> float:
-    """In MB, from what Linux says about this process."""
+    """Returns a memory field of this process in MB, as Linux reports it."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024

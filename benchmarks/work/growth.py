@@ -1,4 +1,4 @@
-"""A table of outstanding tokens that grows, and what is asked of it: ``python -m benchmarks.work.growth URL``."""
+"""Fills a table of outstanding tokens step by step, and queries it: ``python -m benchmarks.work.growth URL``."""
 
 # ruff: noqa: S608  # SQL that is all its own
 
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def grow(first: int, last: int) -> int:
-    """Each user has ten tokens, and half of all tokens are revoked; the number of rows that there are."""
+    """Adds users with ten tokens each, half of them revoked. Returns the number of rows."""
     from django.db import connection
     from django.utils import timezone
 
@@ -80,7 +80,7 @@ def grow(first: int, last: int) -> int:
 
 
 def read(count: int) -> float:
-    """Tokens that were issued among the others, each seen for the first time."""
+    """Reads new tokens, issued among the others."""
     from rest_framework_simplejwt.tokens import RefreshToken
 
     return timed(RefreshToken, _issue(count))
@@ -106,7 +106,7 @@ def first_page(count: int) -> float:
 
 
 def search(count: int) -> float:
-    """For tokens from all over the table."""
+    """Searches tokens from all parts of the table."""
     from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
     ends = OutstandingToken.objects.order_by("id").first().pk, OutstandingToken.objects.order_by("id").last().pk
@@ -119,7 +119,7 @@ def _get(path: str) -> None:
     response = _administrator().get(path)
     assert response.status_code == 200, response.content
     if "?q=" in path:
-        # Once in the search's own field, and again in what it found.
+        # Once in the search field, and once in the result.
         assert response.content.count(path.partition("=")[2].encode()) > 1
 
 

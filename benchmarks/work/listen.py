@@ -1,4 +1,4 @@
-"""A worker's half of the conversation: a line of JSON asks for a piece of work, a line of JSON answers."""
+"""The protocol of a worker: it reads requests and prints results, both as lines of JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def listen(works: dict[str, Callable[..., Any]]) -> None:
-    # What a package prints must not be taken for an answer.
+    # What a package prints must not appear among the results.
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         arguments = json.loads(line)
@@ -21,7 +21,7 @@ def listen(works: dict[str, Callable[..., Any]]) -> None:
 
 
 def timed(call: Callable[[Any], Any], each: Sequence[Any], seconds: float = 60.0) -> float:
-    """Seconds per call, over as many of ``each`` as fit into ``seconds``; at least one."""
+    """Returns the seconds per call, for as many of ``each`` as fit into ``seconds``, at least one."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""The Django project that is measured: as ``startproject`` has it, with what the work needs."""
+"""The measured Django project: that of ``startproject``, with what the work needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JWT = {
 
 
 def set_up(url: str, *apps: str, **more: Any) -> None:
-    """With a persistent connection, and no log: what is measured is not the terminal."""
+    """Sets up Django with a persistent connection and without logging."""
     settings.configure(
         **{
             "ALLOWED_HOSTS": ["*"],

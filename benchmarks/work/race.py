@@ -1,4 +1,4 @@
-"""One of several clients that refresh at the same time, each a process: ``python -m benchmarks.work.race URL``."""
+"""One client process of several that refresh at the same time: ``python -m benchmarks.work.race URL``."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def token() -> str:
 
 
 def post(text: str, at: float) -> int:
-    """The status of the answer; ``at`` is a time of the wall clock, which all the clients share."""
+    """Sends a refresh at the time ``at`` (seconds since the epoch) and returns the status of the response."""
     client = _client()
     time.sleep(max(0.0, at - time.time()))
     return client.post("/refresh/", {"refresh": text}, content_type="application/json").status_code
 
 
 def rotate(text: str, at: float, seconds: float) -> dict[str, int]:
-    """How often each status was answered. After an error the client tries again, and after a 401 it is out."""
+    """Returns how often each status was answered. The client tries again after an error, and stops after a 401."""
     client, statuses = _client(), Counter[str]()
     time.sleep(max(0.0, at - time.time()))
     end = time.perf_counter() + seconds
@@ -57,7 +57,7 @@ def rotate(text: str, at: float, seconds: float) -> dict[str, int]:
 def _client() -> Any:
     from django.test import Client
 
-    # As a server does: what a view raises is answered with 500.
+    # Like a server, answers 500 for an exception of a view.
     return Client(raise_request_exception=False)
 
 

@@ -1,4 +1,4 @@
-"""What gunicorn serves: one trivial view behind each authentication that a package has.
+"""The application for gunicorn: one trivial view for each authentication that a package has.
 
 ``python -m benchmarks.work.served`` fills the database, and prints as JSON the headers that each path takes.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.work.project import JWT, set_up
 
 PACKAGE = os.environ["BENCHMARK_PACKAGE"]
-# Apps, and middleware, that the package's authentication needs.
+# The apps and middleware that each package's authentication needs.
 APPS = {
     "knox": ["knox"],
     "ninja": ["ninja", "ninja_jwt"],
@@ -70,7 +70,7 @@ def views() -> dict[str, Any]:
 
 
 def ninja_urls() -> Any:
-    """The same answer from Ninja, which has views of its own."""
+    """Returns the URLs of the same view for Ninja."""
     from ninja import NinjaAPI
     from ninja_jwt.authentication import JWTAuth, JWTStatelessUserAuthentication
 

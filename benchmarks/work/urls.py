@@ -1,4 +1,4 @@
-"""The refresh endpoint alone."""
+"""URLs of the refresh endpoint."""
 
 from django.urls import path
 

@@ -1,1 +1,1 @@
-"""What is timed, in the words of the public API: the same for ours and for the published package."""
+"""The timed calls, which use only the public API: the same for this package and the published one."""

@@ -1,4 +1,4 @@
-"""Who sent this request? Asked of each package, outside of any view."""
+"""Authenticates requests with each package, outside of any view."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _knox(count: int) -> Batch:
 
 @cache
 def _knox_token() -> str:
-    """Only one: knox looks at all tokens of a user, so that it would become slower with each."""
+    """Returns the only token of the user: knox reads all tokens of a user, so more of them would slow it down."""
     from knox.models import get_token_model
 
     _, token = get_token_model().objects.create(user=User.objects.get())
@@ -72,7 +72,7 @@ def _drf_token(count: int) -> Batch:
 
 
 def _session(count: int) -> Batch:
-    """With the two middlewares of Django that it stands on."""
+    """Authenticates by Django's session, with the two middlewares that it needs."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.middleware import AuthenticationMiddleware
     from django.contrib.sessions.middleware import SessionMiddleware

@@ -1,4 +1,4 @@
-"""The floor of what has a database: the statements that the work can't do without, through Django's cursor."""
+"""The floor for work with a database: only the necessary statements, through Django's cursor."""
 
 # ruff: noqa: S608  # SQL that is all its own
 
@@ -46,7 +46,7 @@ def blacklist(jti: str) -> None:
 
 
 def rotate(spent: str, new: str, text: str) -> None:
-    """The user, the end of one token and the record of the next: two writes, together or not at all."""
+    """Reads the user, revokes one token and records the next, in one transaction."""
     user()
     now = timezone.now()
     record = [1, new, text, now, now]

@@ -1,4 +1,4 @@
-"""The codec, token classes and refusals, without a database."""
+"""The codec, the token classes and refusals, without a database."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _project_backend() -> Any:
 
 
 def _again(function: Callable[[str], object], count: int) -> Batch:
-    """The same token each time, in a string of its own as each request has one."""
+    """Returns copies of one token, since each request has its own string."""
     [token] = mint.access(1)
     function(token)
     return function, [token.encode().decode() for _ in range(count)]

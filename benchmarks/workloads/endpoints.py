@@ -1,4 +1,4 @@
-"""Whole calls of the views, from DRF's request factory to the rendered answer."""
+"""Complete calls of views, from DRF's request factory to the rendered response."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _refresh_tokens(count: int) -> list[str]:
 
 
 def _jtis(count: int) -> list[str]:
-    """Of refresh tokens that are outstanding."""
+    """Returns the ids of outstanding refresh tokens."""
     from rest_framework_simplejwt.tokens import RefreshToken
 
     return [RefreshToken(token)["jti"] for token in _refresh_tokens(count)]

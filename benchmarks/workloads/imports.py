@@ -1,4 +1,4 @@
-"""One import in a fresh process: ``python -m benchmarks.workloads.imports MODULE`` says what it took."""
+"""Measures an import in a new process: ``python -m benchmarks.workloads.imports MODULE``."""
 
 # ruff: noqa: T201  # a program that prints
 
@@ -14,7 +14,7 @@ from ..project import set_up
 
 def main() -> None:
     set_up()
-    # Of DRF, what any project has loaded: that is no cost of the package.
+    # Every project loads these modules of DRF, so they do not count.
     for module in ("authentication", "generics", "serializers", "views"):
         import_module(f"rest_framework.{module}")
     before = set(sys.modules)

@@ -1,4 +1,4 @@
-"""Tokens that nobody has seen yet, and requests that carry them."""
+"""Creates new tokens, and requests that present them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.test import APIRequestFactory
 
 
 def backend() -> Any:
-    """One of our own that only signs: what the project's backend remembers is not touched."""
+    """Returns a separate backend for signing, so that the memo of the project's backend does not change."""
     from rest_framework_simplejwt.backends import TokenBackend
 
     jwt = settings.SIMPLE_JWT
@@ -21,7 +21,7 @@ def backend() -> Any:
 
 
 def claims(lifetime: int = 3600) -> dict[str, Any]:
-    """Those of an access token of the first user."""
+    """Returns the claims of an access token of the first user."""
     now = int(time.time())
     return {"token_type": "access", "exp": now + lifetime, "iat": now, "jti": uuid4().hex, "user_id": "1"}
 
@@ -32,7 +32,7 @@ def access(count: int, lifetime: int = 3600) -> list[str]:
 
 
 def forged(count: int) -> list[str]:
-    """Each with the signature of its neighbour: well-formed, and of the right length for every algorithm."""
+    """Returns tokens with each other's signatures, which are well-formed and of the right length."""
     tokens = [token.rpartition(".") for token in access(count)]
     return [
         f"{signed}.{signature}"
@@ -41,6 +41,6 @@ def forged(count: int) -> list[str]:
 
 
 def requests(tokens: Iterable[str], scheme: str = "Bearer") -> list[Request]:
-    """As DRF hands them to an authentication."""
+    """Returns requests as DRF passes them to an authentication class."""
     factory = APIRequestFactory()
     return [Request(factory.get("/", HTTP_AUTHORIZATION=f"{scheme} {token}")) for token in tokens]

@@ -1,4 +1,4 @@
-"""The floor of the codec: base64, JSON, and the hash or the key's own operation, with nothing checked beside."""
+"""The floor for the codec: base64, JSON and the signature, without any other check."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def decoder() -> Callable[[str], dict[str, Any]]:
 
 
 def recall(token: str) -> Callable[[str], dict[str, Any]]:
-    """What is left of ``decode`` when the token is known: to find it, and to look at the clock."""
+    """Measures what a known token needs: finding it in a dictionary, and reading the clock."""
     known = {token: decoder()(token)}
 
     def decode(token: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The demo's API: what the tokens are for."""
+"""The demo's API, which the tokens protect."""

@@ -1,4 +1,4 @@
-"""The one protected view: programs reach it with a token, people with the session of a log-in page."""
+"""The protected view: programs authenticate with a token, people with the session of a log-in page."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 
 
 class WhoAmIView(APIView):
-    """Says who is asking, and how they proved it."""
+    """Returns the user, and whether a token or a session authenticated the request."""
 
-    # The first class words the 401 and its WWW-Authenticate header.
+    # The first class determines the 401 and its WWW-Authenticate header.
     authentication_classes = (JWTAuthentication, SessionAuthentication)
     permission_classes = (IsAuthenticated,)
 

@@ -1,4 +1,4 @@
-"""The demo's settings: SQLite, loopback, and every way of revoking a token switched on."""
+"""The demo's settings: SQLite, the loopback interface, and all ways of revoking tokens enabled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.core.management.utils import get_random_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Keys of their own for each run; the server's process is handed those of the command that starts it.
+# New keys for each run. The command passes them to the server process that it starts.
 SECRET_KEY = os.environ.get("DEMO_SECRET_KEY") or get_random_secret_key()
 SIGNING_KEY = os.environ.get("DEMO_SIGNING_KEY") or secrets.token_urlsafe(64)
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-# It is served in plain HTTP, to this machine alone.
+# The server uses plain HTTP and accepts only connections from this machine.
 SILENCED_SYSTEM_CHECKS = [f"security.{warning}" for warning in ("W004", "W008", "W012", "W016", "W018")]
 ROOT_URLCONF = "config.urls"
 USE_TZ = True
@@ -72,7 +72,7 @@ SIMPLE_JWT = {
     "SIGNING_KEY": SIGNING_KEY,
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
-    # Ten seconds suit a real client; here, somebody waits until they are over.
+    # Ten seconds are right for a real client. The tour waits until the period is over, so it is shorter.
     "REFRESH_TOKEN_GRACE_PERIOD": timedelta(seconds=2),
     "STORE_OUTSTANDING_TOKENS": "none",
     "TOKEN_FAMILY_ENABLED": True,
@@ -80,7 +80,7 @@ SIMPLE_JWT = {
     "TOKEN_FAMILY_BLACKLIST_ON_REUSE": True,
 }
 
-# Half of the steps are refusals, which Django logs as warnings: only what breaks is logged here.
+# Django logs refusals as warnings, and half of the steps are refusals. Only errors are logged here.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,1 +1,1 @@
-"""The demo's guided tour: a server, a client, and the steps between them."""
+"""The demo's tour: a server, a client, and the steps that they take."""

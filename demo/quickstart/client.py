@@ -1,4 +1,4 @@
-"""The client: takes one step at a time over HTTP, and does not accept a surprise."""
+"""The client: sends one request for each step, and raises an error for an unexpected response."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .transcript import Transcript, body_of, shortened
 
 
 class Deviation(Exception):
-    """A step went otherwise; ``str(error)`` is one line: which step, what was expected, what came."""
+    """Raised for an unexpected response. ``str(error)`` is one line: the step, what was expected, what was received."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """An answer. In ``items``, ``...`` stands for a token.
+    """The expected response. In ``items``, ``...`` stands for a token.
 
-    The JSON of a success is compared whole; a refusal may say more than its ``items``.
+    The JSON of a success must be equal; that of a refusal may have more items.
     """
 
     status: int
@@ -30,7 +30,7 @@ class Expected:
         body = body_of(response)
         if response.status_code != self.status or not isinstance(body, dict):
             return False
-        # RFC 9110 section 11.6.1: a 401 says how to do better.
+        # RFC 9110 section 11.6.1: a 401 has a challenge.
         if self.status == 401 and not response.headers.get("WWW-Authenticate", "").startswith("Bearer "):
             return False
         whole = response.is_success
@@ -45,7 +45,7 @@ class Expected:
 
 class Client:
     def __init__(self, url: str, transcript: Transcript) -> None:
-        # A proxy named in the environment has no business on loopback.
+        # Requests to the loopback interface must not use a proxy from the environment.
         self._http = httpx.Client(base_url=url, trust_env=False, timeout=10)
         self._transcript = transcript
 
@@ -63,7 +63,7 @@ class Client:
         return self._take(title, self._http.build_request("POST", path, json=body), expected)
 
     def _take(self, title: str, request: httpx.Request, expected: Expected) -> Any:
-        """The JSON of the answer. Raises ``Deviation``."""
+        """Sends the request and returns the JSON of the response. Raises ``Deviation`` if it is unexpected."""
         self._transcript.step(title)
         self._transcript.request(request)
         try:
@@ -77,7 +77,7 @@ class Client:
 
 
 def deviation(transcript: Transcript, expected: str, got: str) -> Deviation:
-    """The error for the step that was last taken."""
+    """Returns the error for the last step."""
     return Deviation(f"Step {transcript.steps} ({transcript.title}): expected {expected}, got {shortened(got)}")
 
 

@@ -1,4 +1,4 @@
-"""The demo's database file: made anew for each run, and never anybody else's."""
+"""The demo's database file: created for each run. A file of another program is never deleted."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.token_family.models import TokenFamily
 from rest_framework_simplejwt.tokens import RefreshToken
 
-# The application_id in an SQLite header (file format, section 1.3): by it we know our own files.
+# The application_id in the header of an SQLite file (file format, section 1.3) marks files of the demo.
 MARK = b"SJWT"
 MARK_AT = slice(68, 72)
 
 
 class DatabaseFileError(Exception):
-    """The file can't be made anew; ``str(error)`` says why."""
+    """Raised if the file can't be created again; ``str(error)`` says why."""
 
 
-def make_anew(path: Path) -> None:
-    """Leave an empty, marked database at ``path``. Raises ``DatabaseFileError`` before it would delete a stranger's."""
+def create_database(path: Path) -> None:
+    """Creates an empty database at ``path``. Raises ``DatabaseFileError`` if the file there is not one of the demo."""
     try:
-        if path.exists() and not _is_ours(path):
+        if path.exists() and not _is_demo_file(path):
             raise DatabaseFileError(
                 f"{path} was not made by this demo, so it stays; name another file in DEMO_DATABASE."
             )
@@ -38,14 +38,14 @@ def make_anew(path: Path) -> None:
         raise DatabaseFileError(f"{path} can't be made anew ({error}); name another file in DEMO_DATABASE.") from error
 
 
-def _is_ours(path: Path) -> bool:
+def _is_demo_file(path: Path) -> bool:
     with path.open("rb") as file:
         header = file.read(MARK_AT.stop)
     return header[MARK_AT] == MARK or not header
 
 
 def expire(refresh_tokens: Iterable[str]) -> None:
-    """Make the records of these tokens, and of their families, a day too old."""
+    """Sets the expiry of the records of these tokens and families to one day ago."""
     yesterday = timezone.now() - timedelta(days=1)
     for text in refresh_tokens:
         token = RefreshToken(text, verify=False)

@@ -1,4 +1,4 @@
-"""The server's process: started on a free loopback port, and ended whatever happens."""
+"""The server process: started on a free port of the loopback interface, and always stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STOP_SECONDS = 5
 
 
 class ServerError(Exception):
-    """The server did not start, or ended by itself; what it had to say is on stderr."""
+    """Raised if the server did not start or has stopped. Its own messages are on stderr."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Server:
     process: subprocess.Popen[str]
 
     def wait(self) -> None:
-        """Return only by an exception: ``KeyboardInterrupt``, or ``ServerError`` if the server is gone."""
+        """Waits until an exception: ``KeyboardInterrupt``, or ``ServerError`` if the server has stopped."""
         raise ServerError(f"The server ended by itself, with exit code {self.process.wait()}.")
 
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """A server for as long as the block lasts. Raises ``ServerError``."""
+    """Starts a server and stops it after the block. Raises ``ServerError``."""
     process = subprocess.Popen(
         [sys.executable, str(MANAGE), "serve"],
         env={
@@ -43,11 +43,11 @@ def running() -> Iterator[Server]:
             "DEMO_SIGNING_KEY": settings.SIGNING_KEY,
             "DEMO_DATABASE": str(settings.DATABASES["default"]["NAME"]),
         },
-        # The server ends when this pipe does: even if we are killed, it can't outlive us.
+        # The server stops when this pipe is closed, so it stops even if this process is killed.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # Ctrl-C in the terminal is ours to deal with.
+        # This process handles Ctrl-C.
         start_new_session=True,
     )
     try:

@@ -1,4 +1,4 @@
-"""The steps of the tour: what is asked of the server, and what must come back."""
+"""The steps of the tour: the requests and the expected responses."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ def access_refused(reason: str) -> Expected:
     return Expected(401, {"code": "token_not_valid", "messages": [message]})
 
 
-def tell(client: Client, transcript: Transcript, credentials: dict[str, str]) -> None:
-    """Take every step. Raises ``Deviation`` at the first one that goes otherwise."""
+def run_tour(client: Client, transcript: Transcript, credentials: dict[str, str]) -> None:
+    """Takes all steps. Raises ``Deviation`` at the first unexpected response."""
     welcome = Expected(200, {"username": credentials["username"], "authenticated_by": "JWTAuthentication"})
-    first: Pair = client.post("Log in: a password buys two tokens.", OBTAIN, credentials, expected=A_PAIR)
-    try_doors(client, first, welcome)
+    first: Pair = client.post("Log in: a password returns a pair of tokens.", OBTAIN, credentials, expected=A_PAIR)
+    try_protected_view(client, first, welcome)
     second = rotate(client, transcript, first, welcome)
-    replay(client, first, second)
+    reuse(client, first, second)
     log_out(client, credentials)
     flush(transcript, [first["refresh"], second["refresh"]])
 
 
-def try_doors(client: Client, pair: Pair, welcome: Expected) -> None:
+def try_protected_view(client: Client, pair: Pair, welcome: Expected) -> None:
     access = pair["access"]
-    client.get("The access token opens a protected view.", WHOAMI, token=access, expected=welcome)
-    client.get("Without a token it stays shut.", WHOAMI, expected=Expected(401))
+    client.get("Request a protected view with the access token.", WHOAMI, token=access, expected=welcome)
+    client.get("Without a token the request is refused.", WHOAMI, expected=Expected(401))
     client.get(
-        "An access token with another user_id written into it: the signature no longer fits.",
+        "Change the user_id in the access token: the signature is no longer valid.",
         WHOAMI,
-        token=forged(access, user_id="1000"),
+        token=tamper(access, user_id="1000"),
         expected=access_refused("Token is invalid"),
     )
     client.get(
-        "A refresh token is no access token.",
+        "A refresh token does not authenticate a request.",
         WHOAMI,
         token=pair["refresh"],
         expected=access_refused("Token has wrong type"),
@@ -71,27 +71,27 @@ def try_doors(client: Client, pair: Pair, welcome: Expected) -> None:
 
 
 def rotate(client: Client, transcript: Transcript, pair: Pair, welcome: Expected) -> Pair:
-    """The newest pair, once the grace period of the old one is over."""
+    """Refreshes twice with one token, waits until the grace period is over, and returns the newest pair."""
     refresh = {"refresh": pair["refresh"]}
-    newer: Pair = client.post("Refresh: the refresh token buys a new pair, once.", REFRESH, refresh, expected=A_PAIR)
-    # The period began on the server, a little earlier.
+    newer: Pair = client.post("Refresh: the refresh token returns a new pair.", REFRESH, refresh, expected=A_PAIR)
+    # On the server the period started a little earlier.
     grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD.total_seconds()
     over = time.monotonic() + grace
     newest: Pair = client.post(
-        "If that answer was lost, the client asks again at once: the same refresh token comes back.",
+        "Replay within the grace period, as after a lost response: the same refresh token is returned.",
         REFRESH,
         refresh,
         expected=A_PAIR,
     )
     check_lineage(transcript, newer, newest)
-    client.get("The new access token opens the view.", WHOAMI, token=newest["access"], expected=welcome)
-    transcript.note(f"Waiting: for {grace:g} seconds after a refresh, asking again is forgiven.")
+    client.get("Request the view with the new access token.", WHOAMI, token=newest["access"], expected=welcome)
+    transcript.note(f"Waiting until the grace period of {grace:g} seconds is over.")
     time.sleep(max(0, over - time.monotonic()))
     return newest
 
 
 def check_lineage(transcript: Transcript, first: Pair, second: Pair) -> None:
-    """Both answers must bring one refresh token, the only one besides the old one on the server's record."""
+    """Checks that both responses have the same refresh token, and that only it and its parent are on record."""
     claims = [RefreshToken(pair["refresh"], verify=False).payload for pair in (first, second)]
     same, recorded = claims[0] == claims[1], OutstandingToken._default_manager.count()
     if not same or recorded != 2:
@@ -99,21 +99,21 @@ def check_lineage(transcript: Transcript, first: Pair, second: Pair) -> None:
         raise deviation(transcript, "the same refresh token, and 2 on record", got)
 
 
-def replay(client: Client, old: Pair, newest: Pair) -> None:
+def reuse(client: Client, old: Pair, newest: Pair) -> None:
     client.post(
-        "Replay the old refresh token, as a thief would: it is refused, and its family revoked.",
+        "Reuse the old refresh token, as a thief would: it is refused, and its family is revoked.",
         REFRESH,
         {"refresh": old["refresh"]},
         expected=refused("Token is blacklisted"),
     )
     client.post(
-        "So the newest refresh token is refused.",
+        "The newest refresh token is refused too.",
         REFRESH,
         {"refresh": newest["refresh"]},
         expected=refused("Token family is blacklisted"),
     )
     client.get(
-        "So is the newest access token.",
+        "The newest access token is refused too.",
         WHOAMI,
         token=newest["access"],
         expected=access_refused("Token family is blacklisted"),
@@ -121,20 +121,20 @@ def replay(client: Client, old: Pair, newest: Pair) -> None:
 
 
 def log_out(client: Client, credentials: dict[str, str]) -> None:
-    refresh = client.post("Log in again: a new family.", OBTAIN, credentials, expected=A_PAIR)["refresh"]
-    client.post("Verify the new refresh token: it is good.", VERIFY, {"token": refresh}, expected=NOTHING)
+    refresh = client.post("Log in again: a new family starts.", OBTAIN, credentials, expected=A_PAIR)["refresh"]
+    client.post("Verify the new refresh token: it is valid.", VERIFY, {"token": refresh}, expected=NOTHING)
     client.post("Log out: the refresh token is revoked.", BLACKLIST, {"refresh": refresh}, expected=NOTHING)
     revoked = refused("Token is blacklisted")
-    client.post("A revoked refresh token buys nothing.", REFRESH, {"refresh": refresh}, expected=revoked)
-    client.post("A revoked refresh token does not verify.", VERIFY, {"token": refresh}, expected=revoked)
+    client.post("Refresh with the revoked token: it is refused.", REFRESH, {"refresh": refresh}, expected=revoked)
+    client.post("Verify the revoked token: it is refused.", VERIFY, {"token": refresh}, expected=revoked)
 
 
 def flush(transcript: Transcript, old_refresh_tokens: list[str]) -> None:
-    """The second log-in is still in time, so one row of each kind must stay."""
+    """Flushes expired records. Those of the second log-in have not expired and must stay."""
     expire(old_refresh_tokens)
-    transcript.step("Once the first log-in's refresh tokens have expired, forget them.")
+    transcript.step("Delete the records of refresh tokens that have expired.")
     flush_table(transcript, "flushexpiredtokens", OutstandingToken, expired=len(old_refresh_tokens))
-    transcript.step("Forget their family, which has ended too.")
+    transcript.step("Delete the record of their family, which has expired too.")
     flush_table(transcript, "flushexpiredfamilies", TokenFamily, expired=1)
 
 
@@ -150,8 +150,8 @@ def flush_table(transcript: Transcript, command: str, model: type[Model], *, exp
         )
 
 
-def forged(token: str, **claims: Any) -> str:
-    """``token`` with these claims in it and the old signature on it: what can be done without the key."""
+def tamper(token: str, **claims: Any) -> str:
+    """Returns ``token`` with these claims and the old signature, as somebody without the key could make it."""
     header, payload, signature = token.split(".")
     edited = json.loads(urlsafe_b64decode(payload + "==")) | claims
     payload = urlsafe_b64encode(json.dumps(edited).encode()).rstrip(b"=").decode()

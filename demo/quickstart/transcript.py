@@ -1,4 +1,4 @@
-"""What a run looks like: numbered steps, their requests and answers, and never a whole token."""
+"""The output of a run: numbered steps with their requests and responses, and no complete token."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _INDENT = "    "
 
 
 def shortened(text: str) -> str:
-    """``text`` with each token cut to its two ends, like ``eyJhbGciOi…x3Qk``."""
+    """Returns ``text`` with each token shortened to its start and end, like ``eyJhbGciOi…x3Qk``."""
     return _TOKEN.sub(lambda found: f"{found[0][:10]}…{found[0][-4:]}", text)
 
 
 def body_of(message: httpx.Request | httpx.Response) -> Any:
-    """The JSON in it, or its text if it is something else."""
+    """Returns the body parsed as JSON, or its text if it is not JSON."""
     try:
         return json.loads(message.content)
     except ValueError:
@@ -29,7 +29,7 @@ def body_of(message: httpx.Request | httpx.Response) -> Any:
 
 
 class Transcript:
-    """Prints steps as they are taken, and counts them."""
+    """Prints the steps while they are taken, and counts them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -76,5 +76,5 @@ class Transcript:
         self._print(JSONHighlighter()(Text(_INDENT + shortened(text))))
 
     def _print(self, text: Text) -> None:
-        # Whoever pipes the output gets its lines as they are, however long.
+        # Lines are not wrapped if the output is a pipe.
         self._console.print(text, soft_wrap=True)

@@ -1,21 +1,21 @@
-"""Names that a module has beside its own, imported when they are asked for (PEP 562)."""
+"""Names that a module re-exports, imported when they are first accessed (PEP 562)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from django.utils.module_loading import import_string
 
 
-def also_has(module: str, names: Mapping[str, str | Callable[[], Any]]) -> Callable[[str], Any]:
-    """A ``__getattr__`` for ``module``: each name leads to a dotted path, or to a function that returns its value.
+def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], object]]) -> Callable[[str], object]:
+    """Return a ``__getattr__`` for the module called ``module``, which resolves ``names`` at each access.
 
-    Projects import such names from the modules of 5.5.1. Importing them late needs no app to be
-    installed, and no room above this one. Raises ``AttributeError`` for any other name.
+    Each name has the dotted path of an object, or a function that returns the value; for any other name, the
+    ``__getattr__`` raises ``AttributeError``. Projects import such names from the modules of 5.5.1. An import at access
+    requires no app to be installed, and may lead to a higher layer than ``module``.
     """
 
-    def get(name: str) -> Any:
+    def get(name: str) -> object:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         source = names[name]

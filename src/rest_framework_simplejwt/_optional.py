@@ -1,4 +1,4 @@
-"""Members that exist only while a condition holds, such as an app being installed."""
+"""Methods that exist only while a condition holds, such as an app being installed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from typing import Any, TypeVar, cast
 
 from django.apps import apps
 
-Member = TypeVar("Member", bound=Callable[..., Any])
+Member = TypeVar("Member", bound=Callable[..., object])
 
 
 def app_installed(name: str) -> Callable[[], bool]:
-    """A predicate for the app of that full ``name``, however ``INSTALLED_APPS`` spells it."""
-    seen: object = None
-    answer = False
+    """Return a function that says whether the app with the full ``name`` is installed at the time of the call.
+
+    The name of the app counts, whether ``INSTALLED_APPS`` has that or its ``AppConfig``.
+    """
+    app_configs: object = None
+    is_installed = False
 
     def installed() -> bool:
-        nonlocal seen, answer
-        # Django makes another dict for another INSTALLED_APPS, and fills it until it is ready.
-        if seen is not apps.app_configs or not apps.ready:
-            answer = apps.is_installed(name)
-            seen = apps.app_configs
-        return answer
+        nonlocal app_configs, is_installed
+        # Django replaces the dict when INSTALLED_APPS changes, and fills it until apps.ready.
+        if app_configs is not apps.app_configs or not apps.ready:
+            is_installed = apps.is_installed(name)
+            app_configs = apps.app_configs
+        return is_installed
 
     return installed
 
@@ -29,8 +32,8 @@ def app_installed(name: str) -> Callable[[], bool]:
 def available_if(predicate: Callable[[], bool]) -> Callable[[Member], Member]:
     """Make a method raise ``AttributeError`` at access while ``predicate()`` is false.
 
-    The predicate is asked on every access, on the class and on the instance, so ``hasattr``
-    follows an app that is installed or removed at run time.
+    The predicate is called at every access, on the class and on the instance, so ``hasattr`` is right even if an
+    app is installed or removed at run time.
     """
 
     def decorate(member: Member) -> Member:
@@ -40,6 +43,8 @@ def available_if(predicate: Callable[[], bool]) -> Callable[[Member], Member]:
 
 
 class _ConditionalMember:
+    """A descriptor that wraps the method ``member``."""
+
     def __init__(self, member: Any, predicate: Callable[[], bool]) -> None:
         self.member = member
         self.predicate = predicate

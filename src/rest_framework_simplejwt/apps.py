@@ -1,7 +1,9 @@
-"""The core app: installing it is optional, and brings the translations, the checks and the commands."""
+"""The core app. Installing it is optional; it adds the translations, the system checks and the commands."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+__all__ = ["SimpleJWTConfig"]
 
 
 class SimpleJWTConfig(AppConfig):
@@ -9,4 +11,4 @@ class SimpleJWTConfig(AppConfig):
     verbose_name = _("JSON Web Tokens")
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401  # importing it registers them
+        from . import checks  # noqa: F401  # the import registers the checks

@@ -1,11 +1,12 @@
-"""DRF authentication classes: from a request to a user and the token that named them."""
+"""DRF authentication classes: they turn a request into a user and the verified token that identifies them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import Error
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -15,48 +16,77 @@ from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.authentication import BaseAuthentication
 
 from . import database_outage, refusals, transport, trust, users
-from ._also import also_has
-from .exceptions import AuthenticationFailed, InvalidToken, TokenError
+from ._also import lazy_attributes
+from .exceptions import AuthenticationFailed, InvalidToken, RefusalCode, TokenError
 from .foreign import ForeignToken
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .models import AnyUser, AuthUser, TokenUser
 from .revocation import verify_for_access
 from .settings import api_settings
 from .tokens import Token
 
+__all__ = [
+    "AUTH_HEADER_TYPES",
+    "AUTH_HEADER_TYPE_BYTES",
+    "AuthUser",
+    "AuthenticationFailed",
+    "InvalidToken",
+    "JWTAuthentication",
+    "JWTStatelessUserAuthentication",
+    "JWTTokenUserAuthentication",
+    "TokenError",
+    "TokenUser",
+    "api_settings",
+    "default_user_authentication_rule",
+]
+
 _NOT_VALID = _("Given token not valid for any token type")
 
-
-__getattr__ = also_has(
-    __name__,
-    {
-        "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
-        "AUTH_HEADER_TYPE_BYTES": lambda: {
-            scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+if TYPE_CHECKING:
+    AUTH_HEADER_TYPES: tuple[str, ...]
+    AUTH_HEADER_TYPE_BYTES: set[bytes]
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AUTH_HEADER_TYPES": lambda: api_settings.AUTH_HEADER_TYPES,
+            "AUTH_HEADER_TYPE_BYTES": lambda: {
+                scheme.encode(HTTP_HEADER_ENCODING) for scheme in api_settings.AUTH_HEADER_TYPES
+            },
+            "Request": "rest_framework.request.Request",
+            "authentication": "rest_framework.authentication",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
         },
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "Request": "rest_framework.request.Request",
-        "authentication": "rest_framework.authentication",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-    },
-)
+    )
 
 
 class JWTAuthentication(BaseAuthentication):
-    """Authenticates by the token in the ``Authorization`` header, and looks its user up."""
+    """Authenticates a request by the token in its ``Authorization`` header, and looks up the token's user.
+
+    ``authenticate`` calls four methods in this order. A subclass may override each:
+
+    - ``get_header(request)`` returns the header as bytes, or ``None`` for a request without a token;
+    - ``get_raw_token(header)`` returns the token in it, or ``None`` for another scheme;
+    - ``get_validated_token(raw_token)`` returns the verified token, or raises ``InvalidToken``;
+    - ``get_user(validated_token)`` returns its user, or raises ``AuthenticationFailed``.
+
+    After a ``None`` the next authentication class of the view is tried.
+    ``www_authenticate_realm`` is the realm of the ``WWW-Authenticate`` header of a 401.
+    """
 
     www_authenticate_realm = "api"
     media_type = "application/json"
 
     @cached_property
-    def user_model(self) -> Any:
+    def user_model(self) -> type[AbstractBaseUser]:
         return get_user_model()
 
     @sensitive_variables()
-    def authenticate(self, request: HttpRequest) -> tuple[Any, Token] | None:
-        """The user and the validated token, or ``None`` when the request carries no token of ours.
+    def authenticate(self, request: HttpRequest) -> tuple[AnyUser, Token] | None:
+        """Returns the user and the verified token, or ``None`` if the request presents no token.
 
-        Raises ``InvalidToken`` or ``AuthenticationFailed``, both 401.
+        ``None`` lets DRF try the next authentication class. Raises ``InvalidToken`` or another
+        ``AuthenticationFailed`` (both 401) if a token is presented and refused, and ``ServiceUnavailable`` (503)
+        if it can't be checked at the moment.
         """
         header = self.get_header(request)
         if header is None:
@@ -66,12 +96,12 @@ class JWTAuthentication(BaseAuthentication):
             if raw_token is None:
                 return None
             validated_token = self.get_validated_token(raw_token)
-            return self._user_of(validated_token), validated_token
+            return self._get_user_or_log(validated_token), validated_token
         except AuthenticationFailed as refusal:
-            refusals.mark(request, refusal)
+            refusals.attach(request, refusal)
             raise
 
-    def _user_of(self, validated_token: Token) -> Any:
+    def _get_user_or_log(self, validated_token: Token) -> AnyUser:
         try:
             return self.get_user(validated_token)
         except AuthenticationFailed as refusal:
@@ -79,31 +109,40 @@ class JWTAuthentication(BaseAuthentication):
             raise
 
     def authenticate_header(self, request: HttpRequest) -> str:
-        """The challenge on a 401; it says so when a token was presented and refused (RFC 6750 section 3)."""
+        """Returns the ``WWW-Authenticate`` header of a 401, with the error if a token was refused (RFC 6750 section 3).
+
+        DRF calls this method on the first authentication class of the view.
+        """
         return refusals.challenge(request, scheme=api_settings.AUTH_HEADER_TYPES[0], realm=self.www_authenticate_realm)
 
     def get_header(self, request: HttpRequest) -> bytes | None:
-        """The header that carries the token, undecoded."""
+        """Returns the header that may hold a token, or ``None`` if the request has no such header.
+
+        Override this method to read the token from another place: return ``b"Bearer <token>"``, for example.
+        """
         return transport.read_header(request, api_settings.AUTH_HEADER_NAME)
 
     @sensitive_variables()
     def get_raw_token(self, header: bytes) -> bytes | None:
-        """The token in the header, ``None`` for a scheme that is not ours.
+        """Returns the token in ``header``, or ``None`` for a scheme other than ``AUTH_HEADER_TYPES``.
 
-        Raises ``AuthenticationFailed`` (``bad_authorization_header``) for anything but two words.
+        The token is not decoded. Raises ``AuthenticationFailed`` (``bad_authorization_header``) unless exactly one
+        word follows the scheme.
         """
-        return transport.token_in(header, api_settings.AUTH_HEADER_TYPES)
+        return transport.extract_token(header, api_settings.AUTH_HEADER_TYPES)
 
     @sensitive_variables()
     def get_validated_token(self, raw_token: str | bytes) -> Token:
-        """The token as the first of ``AUTH_TOKEN_CLASSES`` that accepts it; a trusted issuer's as ``ForeignToken``.
+        """Verifies ``raw_token`` and returns an instance of the first of ``AUTH_TOKEN_CLASSES`` that accepts it.
 
-        Raises ``InvalidToken`` with what each class had to say.
+        Returns a ``ForeignToken`` if the token's ``iss`` is one of ``TRUSTED_ISSUERS``. Raises ``InvalidToken`` with
+        one message for each class that rejected the token, and ``ServiceUnavailable`` if the keys or the revocation
+        store can't be reached.
         """
         messages = []
-        for token_class in self._classes_for(raw_token):
+        for token_class in self._token_classes_for(raw_token):
             try:
-                return verify_for_access(token_class, raw_token)  # type: ignore[no-any-return]  # classes come from the settings
+                return verify_for_access(token_class, raw_token)
             except TokenError as error:
                 messages.append(
                     {
@@ -114,29 +153,30 @@ class JWTAuthentication(BaseAuthentication):
                 )
         raise InvalidToken({"detail": _NOT_VALID, "messages": messages})
 
-    def _classes_for(self, raw_token: str | bytes) -> Collection[Any]:
-        # A token that bears a trusted issuer's name is that issuer's, or nobody's.
-        if api_settings.TRUSTED_ISSUERS and trust.trusted_issuer(raw_token) is not None:
+    def _token_classes_for(self, raw_token: str | bytes) -> Collection[type[Token]]:
+        # A token that names a trusted issuer is valid only as a token of that issuer.
+        if api_settings.TRUSTED_ISSUERS and trust.find_trusted_issuer(raw_token) is not None:
             return (ForeignToken,)
         return api_settings.AUTH_TOKEN_CLASSES
 
     @sensitive_variables()
-    def get_user(self, validated_token: Token) -> Any:
-        """The user the token names; for a trusted issuer's token, whom ``USER_FROM_CLAIMS`` answers with.
+    def get_user(self, validated_token: Token) -> AnyUser:
+        """Returns the user that the token identifies.
 
-        Raises ``InvalidToken`` when it names none, and ``AuthenticationFailed`` with the code
-        ``user_not_found``, ``user_inactive`` or ``password_changed``.
+        For a ``ForeignToken``, ``USER_FROM_CLAIMS`` selects the user if it is set. An override must return a user
+        or raise. Raises ``InvalidToken`` if the token has no user id claim, ``AuthenticationFailed`` with the code
+        ``user_not_found``, ``user_inactive`` or ``password_changed``, and ``DatabaseUnavailable``.
         """
-        user = self._user_named_by(validated_token)
+        user = self._find_user(validated_token)
         if user is None:
-            raise AuthenticationFailed(_("User not found"), code="user_not_found")
+            raise AuthenticationFailed(_("User not found"), RefusalCode.USER_NOT_FOUND)
         if api_settings.CHECK_USER_IS_ACTIVE and not users.is_active(user):
-            raise AuthenticationFailed(_("User is inactive"), code="user_inactive")
-        if not self._password_is_good(user, validated_token):
-            raise AuthenticationFailed(_("The user's password has been changed."), code="password_changed")
+            raise AuthenticationFailed(_("User is inactive"), RefusalCode.USER_INACTIVE)
+        if not self._is_password_unchanged(user, validated_token):
+            raise AuthenticationFailed(_("The user's password has been changed."), RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _user_named_by(self, validated_token: Token) -> Any:
+    def _find_user(self, validated_token: Token) -> AnyUser | None:
         if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
             try:
                 return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
@@ -147,20 +187,20 @@ class JWTAuthentication(BaseAuthentication):
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
 
-    def _password_is_good(self, user: Any, validated_token: Token) -> bool:
-        # Another issuer knows no password of ours.
+    def _is_password_unchanged(self, user: AnyUser, validated_token: Token) -> bool:
+        # Another issuer's token has no fingerprint of the user's password.
         if not api_settings.CHECK_REVOKE_TOKEN or isinstance(validated_token, ForeignToken):
             return True
         fingerprint = validated_token.get(api_settings.REVOKE_TOKEN_CLAIM)
-        return users.password_unchanged(user, fingerprint, api_settings.REVOKE_TOKEN_HASHER)
+        return users.is_password_unchanged(user, fingerprint, api_settings.REVOKE_TOKEN_HASHER)
 
 
 class JWTStatelessUserAuthentication(JWTAuthentication):
-    """Trusts the token alone: the user is a ``TOKEN_USER_CLASS``, and no database is asked."""
+    """An authentication class that builds the user from the token's claims and does not query the database."""
 
-    def get_user(self, validated_token: Token) -> Any:
-        if not users.is_identity(validated_token.get(api_settings.USER_ID_CLAIM)):
-            # The claim is all that identifies a token's user; without one there is nobody.
+    def get_user(self, validated_token: Token) -> TokenUser:
+        """Returns ``TOKEN_USER_CLASS(validated_token)``. Raises ``InvalidToken`` if the token has no user id claim."""
+        if not users.is_user_id(validated_token.get(api_settings.USER_ID_CLAIM)):
             raise InvalidToken(_("Token contained no recognizable user identification"))
         return api_settings.TOKEN_USER_CLASS(validated_token)
 
@@ -168,6 +208,9 @@ class JWTStatelessUserAuthentication(JWTAuthentication):
 JWTTokenUserAuthentication = JWTStatelessUserAuthentication
 
 
-def default_user_authentication_rule(user: Any) -> bool:
-    """Whether ``user`` may have tokens: there is one, active unless ``CHECK_USER_IS_ACTIVE`` is off."""
+def default_user_authentication_rule(user: AbstractBaseUser | None) -> bool:
+    """Returns whether tokens may be issued to ``user``. The default of ``USER_AUTHENTICATION_RULE``.
+
+    True for a user who is active, and with ``CHECK_USER_IS_ACTIVE`` off for any user. False for ``None``.
+    """
     return user is not None and (not api_settings.CHECK_USER_IS_ACTIVE or users.is_active(user))

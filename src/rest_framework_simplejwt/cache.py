@@ -1,4 +1,4 @@
-"""BlacklistCache: revoked ids in one of Django's caches."""
+"""Caches the ids of revoked tokens and families in one of Django's caches."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from django.core.cache import BaseCache, caches
 
 from .settings import api_settings
 
+__all__ = ["BlacklistCache", "blacklist_cache"]
+
 
 class BlacklistCache:
-    """Remembers revoked tokens and families in ``CACHES[SJWT_CACHE_NAME]``.
+    """The ids of revoked refresh tokens and families, in ``CACHES[SJWT_CACHE_NAME]``.
 
-    Only what it holds is an answer: an id that it lacks may have been revoked all the same.
+    An id in the cache is revoked. An id that is missing may be revoked too: ask the revocation store.
     """
 
     @property
@@ -26,23 +28,25 @@ class BlacklistCache:
         return api_settings.CACHE_BLACKLISTED_FAMILIES
 
     def add_refresh_token(self, jti: str) -> None:
+        """Add the id for ``CACHE_TTL_BLACKLISTED_REFRESH_TOKENS`` seconds."""
         self.cache.set(self._refresh_token_key(jti), True, api_settings.CACHE_TTL_BLACKLISTED_REFRESH_TOKENS)
 
     def is_refresh_token_blacklisted(self, jti: str) -> bool:
         return self.cache.get(self._refresh_token_key(jti)) is not None
 
     def delete_refresh_token_from_cache(self, jti: str) -> bool:
-        """Whether there was one to delete."""
+        """Delete the id. Returns whether it was in the cache."""
         return self.cache.delete(self._refresh_token_key(jti))
 
     def add_token_family(self, family_id: str) -> None:
+        """Add the id for ``CACHE_TTL_BLACKLISTED_FAMILIES`` seconds."""
         self.cache.set(self._family_key(family_id), True, api_settings.CACHE_TTL_BLACKLISTED_FAMILIES)
 
     def is_token_family_blacklisted(self, family_id: str) -> bool:
         return self.cache.get(self._family_key(family_id)) is not None
 
     def delete_family_from_cache(self, family_id: str) -> bool:
-        """Whether there was one to delete."""
+        """Delete the id. Returns whether it was in the cache."""
         return self.cache.delete(self._family_key(family_id))
 
     def _refresh_token_key(self, jti: str) -> str:

@@ -1,4 +1,4 @@
-"""A database that is unavailable: 503 for the requests that need it, and one line in the log with its cause."""
+"""Answers 503 while the database is unavailable, and logs each outage once with its cause."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from .exceptions import DatabaseUnavailable
 from .outage import Outage
 
 _outage = Outage("The database", "requests that need it are answered 503")
-# Apart: a read-only database, or a full one, still answers those who read.
-_outage_of_writes = Outage("The database", "log-ins, refreshes and log-outs are answered 503")
+# Apart from _outage: a database that is read-only or full still answers reads.
+_write_outage = Outage("The database", "log-ins, refreshes and log-outs are answered 503")
 
-_expected = ContextVar("rest_framework_simplejwt.outage_expected", default=False)
+_errors_expected = ContextVar("rest_framework_simplejwt.outage_expected", default=False)
 
 
 def raise_if_outage(
     error: Exception, kind: type[DatabaseUnavailable] = DatabaseUnavailable, *, writes: bool = False
 ) -> None:
-    """Log ``error`` and raise a ``kind`` in its place if it is an outage of the database.
+    """If ``error`` means that the database is unavailable, log the outage and raise ``kind`` from ``error``.
 
-    A conflict with another transaction is none inside a transaction: whoever began that can retry it.
+    ``writes`` says whether the failed statement was to write. Returns for any other error; within
+    ``expect_errors``; and for a conflict inside a transaction, which whoever began the transaction can retry.
     """
-    if isinstance(error, DatabaseUnavailable) or not is_outage(error) or _expected.get():
+    if isinstance(error, DatabaseUnavailable) or not is_outage(error) or _errors_expected.get():
         return
     if not (is_conflict(error) and _in_transaction()):
-        (_outage_of_writes if writes else _outage).failed(error)
+        (_write_outage if writes else _outage).start(error)
         raise kind() from error
 
 
 @contextmanager
-def expected() -> Iterator[None]:
-    """For statements that may fail, and have somebody who deals with that: the error stays what it is."""
-    token = _expected.set(True)
+def expect_errors() -> Iterator[None]:
+    """Make ``raise_if_outage`` do nothing within this context, whose caller handles the database's own errors."""
+    token = _errors_expected.set(True)
     try:
         yield
     finally:
-        _expected.reset(token)
+        _errors_expected.reset(token)
 
 
-def answered(*, writes: bool = False) -> None:
-    """Note that the database has answered, or written: the next outage is logged again."""
-    (_outage_of_writes if writes else _outage).over()
+def end_outage(*, writes: bool = False) -> None:
+    """End the outage, if there was one. Call it after a successful statement; ``writes`` says whether it wrote."""
+    (_write_outage if writes else _outage).end()
 
 
 def _in_transaction() -> bool:

@@ -1,4 +1,4 @@
-"""ForeignToken: what a request is authenticated by when a trusted issuer sends it."""
+"""ForeignToken: an access token of one of ``TRUSTED_ISSUERS``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.views.decorators.debug import sensitive_variables
 
 from . import claims, tokens, trust
+from ._types import JSONObject
 from .exceptions import EXPIRED, INVALID, ExpiredTokenError, TokenBackendError, TokenBackendExpiredToken, TokenError
 
 if TYPE_CHECKING:
     from .backends import TokenBackend
 
+__all__ = ["ForeignToken"]
+
 
 class ForeignToken(tokens.Token):
-    """A token of one of ``TRUSTED_ISSUERS``, verified by that issuer's keys alone.
+    """An access token of one of ``TRUSTED_ISSUERS``, verified with that issuer's keys alone.
 
-    Its claims are theirs, without those that mean something to us alone, but for what the entry's
-    ``claims`` lead to. ``token`` is its text; ``str()`` raises ``TokenError``, for it would sign.
-    It can't be refreshed, revoked or recorded. Raises as ``Token``, and ``KeysUnavailable``.
+    ``payload`` has the claims as ``TrustedIssuer.to_local_claims`` returns them. ``token`` is the token as it was
+    presented; ``str()`` would sign it and raises ``TokenError``. A foreign token can't be refreshed, revoked or
+    recorded. Raises what ``Token`` raises, and ``KeysUnavailable`` if the issuer's keys can't be fetched.
     """
 
     token_type = "access"
@@ -32,38 +35,39 @@ class ForeignToken(tokens.Token):
     def __init__(self, token: str | bytes) -> None:
         self.token = token
         self.current_time = tokens.aware_utcnow()
-        self._read(token, verify=True)
+        self._load(token, verify=True)
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
-        trusted = trust.trusted_issuer(token)
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
+        trusted = trust.find_trusted_issuer(token)
         if trusted is None:
             raise TokenError(INVALID)
         self.issuer = trusted.issuer
         try:
-            return trusted.translated(trusted.decode(token))
+            return trusted.to_local_claims(trusted.decode(token))
         except TokenBackendExpiredToken as error:
-            # For the log: who is no user of ours is not called one.
-            error.claims = trusted.translated(error.claims or {})
+            # The log shows the user id claim. The issuer's own claim of that name must not appear there.
+            error.claims = trusted.to_local_claims(error.claims or {})
             raise ExpiredTokenError(EXPIRED) from error
         except TokenBackendError as error:
             raise TokenError(INVALID) from error
 
     def verify(self) -> None:
-        """Raise ``TokenError`` unless it expires. It needs no id and no type: those are our own rules."""
-        claims.moment(self.payload, "exp")
+        """Raises ``TokenError`` unless the token has an ``exp`` claim. It needs neither an id nor a type."""
+        claims.read_time(self.payload, "exp")
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Raise ``TokenError``: our leeway forgives nothing that is another issuer's."""
-        self._refuse()
+        """Raises ``TokenError``: the issuer's backend has checked ``exp`` already."""
+        self._raise_unsupported()
 
     @property
     def entry(self) -> Mapping[str, Any]:
-        """Its issuer's entry in ``TRUSTED_ISSUERS``."""
+        """The entry of ``TRUSTED_ISSUERS`` that the token's issuer has."""
         return trust.trusted_issuers()[self.issuer].entry
 
     @property
     def token_backend(self) -> TokenBackend:
-        return self._refuse()
+        """Raises ``TokenError``: no key of this project may sign or verify the token."""
+        return self._raise_unsupported()
 
-    def _refuse(self) -> NoReturn:
-        raise TokenError("A token of another issuer is neither signed nor verified with a key of ours")
+    def _raise_unsupported(self) -> NoReturn:
+        raise TokenError("A token of another issuer can't be signed or verified with this project's keys")

@@ -1,4 +1,4 @@
-"""What holds a lock begins anew in a forked child: a thread that was left behind may hold it still."""
+"""Resets locks in a forked child process, where a thread of the parent may still hold them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from typing import Protocol
 from weakref import WeakSet
 
 
-class Holder(Protocol):
-    def begin_anew(self) -> None:
-        """Make another lock, and give up what a thread of the parent was about to do."""
+class ForkAware(Protocol):
+    def reset_after_fork(self) -> None:
+        """Replace the locks by new ones, and forget threads that were running: the child does not have them."""
 
 
-_holders: WeakSet[Holder] = WeakSet()
+_registered: WeakSet[ForkAware] = WeakSet()
 
 
-def follow(holder: Holder) -> None:
-    """Call ``holder.begin_anew`` in each child, for as long as somebody has it."""
-    _holders.add(holder)
+def register(instance: ForkAware) -> None:
+    """Call ``instance.reset_after_fork`` in each forked child. Holds only a weak reference to ``instance``."""
+    _registered.add(instance)
 
 
-def begin_anew() -> None:
-    for holder in list(_holders):
-        holder.begin_anew()
+def reset_all() -> None:
+    """Reset every registered instance. Runs in the child, right after the fork."""
+    for instance in list(_registered):
+        instance.reset_after_fork()
 
 
 if register_at_fork := getattr(os, "register_at_fork", None):  # pragma: no branch  # Windows has none
-    register_at_fork(after_in_child=begin_anew)
+    register_at_fork(after_in_child=reset_all)

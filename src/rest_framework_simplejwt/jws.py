@@ -1,23 +1,26 @@
-"""The JWS Compact Serialization (RFC 7515 section 7.1) to the letter: one header, payload and signature, one text.
+"""The JWS Compact Serialization (RFC 7515 section 7.1), strictly: one text for each header, payload and signature.
 
-ECDSA ends it there: for each signature (r, s) anybody can compute (r, n - s), which is as good, and other libraries
-issue either. What a token is called by is its ``jti``, never its text.
+A token is still identified by its ``jti``, never by its text: from one ECDSA signature (r, s) anybody can compute a
+second valid one, (r, n - s).
 """
 
 from __future__ import annotations
 
 import json
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
 from functools import lru_cache
 from math import isinf
 from typing import Any, NamedTuple, NoReturn
 
-# Extensions, which change what a signature means, and we know none (RFC 7515 section 4.1.11, RFC 7797).
-_EXTENSIONS = frozenset({"crit", "b64", "zip"})
-# A token that says where its own key is asks to be trusted on its word (RFC 8725 section 3.10).
-_KEYS_OF_ITS_OWN = frozenset({"jku", "jwk", "x5u", "x5c"})
+from ._types import JSONObject
 
-# The two alphabets of RFC 4648; what belongs to the other one becomes a character of neither.
+# Header parameters that change what a signature means. We support none (RFC 7515 section 4.1.11, RFC 7797).
+_EXTENSIONS = frozenset({"crit", "b64", "zip"})
+# Header parameters that say where the key is. An attacker would name their own key (RFC 8725 section 3.10).
+_KEY_LOCATIONS = frozenset({"jku", "jwk", "x5u", "x5c"})
+
+# The two alphabets of RFC 4648. _FROM_URL maps characters of the other alphabet, and padding, to an invalid one.
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 
@@ -25,121 +28,135 @@ _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 # Levels of arrays and objects, the outermost included. Copying and encoding recurse, so depth must have a bound.
 MAX_DEPTH = 100
 
-# Bytes. Longer headers are not cached, so that the cache has a bound too.
-_LONGEST_CACHED_HEADER = 1024
+# Bytes. Longer headers are not cached, which bounds the memory of the cache.
+_MAX_CACHED_HEADER = 1024
 
 
 class Malformed(ValueError):
-    """No compact JWS around a JSON object, or one that we must not understand. The text names the rule it broke."""
+    """The token is not a JSON object in a compact JWS, or its header asks for something unsupported.
+
+    The text says what is wrong, and quotes nothing of the token.
+    """
 
 
 class Compact(NamedTuple):
-    """A token taken apart; base64url still stands in each of the segments."""
+    """The three segments of a token, still in base64url."""
 
     header: bytes
     payload: bytes
     signature: bytes
-    # Header and payload, as they were signed.
+    # Header, dot and payload: the bytes that were signed.
     signing_input: bytes
 
 
 class Header(NamedTuple):
-    """What a header says that we can follow. ``alg`` may be anything that JSON holds."""
+    """The header parameters that we use. ``alg`` may be any JSON value; ``typ`` is ``"JWT"`` where it is missing."""
 
-    alg: Any
+    alg: object
     kid: str | None
     typ: str
 
 
-def ascii_of(token: str | bytes, errors: str = "strict") -> bytes:
-    """The token's bytes. Raises ``Malformed``; ``errors`` is as for ``str.encode``."""
+def to_ascii(token: str | bytes, errors: str = "strict") -> bytes:
+    """Return the bytes of a token. ``errors`` is as in ``str.encode``. Raises ``Malformed``."""
     if isinstance(token, bytes):
         return token
     if not isinstance(token, str):
-        raise Malformed("a token is a text")
+        raise Malformed("the token is neither str nor bytes")
     try:
         return token.encode("ascii", errors)
     except UnicodeEncodeError as error:
-        raise Malformed("a token is ASCII text") from error
+        raise Malformed("the token is not ASCII") from error
 
 
-def take_apart(token: str | bytes) -> Compact:
-    """The three segments. Raises ``Malformed``."""
-    text = token if type(token) is bytes else ascii_of(token)
+def split_compact(token: str | bytes) -> Compact:
+    """Split a token into its three segments, without decoding them. Raises ``Malformed``."""
+    text = token if type(token) is bytes else to_ascii(token)
     segments = text.split(b".", 3)
     if len(segments) != 3:
-        raise Malformed("a token has three segments")
+        raise Malformed("the token does not have three segments")
     header, payload, signature = segments
     return Compact(header, payload, signature, text[: -len(signature) - 1])
 
 
-def unverified_payload(token: str | bytes) -> dict[str, Any]:
-    """The claims of a token whose third segment may be anything, such as a dummy. Raises ``Malformed``."""
-    # What is not ASCII becomes a character that the first two segments can't have.
-    segments = ascii_of(token, errors="replace").split(b".", 2)
+def unverified_payload(token: str | bytes) -> JSONObject:
+    """Return the claims of a token without looking at the third segment, which may be any text.
+
+    Raises ``Malformed`` if the header or the payload is not a JSON object.
+    """
+    # A character outside ASCII becomes "?", which base64url does not have.
+    segments = to_ascii(token, errors="replace").split(b".", 2)
     if len(segments) != 3:
-        raise Malformed("a token has three segments")
-    json_object(segments[0])
-    return json_object(segments[1])
+        raise Malformed("the token does not have three segments")
+    decode_object(segments[0])
+    return decode_object(segments[1])
 
 
-def join(header: bytes, payload: bytes, signature: bytes) -> str:
+def join_compact(header: bytes, payload: bytes, signature: bytes) -> str:
+    """Return the token. ``header`` and ``payload`` are segments in base64url, ``signature`` is raw bytes."""
     return b".".join((header, payload, base64url_encode(signature))).decode()
 
 
 def base64url_encode(data: bytes) -> bytes:
-    """Without padding (RFC 7515 section 2)."""
+    """Encode without padding (RFC 7515 section 2)."""
     return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def base64url_decode(segment: bytes) -> bytes:
-    """Raises ``Malformed`` for padding, other characters, and bits that decode to nothing."""
+    """Decode base64url without padding (RFC 7515 section 2).
+
+    Raises ``Malformed`` for padding, for characters outside the alphabet, and if unused bits are not zero.
+    """
     padded = segment.translate(_FROM_URL) + b"==="[: -len(segment) % 4]
     try:
         data = a2b_base64(padded)
     except ValueError as error:
-        raise Malformed("a segment is base64url") from error
-    # Python's decoder skips what it does not know; a second spelling would get round any list of texts.
+        raise Malformed("a segment is not base64url") from error
+    # Python's decoder skips invalid characters. With two spellings of one token, a list of token texts blocks only one.
     if b2a_base64(data, newline=False) != padded:
-        raise Malformed("a segment is base64url without padding, spare bits or other characters")
+        raise Malformed("a segment has padding, unused bits or characters that are not base64url")
     return data
 
 
-def json_object(segment: bytes) -> dict[str, Any]:
-    """The JSON object in a segment. Raises ``Malformed`` as ``text_in`` and ``object_of``."""
-    return object_of(text_in(segment))
+def decode_object(segment: bytes) -> JSONObject:
+    """Decode a segment that holds a JSON object. Raises ``Malformed``, as ``decode_text`` and ``parse_object`` do."""
+    return parse_object(decode_text(segment))
 
 
-def text_in(segment: bytes) -> str:
-    """The text in a segment. Raises ``Malformed``."""
+def decode_text(segment: bytes) -> str:
+    """Decode a segment that holds UTF-8 text. Raises ``Malformed``."""
     try:
         return base64url_decode(segment).decode()
     except UnicodeDecodeError as error:
-        raise Malformed("a segment is JSON in UTF-8") from error
+        raise Malformed("a segment is not UTF-8") from error
 
 
-def object_of(text: str) -> dict[str, Any]:
-    """The JSON object that ``text`` is. Raises ``Malformed``, also for a name that stands twice (RFC 7519 sec. 4)."""
+def parse_object(text: str) -> JSONObject:
+    """Parse a JSON object.
+
+    Raises ``Malformed`` for other JSON, for a name that occurs twice in one object (RFC 7519 section 4), for NaN,
+    infinity and numbers that are too large, and for more than ``MAX_DEPTH`` levels.
+    """
     try:
-        value = _flat_object(text) or _JSON.decode(text)
+        value = _parse_flat_object(text) or _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise Malformed("a segment is JSON in UTF-8") from error
+        raise Malformed("a segment is not JSON") from error
     except RecursionError as error:
         raise Malformed("a segment is nested too deeply") from error
     except Malformed:
         raise
     except ValueError as error:
-        raise Malformed("a number is too long") from error
+        raise Malformed("a number has too many digits") from error
     if not isinstance(value, dict):
-        raise Malformed("a segment is a JSON object")
-    # Each level has a bracket: without that many there is nothing to measure.
+        raise Malformed("a segment is not a JSON object")
+    # Each level has an opening bracket, so with few of them the depth need not be measured.
     if text.count("{") + text.count("[") > MAX_DEPTH and is_too_deep(value):
         raise Malformed("a segment is nested too deeply")
     return value
 
 
 def is_too_deep(value: object) -> bool:
-    """Whether arrays and objects are nested more than ``MAX_DEPTH`` levels. Does not recurse."""
+    """Return whether arrays and objects are nested more than ``MAX_DEPTH`` levels. Does not recurse."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         children = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
@@ -149,60 +166,70 @@ def is_too_deep(value: object) -> bool:
     return True
 
 
-def _flat_object(text: str) -> dict[str, Any] | None:
-    """Faster: ``None`` unless it is seen at a glance that no name stands twice, and no white space around it."""
+def _parse_flat_object(text: str) -> JSONObject | None:
+    """Parse an object without nested objects, faster than ``_DECODER`` does.
+
+    Returns ``None`` if ``text`` is something else, may contain a name twice, or starts or ends with white space.
+    """
     if not (text.startswith("{") and text.endswith("}")):
         return None
-    value, end = _FLAT.raw_decode(text)
-    # Each member has a colon: there are as many as names, so that each has a name of its own.
+    value, end = _FLAT_DECODER.raw_decode(text)
+    # Each member has a colon. A name that occurs twice leaves fewer members in the dict than colons in the text.
     return value if end == len(text) and text.count(":") == len(value) else None
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> JSONObject:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Malformed("a name stands twice in one JSON object")
+        raise Malformed("a name occurs twice in one JSON object")
     return found
 
 
-def _finite(number: str) -> float:
+def _parse_finite_float(number: str) -> float:
     value = float(number)
     if isinf(value):
         raise Malformed("a number is too large")
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise Malformed("JSON has neither NaN nor infinity")
+def _reject_constant(name: str) -> NoReturn:
+    raise Malformed("a number is NaN or infinite")
 
 
-_FLAT = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
-_JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant)
+_FLAT_DECODER = json.JSONDecoder(parse_float=_parse_finite_float, parse_constant=_reject_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_reject_duplicates, parse_float=_parse_finite_float, parse_constant=_reject_constant
+)
 
 
 def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
-    """The header in a segment. Raises ``Malformed`` as ``json_object`` and ``check_header``."""
-    read = cached_header if len(segment) <= _LONGEST_CACHED_HEADER else cached_header.__wrapped__
+    """Decode and check the header segment of a token. ``keys_published`` is as in ``check_header``.
+
+    Raises ``Malformed``, as ``decode_object`` and ``check_header`` do.
+    """
+    read = cached_header if len(segment) <= _MAX_CACHED_HEADER else cached_header.__wrapped__
     return read(segment, keys_published=keys_published)
 
 
-# Few issuers, few keys: a header is nearly always one that was read before.
+# There are few issuers and few keys, so most tokens have a header that was read before.
 @lru_cache(maxsize=64)
 def cached_header(segment: bytes, *, keys_published: bool) -> Header:
-    header = json_object(segment)
+    """Do what ``read_header`` does, for a segment that is short enough for the cache."""
+    header = decode_object(segment)
     check_header(header, keys_published=keys_published)
     return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))
 
 
-def check_header(header: dict[str, Any], *, keys_published: bool) -> None:
-    """Raise ``Malformed`` for a header that asks for something we don't do.
+def check_header(header: Mapping[str, object], *, keys_published: bool) -> None:
+    """Raise ``Malformed`` for a header with an extension, with the location of a key, or with a value of a wrong type.
 
-    Where its issuer publishes keys, hints at where to find them are ignored instead of refused.
+    ``keys_published``: the issuer publishes its keys at a URL that we have configured. Its tokens may say where the
+    keys are, and this is ignored.
     """
     if not _EXTENSIONS.isdisjoint(header):
-        raise Malformed("the header asks for an extension")
-    if not keys_published and not _KEYS_OF_ITS_OWN.isdisjoint(header):
-        raise Malformed("the header names a key of its own")
+        raise Malformed("the header has an extension that is not supported")
+    if not keys_published and not _KEY_LOCATIONS.isdisjoint(header):
+        raise Malformed("the header says where the key is")
     for name in ("typ", "cty", "kid"):
         if name in header and not isinstance(header[name], str):
-            raise Malformed(f"{name!r} in the header is no string")
+            raise Malformed(f"{name!r} in the header is not a string")

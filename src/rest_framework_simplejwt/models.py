@@ -1,15 +1,15 @@
-"""TokenUser: the user as far as a token tells, without a database."""
+"""TokenUser: a user made from the claims of a token, without a database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models.manager import EmptyManager
 from django.utils.functional import cached_property
 
-from ._also import also_has
+from ._also import lazy_attributes
 from .settings import api_settings
 
 if TYPE_CHECKING:
@@ -17,22 +17,26 @@ if TYPE_CHECKING:
 
     from .tokens import Token
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "auth_models": "django.contrib.auth.models",
-    },
-)
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "auth_models": "django.contrib.auth.models",
+        },
+    )
+
+__all__ = ["AnyUser", "AuthUser", "TokenUser"]
 
 
 class TokenUser:
-    """Stands in for a user behind ``JWTStatelessUserAuthentication``.
+    """The ``request.user`` of ``JWTStatelessUserAuthentication``. Projects may subclass it (``TOKEN_USER_CLASS``).
 
-    Every claim is an attribute, and one that the token lacks is ``None``. It has no
-    permissions and can't be stored: those methods raise ``NotImplementedError``.
+    Each claim of the token is an attribute; the attribute of a missing claim is ``None``. A ``TokenUser`` has no
+    groups and no permissions. ``save()``, ``delete()``, ``set_password()`` and ``check_password()`` raise
+    ``NotImplementedError``.
     """
 
-    # Inactive users get no tokens.
+    # Inactive users are issued no tokens.
     is_active = True
 
     def __init__(self, token: Token) -> None:
@@ -48,17 +52,17 @@ class TokenUser:
         return hash(self.id)
 
     def __getattr__(self, name: str) -> Any:
-        # copy, pickle and template engines probe for underscore names, and for `token` before it is set.
+        # copy, pickle and template engines look up underscore names, and `token` before it is set.
         if name.startswith("_") or name == "token":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self.token.get(name)
 
     @cached_property
-    def id(self) -> Any:
-        return self.token[api_settings.USER_ID_CLAIM]
+    def id(self) -> str | int:
+        return self.token[api_settings.USER_ID_CLAIM]  # type: ignore[no-any-return]  # claims are untyped
 
     @cached_property
-    def pk(self) -> Any:
+    def pk(self) -> str | int:
         return self.id
 
     @cached_property
@@ -124,4 +128,6 @@ class TokenUser:
         raise NotImplementedError("Token users have no DB representation")
 
 
-AuthUser = TypeVar("AuthUser", AbstractBaseUser, TokenUser)
+# The user of a token: one from the database, or the TokenUser of JWTStatelessUserAuthentication.
+AnyUser: TypeAlias = AbstractBaseUser | TokenUser
+AuthUser = TypeVar("AuthUser", bound=AnyUser)

@@ -1,4 +1,4 @@
-"""Something that does not answer is logged when it goes, and when it is back; not for every request between."""
+"""Logs an outage of a service once when it starts and once when it ends."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ logger = logging.getLogger(__package__)
 
 
 class Outage:
-    """One of ``what``, say a cache. ``consequence`` tells the operator what happens meanwhile.
+    """Whether a service, such as a cache, is unavailable now. One instance for each service, shared by all threads.
 
-    ``begins`` and ``ends`` complete the sentence that starts with ``what``.
+    The log lines are ``"{service} {started}; {consequence}"``, at level ERROR with a traceback, and
+    ``"{service} {ended}"``, at level INFO. ``consequence`` says what happens during the outage.
     """
 
     def __init__(
-        self, what: str, consequence: str, *, begins: str = "does not answer", ends: str = "answers again"
+        self, service: str, consequence: str, *, started: str = "does not answer", ended: str = "answers again"
     ) -> None:
-        self._what = what
+        self._service = service
         self._consequence = consequence
-        self._begins = begins
-        self._ends = ends
-        self._lasts = False
+        self._started = started
+        self._ended = ended
+        self._is_on = False
 
-    def failed(self, error: Exception) -> None:
-        if not self._lasts:
-            self._lasts = True
-            logger.error("%s %s; %s", self._what, self._begins, self._consequence, exc_info=error)
+    def start(self, error: Exception) -> None:
+        """Log that the outage has started because of ``error``, unless it is on already."""
+        if not self._is_on:
+            self._is_on = True
+            logger.error("%s %s; %s", self._service, self._started, self._consequence, exc_info=error)
 
-    def over(self) -> None:
-        if self._lasts:
-            self._lasts = False
-            logger.info("%s %s", self._what, self._ends)
+    def end(self) -> None:
+        """Log that the outage has ended, if it was on."""
+        if self._is_on:
+            self._is_on = False
+            logger.info("%s %s", self._service, self._ended)

@@ -1,4 +1,4 @@
-"""Password hashes across an upgrade of their parameters: the salt may stay, and ``KeepsSalt`` makes it so."""
+"""Keeps the salt of a password hash when Django upgrades the hash, so that tokens bound to the password stay valid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.hashers import check_password, get_hasher, identify_hasher, make_password, must_update_salt
 
+__all__ = ["KeepsSalt"]
 
-def lasting_salt(encoded: str) -> str | None:
-    """The salt of a password hash, which is drawn anew with each password.
 
-    ``None`` for a hash that has none, or none that Django would keep, and for what is no hash
-    of a hasher in ``PASSWORD_HASHERS``, such as an unusable password.
+def reusable_salt(encoded: str) -> str | None:
+    """Return the salt of a password hash. Each new password gets a new salt, so the salt identifies the password.
+
+    Returns ``None`` if the hash has no salt, if the salt is so short that Django would replace it, and for a text
+    that is not a hash by one of ``PASSWORD_HASHERS``, such as an unusable password.
     """
     try:
         hasher = identify_hasher(encoded)
@@ -23,38 +25,39 @@ def lasting_salt(encoded: str) -> str | None:
 
 
 class KeepsSalt:
-    """For a user model: an upgrade of a password's hash keeps its salt, so that tokens survive it.
+    """Mixin for a user model: an upgrade of a password's hash keeps its salt, so that tokens survive it.
 
-    Write ``class User(KeepsSalt, AbstractUser)``. Django draws a new salt when it hashes a
-    password anew with the parameters, or the hasher, of today. ``keyed_fingerprint`` could not
-    tell that from a new password. A salt that Django holds to be too short, or that the
-    hasher does not take (bcrypt makes its own), is drawn anew all the same.
+    Write ``class User(KeepsSalt, AbstractUser)``. At a login Django upgrades a hash that was made with an older hasher
+    or with fewer iterations, and draws a new salt, which ``keyed_fingerprint`` can't tell from a new password. A new
+    salt is still drawn where Django considers the old one too short, or where the new hasher does not accept it
+    (bcrypt makes its own).
     """
 
+    # Any, because narrower types conflict with those of the user model.
     password: Any
     _password: Any
     save: Any
 
-    def check_password(self, raw_password: str) -> bool:
-        """Whether the password is right; a hash that is out of date is then replaced."""
+    def check_password(self, raw_password: str | None) -> bool:
+        """Return whether the password is right. If so, and the hash is outdated, replace and save it."""
         return check_password(raw_password, self.password, self._upgrade)
 
-    async def acheck_password(self, raw_password: str) -> bool:
-        """As ``check_password``, in a thread: hashing is slow on purpose."""
+    async def acheck_password(self, raw_password: str | None) -> bool:
+        """Do what ``check_password`` does, in a thread: hashing takes long on purpose."""
         return await sync_to_async(self.check_password)(raw_password)
 
     def _upgrade(self, raw_password: str) -> None:
         self.password = rehash(raw_password, self.password)
-        # An upgrade is no change of password, of which a project would hear.
+        # Else AbstractBaseUser.save() would call password_changed(), and the password has not changed.
         self._password = None
         self.save(update_fields=["password"])
 
 
 def rehash(raw_password: str, encoded: str) -> str:
-    """A hash of today of the same password, with the salt of ``encoded`` if it may stay."""
-    salt = lasting_salt(encoded)
+    """Hash ``raw_password`` with the preferred hasher, and with the salt of the old hash ``encoded`` if possible."""
+    salt = reusable_salt(encoded)
     try:
         upgraded = get_hasher().encode(raw_password, salt) if salt is not None else ""
     except (ValueError, TypeError):
         upgraded = ""
-    return upgraded if salt is not None and lasting_salt(upgraded) == salt else make_password(raw_password)
+    return upgraded if salt is not None and reusable_salt(upgraded) == salt else make_password(raw_password)

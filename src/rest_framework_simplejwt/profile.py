@@ -1,4 +1,4 @@
-"""The JWT profile for OAuth 2.0 access tokens (RFC 9068): what they and refresh tokens say they are."""
+"""The JWT profile for OAuth 2.0 access tokens (RFC 9068): the ``typ`` header and the claims that it requires."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from django.utils.inspect import func_accepts_kwargs, func_supports_parameter
 from django.utils.translation import gettext_lazy as _
 
 from . import jws
+from ._types import JSONObject
 from .exceptions import TokenError
 
 RFC_9068 = "rfc9068"
 
-# In the header, by the kind of token; the others remain plain "JWT". There is no registered one for refresh tokens.
-_TYPES = {"access": "at+jwt", "refresh": "rt+jwt"}
+# The header's ``typ`` by ``token_type``; any other token type has "JWT". "rt+jwt" is our own, as none is registered.
+_HEADER_TYPES = {"access": "at+jwt", "refresh": "rt+jwt"}
 
 
-def is_carried_by(backend: Any) -> bool:
-    """Whether a token backend, which may be a project's own, can write a type: its ``encode`` takes ``typ``."""
+def supports_typ(backend: Any) -> bool:
+    """Return whether ``backend.encode`` takes the argument ``typ``. A project's own token backend may not."""
     return func_supports_parameter(backend.encode, "typ") or func_accepts_kwargs(backend.encode)
 
 
 def header_type(token_type: str | None) -> str:
-    """The ``typ`` that a new token of that kind has (RFC 9068 section 2.1)."""
-    return _TYPES.get(token_type or "", "JWT")
+    """Return the ``typ`` header of new tokens of ``token_type`` (RFC 9068 section 2.1)."""
+    return _HEADER_TYPES.get(token_type or "", "JWT")
 
 
-def complete(
-    claims: Mapping[str, Any], token_type: str | None, *, user_id_claim: str, client_id: str | None
-) -> dict[str, Any]:
-    """The claims of an access token, with those that section 2.2 requires and our own names lack."""
+def with_required_claims(
+    claims: Mapping[str, object], token_type: str | None, *, user_id_claim: str, client_id: str | None
+) -> JSONObject:
+    """Return a copy of ``claims``; for an access token, with ``sub`` and ``client_id`` added where they are missing.
+
+    RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string. Without that claim,
+    or with ``client_id=None``, nothing is added.
+    """
     completed = dict(claims)
     if token_type == "access":
         if user_id_claim in claims:
@@ -40,13 +45,13 @@ def complete(
     return completed
 
 
-def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None, *, required: bool) -> None:
-    """Raise ``TokenError`` unless the header of a token, verified before, says that it is of this kind.
+def check(token: str | bytes, claims: Mapping[str, object], token_type: str | None, *, required: bool) -> None:
+    """Raise ``TokenError`` unless the header's ``typ`` fits ``token_type`` and the claims of section 2.2 are present.
 
-    For an access token the claims of section 2.2 must be there too; its issuer, audience and
-    times are the codec's to check. What is not ``required`` may be a plain JWT, from before.
+    Call it with a token whose signature, issuer, audience and times are verified. Only an access token needs the
+    claims. With ``required=False`` a ``typ`` of "JWT" is accepted too, as in tokens issued before the profile was set.
     """
-    typ = _type_of(token)
+    typ = _normalized_typ(token)
     expected = header_type(token_type).lower()
     if expected == "jwt" or (typ == "jwt" and not required):
         return
@@ -57,10 +62,13 @@ def check(token: str | bytes, claims: Mapping[str, Any], token_type: str | None,
         raise TokenError(_("Token is invalid"))
 
 
-def _type_of(token: str | bytes) -> str:
-    """The ``typ`` of a token; ``"jwt"`` for one that a backend of the project's own accepts, and is no JWS."""
+def _normalized_typ(token: str | bytes) -> str:
+    """Return the header's ``typ`` in lower case, without ``application/``.
+
+    Returns ``"jwt"`` for a token that is not a JWS: a project's own backend has accepted it.
+    """
     try:
-        header = jws.read_header(jws.take_apart(token).header, keys_published=True)
+        header = jws.read_header(jws.split_compact(token).header, keys_published=True)
     except jws.Malformed:
         return "jwt"
     return header.typ.lower().removeprefix("application/")

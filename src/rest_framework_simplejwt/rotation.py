@@ -1,13 +1,15 @@
-"""A refresh: one refresh token becomes one new pair, once; and what follows when it is presented again."""
+"""A refresh: one refresh token becomes one new pair, once; and what happens when it is presented again."""
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -24,16 +26,19 @@ R = TypeVar("R", bound=RefreshToken)
 
 @dataclass(frozen=True)
 class Presented(Generic[R]):
-    """A refresh token that was verified; or, ``replayed`` within the grace period, its successor."""
+    """A verified refresh token; or, if ``replayed`` within the grace period, the successor of the presented one."""
 
     token: R
     replayed: bool = False
-    request: Any = None
+    request: HttpRequest | None = None
 
 
 @dataclass(frozen=True)
 class Pair(Generic[R]):
-    """What a refresh buys: the texts, and the refresh ``token`` that is good from now on."""
+    """What a refresh issues: the signed texts, and the refresh ``token`` that is valid from now on.
+
+    ``refresh`` is ``None`` without rotation.
+    """
 
     token: R
     access: str = field(repr=False)
@@ -42,11 +47,11 @@ class Pair(Generic[R]):
 
 
 class _NotRevoked(Exception):
-    """The store has no revocation of the token: it was taken back, or is not committed yet."""
+    """The store has no revocation of the token: it was rolled back, or is not committed yet."""
 
 
 @sensitive_variables()
-def present(token_class: type[R], text: str | bytes, request: Any = None) -> Presented[R]:
+def present(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> Presented[R]:
     """Verify the refresh token in ``text``; within the grace period of a consumed one, return its successor.
 
     Raises ``TokenError``. Reuse of a revoked token triggers the alarm first.
@@ -55,27 +60,27 @@ def present(token_class: type[R], text: str | bytes, request: Any = None) -> Pre
         return Presented(token_class(text), request=request)
     except RefreshTokenBlacklistedError:
         # Its signature was verified before the store was asked.
-        consumed = token_class(text, verify=False)
-    return Presented(_successor_or_alarm(consumed, request), replayed=True, request=request)
+        revoked = token_class(text, verify=False)
+    return Presented(_successor_or_alarm(revoked, request), replayed=True, request=request)
 
 
 @sensitive_variables()
-def present_to_end(token_class: type[R], text: str | bytes, request: Any = None) -> R:
-    """The refresh token in ``text`` by which its bearer wants to end something.
+def present_to_log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> R:
+    """Verify the refresh token in ``text``, which a client presents to log out.
 
-    As ``present``, but one that was logged out before is merely refused: a second click is no theft.
+    As ``present``, but a token that was logged out before triggers no alarm: a second click is no theft.
     """
     try:
         return token_class(text)
     except RefreshTokenBlacklistedError:
-        spent = token_class(text, verify=False)
-        if _successor(spent) is None:
+        revoked = token_class(text, verify=False)
+        if _find_successor(revoked) is None:
             raise
-    return _successor_or_alarm(spent, request)
+    return _successor_or_alarm(revoked, request)
 
 
 @sensitive_variables()
-def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
+def refresh(presented: Presented[R], owner: AbstractBaseUser | None = None) -> Pair[R]:
     """Issue a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
 
     ``owner``: the token's user, if it was looked up. Raises ``TokenError`` as ``rotate`` does.
@@ -84,7 +89,7 @@ def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
     if not api_settings.ROTATE_REFRESH_TOKENS:
         pair = Pair(token, str(token.access_token))
     elif presented.replayed:
-        pair = _pair_of(token, replayed=True)
+        pair = _sign_pair(token, replayed=True)
     else:
         pair = rotate(token, request, owner=owner)
     facts = {"token": pair.token, "replayed": pair.replayed, "request": request}
@@ -93,53 +98,53 @@ def refresh(presented: Presented[R], owner: Any = None) -> Pair[R]:
 
 
 @sensitive_variables()
-def rotate(token: R, request: Any = None, *, owner: Any = None) -> Pair[R]:
-    """Replace ``token`` by its successor: new jti, exp and iat, the other claims unchanged.
+def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseUser | None = None) -> Pair[R]:
+    """Replace ``token`` by its successor, which has a new jti, exp and iat and the same other claims.
 
     With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction. If another request has
     consumed it meanwhile, returns the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and raises
     ``RefreshTokenBlacklistedError`` after it. If anything fails, nothing is recorded and the old token stays valid.
     """
     consumes = api_settings.BLACKLIST_AFTER_ROTATION and can_revoke_tokens()
-    successor = _successor_of(token, consumes)
-    # Signed before the old one is consumed: what can't be signed must cost nobody their login.
-    pair = _pair_of(successor)
+    successor = _create_successor(token, consumes)
+    # Signed first: a token that can't be signed must not cost the user their login.
+    pair = _sign_pair(successor)
     if not consumes:
         revocation.token_store().transact(partial(successor._outstand_for, owner))
     elif not token._consume(successor, owner):
-        return _pair_of(_successor_or_alarm(token, request), replayed=True)
+        return _sign_pair(_successor_or_alarm(token, request), replayed=True)
     return pair
 
 
 @sensitive_variables()
-def log_out(token_class: type[R], text: str | bytes, request: Any = None) -> None:
-    """Revoke the refresh token in ``text``, where the project remembers revocations at all.
+def log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> None:
+    """Revoke the refresh token in ``text``, if the project has a store of revocations.
 
-    Who loses the race to another log-out has what they wanted; who loses it to a refresh ends
-    what that refresh bought, within the grace period, or is told that the token was spent.
-    Raises ``TokenError``.
+    A token that another logout has revoked meanwhile is not an error. If a refresh has consumed it meanwhile,
+    revokes its successor within the grace period, and rejects it after that. Raises ``TokenError``.
     """
-    token = present_to_end(token_class, text, request)
-    while not _revoke(token) and _successor(token) is not None:
+    token = present_to_log_out(token_class, text, request)
+    while not _revoke(token) and _find_successor(token) is not None:
         token = _successor_or_alarm(token, request)
 
 
-def revoke(token: RefreshToken) -> None:
-    """Revoke one token, where the project remembers revocations at all."""
+def revoke(token: Token) -> None:
+    """Revoke one token, if the project has a store of revocations."""
     _revoke(token)
 
 
-def _revoke(token: Any) -> bool:
+def _revoke(token: Token) -> bool:
+    """Revoke ``token``. True if this call was the first, and where nothing is recorded."""
     blacklist = getattr(token, "blacklist", None)
     return is_first(blacklist() if blacklist else None)
 
 
-def _successor_of(token: R, consumes: bool) -> R:
+def _create_successor(token: R, consumes: bool) -> R:
     successor = copy(token)
     successor.token = None
-    successor.payload = claims.copied(token.payload)
+    successor.payload = claims.copy_claims(token.payload)
     if consumes and type(token).set_jti.__module__ == Token.__module__:
-        # Whoever refreshes the same token derives the same id, and so meets the others at one record.
+        # All requests that refresh one token derive the same id, and so compete for one record.
         successor[_jti_claim()] = _successor_id(_jti(token), settings.SECRET_KEY)
     else:
         successor.set_jti()
@@ -148,21 +153,17 @@ def _successor_of(token: R, consumes: bool) -> R:
     return successor
 
 
-def _pair_of(token: R, *, replayed: bool = False) -> Pair[R]:
+def _sign_pair(token: R, *, replayed: bool = False) -> Pair[R]:
     return Pair(token, access=str(token.access_token), refresh=str(token), replayed=replayed)
 
 
 def _successor_id(jti: str, key: str | bytes) -> str:
+    """The id of the successor of the token ``jti``: a keyed hash, so that clients can't compute it."""
     return salted_hmac("rest_framework_simplejwt.successor", jti, secret=key, algorithm="sha256").hexdigest()[:32]
 
 
-def _successor(token: RefreshToken) -> Successor | None:
-    found = _find_successor(token)
-    return None if found is None else found[1]
-
-
 def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
-    """The id and the record of what a refresh turned ``token`` into; ``None`` if it was revoked otherwise."""
+    """The id and the record of the token's successor; ``None`` if it was not consumed by a refresh."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         successor_id = _successor_id(_jti(token), key)
         found = revocation.token_store().successor(_jti(token), successor_id, now=token.current_time)
@@ -171,33 +172,36 @@ def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
     return None
 
 
-def _successor_or_alarm(spent: R, request: Any) -> R:
-    """What ``spent`` was turned into, if it may be handed out again. Raises ``RefreshTokenBlacklistedError`` if not."""
-    successor = _within_grace(spent)
+def _successor_or_alarm(revoked: R, request: HttpRequest | None) -> R:
+    """The successor of ``revoked`` within the grace period.
+
+    Otherwise triggers the alarm and raises ``RefreshTokenBlacklistedError``.
+    """
+    successor = _successor_within_grace(revoked)
     if successor is None:
-        _sound_alarm(spent, request)
+        _trigger_alarm(revoked, request)
         raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
     return successor
 
 
-def _within_grace(spent: R) -> R | None:
-    """The successor of ``spent``, verified as if it had been presented itself; ``None`` outside the grace period."""
+def _successor_within_grace(consumed: R) -> R | None:
+    """The successor of ``consumed``, verified; ``None`` outside the grace period, or if it is not valid any more."""
     grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD
-    found = _find_successor(spent) if grace and api_settings.ROTATE_REFRESH_TOKENS else None
+    found = _find_successor(consumed) if grace and api_settings.ROTATE_REFRESH_TOKENS else None
     if found is None:
         return None
     successor_id, record = found
-    lifetime = spent.lifetime + spent._extra_leeway()
-    record = local_times.restore_times(record, lifetime=lifetime, now=spent.current_time)
-    # The period counts from the refresh: asking again does not extend it. The leeway is for a machine that is ahead.
+    lifetime = consumed.lifetime + consumed._extra_leeway()
+    record = local_times.restore_times(record, lifetime=lifetime, now=consumed.current_time)
+    # The period begins with the refresh, and a replay does not extend it. The leeway allows for a faster clock.
     if record.is_revoked or record.age > grace + state.token_backend.get_leeway():
         return None
-    successor = copy(spent)
+    successor = copy(consumed)
     successor.token = None
-    successor.payload = claims.copied(spent.payload) | {
+    successor.payload = claims.copy_claims(consumed.payload) | {
         _jti_claim(): successor_id,
         "iat": datetime_to_epoch(record.issued_at),
-        "exp": datetime_to_epoch(record.expires_at - spent._extra_leeway()),
+        "exp": datetime_to_epoch(record.expires_at - consumed._extra_leeway()),
     }
     try:
         successor.verify()
@@ -206,42 +210,46 @@ def _within_grace(spent: R) -> R | None:
     return successor
 
 
-def _sound_alarm(spent: RefreshToken, request: Any) -> None:
-    """Revoke the family so that neither the refusal that follows nor a rollback undoes it, and tell."""
-    get_family_id = getattr(spent, "get_family_id", None)
+def _trigger_alarm(reused: RefreshToken, request: HttpRequest | None) -> None:
+    """Under ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` revoke the family, and tell the log and the signal's receivers.
+
+    The revocation is committed even if the caller's transaction is rolled back.
+    """
+    get_family_id = getattr(reused, "get_family_id", None)
     family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None
     if family_id is None:
         return
     try:
-        outcome = revocation.family_store().lasting(family_id, partial(_end_family, spent))
+        outcome = revocation.family_store().lasting(family_id, partial(_revoke_family, reused))
     except _NotRevoked:
-        # On a connection of its own it is not: the caller's open transaction has revoked it, and may yet be rolled
-        # back, the revocation of the family with it. Or only a cache says so.
-        if not _is_on_record(spent):
+        # Another connection does not see that the token is revoked. Either the caller's open transaction has
+        # revoked it, and the family's revocation must be rolled back with that; or only a cache says so.
+        if not _is_on_record(reused):
             return
-        outcome = spent._blacklist_family_for("reuse")
+        outcome = reused._blacklist_family_for("reuse")
     if not is_first(outcome):
-        # It was told when the family was revoked; a thief who tries on does not fill the log.
+        # It was told when the family was revoked: further reuse must not fill the log.
         return
-    facts = {"family_id": family_id, "jti": _jti(spent), "user_id": spent.get(api_settings.USER_ID_CLAIM)}
+    facts = {"family_id": family_id, "jti": _jti(reused), "user_id": reused.get(api_settings.USER_ID_CLAIM)}
     logger.warning(
         "Refresh token %(jti)r of user %(user_id)r was presented again after its end; family %(family_id)r is revoked",
         facts,
     )
-    signals.send(signals.refresh_token_reused, type(spent), request=request, **facts)
+    signals.send(signals.refresh_token_reused, type(reused), request=request, **facts)
 
 
-def _end_family(spent: RefreshToken) -> Any:
-    if not _is_on_record(spent):
+def _revoke_family(reused: RefreshToken) -> object:
+    """Revoke the family. Raises ``_NotRevoked`` if this connection does not see that ``reused`` is revoked."""
+    if not _is_on_record(reused):
         raise _NotRevoked
-    return spent._blacklist_family_for("reuse")
+    return reused._blacklist_family_for("reuse")
 
 
-def _is_on_record(spent: RefreshToken) -> bool:
-    """Whether the store has the revocation of ``spent``, or a project's own ``check_blacklist`` knows of another."""
-    if overrides(type(spent), "check_blacklist"):
+def _is_on_record(reused: RefreshToken) -> bool:
+    """Whether the store, and not only a cache, has the revocation; True if a project decides that by itself."""
+    if overrides(type(reused), "check_blacklist"):
         return True
-    return revocation.token_store(cached=False).is_revoked(_jti(spent))
+    return revocation.token_store(cached=False).is_revoked(_jti(reused))
 
 
 def _jti_claim() -> str:

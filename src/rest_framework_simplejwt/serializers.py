@@ -1,4 +1,4 @@
-"""The shapes of what the views take and give; the work is done in tokens and rotation."""
+"""The serializers of the token views: they check requests and build responses; tokens and rotation do the work."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from copy import copy
 from traceback import clear_frames
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, user_login_failed
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError as UnfitValue
 from django.db import Error, IntegrityError
 from django.http import HttpRequest
@@ -23,38 +24,60 @@ from rest_framework import settings as drf
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from . import database_outage, refusals, rotation, signals, users
-from ._also import also_has
+from ._also import lazy_attributes
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from .db_errors import is_unfit
-from .exceptions import AuthenticationFailed, LoginFailed, TokenFamilyNotConfigured, TokenHasNoFamily
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
+from .db_errors import is_unstorable
+from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
+from .models import AuthUser, TokenUser
+from .records import family_enabled
 from .revocation import token_store
 from .settings import api_settings
-from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked, family_enabled
+from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked
 
 if apps.is_installed("django.contrib.auth"):
-    from django.contrib.auth.models import update_last_login
+    from django.contrib.auth.models import update_last_login as update_last_login
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "ValidationError": "rest_framework.exceptions.ValidationError",
-        "exceptions": "rest_framework.exceptions",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "ValidationError": "rest_framework.exceptions.ValidationError",
+            "exceptions": "rest_framework.exceptions",
+        },
+    )
+
+# Without update_last_login, which needs django.contrib.auth.
+__all__ = [
+    "AuthUser",
+    "PasswordField",
+    "TokenBlacklistSerializer",
+    "TokenFamilyBlacklistSerializer",
+    "TokenField",
+    "TokenObtainPairSerializer",
+    "TokenObtainSerializer",
+    "TokenObtainSlidingSerializer",
+    "TokenRefreshSerializer",
+    "TokenRefreshSlidingSerializer",
+    "TokenUser",
+    "TokenVerifySerializer",
+    "api_settings",
+    "default_on_login_failed",
+    "default_on_login_success",
+]
+
+# A serializer's data by field name: what a field holds is the field's to say.
+Attrs: TypeAlias = dict[str, Any]
 
 _SECRET = re.compile("api|token|key|secret|password|signature", re.IGNORECASE)
 _MASK = "********************"
 
 
-# Characters of a user name or a password: hashing costs more the longer it is.
+# Characters of a user name or a password: the time to hash grows with the length.
 MAX_CREDENTIAL_LENGTH = 4096
 
 
 class PasswordField(serializers.CharField):
-    """Write-only, and taken to the letter: white space is part of a password. Bounded before it is hashed."""
+    """A write-only password. White space is kept; a password that is too long is refused before it is hashed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("style", {})["input_type"] = "password"
@@ -64,28 +87,28 @@ class PasswordField(serializers.CharField):
         super().__init__(*args, **kwargs)
 
 
-class _ProhibitSurrogates(ProhibitSurrogateCharactersValidator):
-    """As DRF's, which looks at one character after the other, also of ASCII, which has none."""
+class _FastProhibitSurrogates(ProhibitSurrogateCharactersValidator):
+    """Same as DRF's validator, but skips ASCII texts, which have no surrogates."""
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: str) -> None:
         if not value.isascii():
             super().__call__(value)
 
 
 class TokenField(serializers.CharField):
-    """A text that may be as long as a request: as a ``CharField``, only faster."""
+    """Same as ``CharField``, but faster for long ASCII texts such as tokens."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         slow = ProhibitSurrogateCharactersValidator
-        self.validators = [_ProhibitSurrogates() if type(each) is slow else each for each in self.validators]
+        self.validators = [_FastProhibitSurrogates() if type(each) is slow else each for each in self.validators]
 
 
 class _SecretSerializer(serializers.Serializer[Any]):
-    """Base of those that are given passwords or tokens, which error reports must not show."""
+    """Base of serializers that receive passwords or tokens: error reports must not show their data."""
 
     def __repr__(self) -> str:
-        """As DRF's, without the data."""
+        """The representation that DRF gives, without the data."""
         shown = copy(self)
         kwargs = {name: value for name, value in vars(self)["_kwargs"].items() if name != "data"}
         vars(shown).update(_args=(), _kwargs=kwargs)
@@ -97,17 +120,25 @@ class _SecretSerializer(serializers.Serializer[Any]):
 
 
 class TokenObtainSerializer(_SecretSerializer):
-    """Checks credentials; ``self.user`` is theirs once validated.
+    """Checks credentials. Subclass one of its two subclasses, which also issue the tokens.
 
-    Raises ``LoginFailed`` (401 ``no_active_account``), whether the user is unknown,
-    inactive or the password wrong.
+    A subclass may set ``token_class``, a class of tokens, and override:
+
+    - ``get_token(user)``, called in the login's transaction: returns the token, with further claims.
+    - ``validate(attrs)``, called with the values of the fields: returns the response's data, a dict. Its
+      ``super().validate(attrs)`` checks the credentials, sets ``self.user`` and returns the data so far. It raises
+      ``LoginFailed`` (401 ``no_active_account``) if the user is unknown or inactive or the password is wrong, after
+      a call of ``ON_LOGIN_FAILED``.
+    - ``username_field``, the name of the field that names the user, by default that of the user model.
+
+    Any other refusal is an ``AuthenticationFailed`` (401) or a DRF ``ValidationError`` (400) that a hook raises.
     """
 
-    username_field: ClassVar[str] = classproperty(  # type: ignore[assignment]  # read on the class
+    username_field: str = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: get_user_model().USERNAME_FIELD
     )
-    token_class: ClassVar[type[Token] | None] = None
-    user: Any
+    token_class: type[Token] | None = None
+    user: AbstractBaseUser
 
     default_error_messages = {"no_active_account": _("No active account found with the given credentials")}
 
@@ -117,43 +148,52 @@ class TokenObtainSerializer(_SecretSerializer):
         self.fields["password"] = PasswordField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
-        self.user = self._authenticate(request, credentials)
-        if not api_settings.USER_AUTHENTICATION_RULE(self.user):
+        user = self._authenticate(request, credentials)
+        self.user = user  # type: ignore[assignment]  # None, which the rule refuses, is for the hooks of a project
+        if not api_settings.USER_AUTHENTICATION_RULE(user):
             api_settings.ON_LOGIN_FAILED(_masked(credentials), request)
             raise LoginFailed(self.error_messages["no_active_account"])
         return {}
 
     @sensitive_variables()
-    def _authenticate(self, request: Any, credentials: dict[str, Any]) -> Any:
-        """The user with these credentials, or ``None``; nobody has a name that is no value of its field."""
+    def _authenticate(self, request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
+        """The user with these credentials, or ``None``.
+
+        Returns ``None``, too, for a user name that the database can't hold in its column: no user has it.
+        """
         try:
-            with users.from_primary():
+            with users.read_from_primary():
                 user = _call_backends(request, credentials)
         except Error as error:
-            if not is_unfit(error):
+            if not is_unstorable(error):
                 raise
         except (ValueError, ArithmeticError, UnfitValue):
-            if users.can_hold(self.username_field, credentials[self.username_field]):
+            if users.is_valid_for_field(self.username_field, credentials[self.username_field]):
                 raise
         else:
-            database_outage.answered()
+            database_outage.end_outage()
             return user
         user_login_failed.send("django.contrib.auth", credentials=_masked(credentials), request=request)
         return None
 
     @classmethod
-    def get_token(cls, user: Any) -> Any:
-        """The token to answer with: override to add claims of your own."""
+    def get_token(cls, user: AbstractBaseUser) -> Token:
+        """Create the token for ``user``. Called in the login's transaction, once more if that is retried.
+
+        Override it to add claims: call ``super().get_token(user)``, set them and return the token.
+        """
         assert cls.token_class is not None, f"{cls.__name__}.token_class is not set"
         return cls.token_class.for_user(user)
 
     def _log_in(self, answer: Callable[[Any], dict[str, str]]) -> dict[str, str]:
-        """The ``answer`` made of a new token: a login that can't be recorded, or answered, leaves no record.
+        """Create a token and return what ``answer`` makes of it, in one transaction.
 
-        A project's hooks run again only after a deadlock or a serialization failure, with what they wrote undone.
+        Nothing is recorded if creating, signing or a project's hook fails. The hooks run again only after a
+        deadlock or a serialization failure, when what they wrote was rolled back. Raises ``LoginFailed`` if the
+        user was deleted meanwhile.
         """
         request = self.context.get("request")
 
@@ -165,48 +205,66 @@ class TokenObtainSerializer(_SecretSerializer):
                 api_settings.ON_LOGIN_SUCCESS(self.user, request)
             answered = answer(token)
             if isinstance(token, Token):
-                # Whichever way `get_token` has set its expiry.
-                token._prolong_record()
+                # `get_token` may have set a later expiry by `token["exp"] = ...`.
+                token._extend_records()
             return answered
 
         try:
             return token_store().transact(issue)
         except IntegrityError as error:
-            if not users.is_gone(self.user):
+            if not users.is_deleted(self.user):
                 raise
             raise LoginFailed(self.error_messages["no_active_account"]) from error
 
 
 class TokenObtainPairSerializer(TokenObtainSerializer):
-    token_class = RefreshToken
+    """Issues a refresh token and an access token for valid credentials: ``{"refresh": ..., "access": ...}``.
+
+    ``get_token`` returns a refresh token; the access token is its ``access_token``. See ``TokenObtainSerializer``.
+    """
+
+    token_class: type[RefreshToken] = RefreshToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> RefreshToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
 
 class TokenObtainSlidingSerializer(TokenObtainSerializer):
-    token_class = SlidingToken
+    """Issues a sliding token for valid credentials: ``{"token": ...}``. See ``TokenObtainSerializer``."""
+
+    token_class: type[SlidingToken] = SlidingToken
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def get_token(cls, user: AbstractBaseUser) -> SlidingToken: ...
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
 
-class _OfUserSerializer(_SecretSerializer):
-    """Base of those that refuse the token of a user who is gone, inactive or has changed their password."""
+class _UserTokenSerializer(_SecretSerializer):
+    """Base of serializers that refuse a token whose user was deleted, is inactive or has changed their password."""
 
     default_error_messages = {
         "no_active_account": _("No active account found for the given token."),
         "password_changed": _("The user's password has been changed."),
     }
 
-    def _check_user(self, token: Any) -> Any:
-        """The token's user, who may have another token; ``None`` if it has no user claim, such as a machine's.
+    def _check_user(self, token: Token) -> AbstractBaseUser | None:
+        """Look up the token's user. ``None`` for a token without a user claim, such as that of a machine.
 
-        Raises ``AuthenticationFailed`` for any other user, and ``users.NotKept``.
+        Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.UsersNotStored`` if the
+        project stores no users.
         """
         if api_settings.USER_ID_CLAIM not in token:
             return None
@@ -216,50 +274,58 @@ class _OfUserSerializer(_SecretSerializer):
             refusals.log(refusal, token.payload)
             raise
 
-    def _checked_user(self, token: Any) -> Any:
-        user = users.named_by(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
+    def _checked_user(self, token: Token) -> AbstractBaseUser:
+        user = users.find_on_primary(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
-        if api_settings.CHECK_REVOKE_TOKEN and not users.password_unchanged(
+        if api_settings.CHECK_REVOKE_TOKEN and not users.is_password_unchanged(
             user, token.get(api_settings.REVOKE_TOKEN_CLAIM), api_settings.REVOKE_TOKEN_HASHER
         ):
             rotation.revoke(token)
-            raise AuthenticationFailed(self.error_messages["password_changed"], "password_changed")
+            raise AuthenticationFailed(self.error_messages["password_changed"], RefusalCode.PASSWORD_CHANGED)
         return user
 
-    def _require_user(self, token: Any) -> Any:
-        """As ``_check_user``, and where the project keeps no users, nobody may have another token."""
+    def _require_user(self, token: Token) -> AbstractBaseUser | None:
+        """As ``_check_user``, but refuse the token with ``AuthenticationFailed`` if the project has no users."""
         try:
             return self._check_user(token)
-        except users.NotKept as error:
+        except users.UsersNotStored as error:
             raise self._no_active_account() from error
 
-    def _check_known_user(self, token: Any) -> Any:
-        """As ``_check_user``; ``None`` too where the project keeps no users, or authenticates by the token alone."""
+    def _check_known_user(self, token: Token) -> AbstractBaseUser | None:
+        """As ``_check_user``, but return ``None`` if the project has no users or authenticates by tokens alone."""
         if not _trusts_tokens_alone():
-            with suppress(users.NotKept):
+            with suppress(users.UsersNotStored):
                 return self._check_user(token)
         return None
 
     def _no_active_account(self) -> AuthenticationFailed:
-        return AuthenticationFailed(self.error_messages["no_active_account"], "no_active_account")
+        return AuthenticationFailed(self.error_messages["no_active_account"], RefusalCode.NO_ACTIVE_ACCOUNT)
 
 
-class TokenRefreshSerializer(_OfUserSerializer):
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+class TokenRefreshSerializer(_UserTokenSerializer):
+    """Refreshes a pair: verifies the refresh token and its user, then issues a new access token.
+
+    Under ``ROTATE_REFRESH_TOKENS`` also a new refresh token. A subclass may make ``refresh`` optional and set
+    ``attrs["refresh"]``, for example from a cookie, before ``super().validate(attrs)``. Raises ``TokenError`` for a
+    refresh token that is not valid (the view answers 401 ``token_not_valid``) and ``AuthenticationFailed`` (401
+    ``no_active_account`` or ``password_changed``).
+    """
+
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField()
     access = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
         try:
             pair = rotation.refresh(presented, owner=user)
         except IntegrityError as error:
-            if not users.is_gone(user):
+            if not users.is_deleted(user):
                 raise
             raise self._no_active_account() from error
         data = {"access": pair.access}
@@ -268,35 +334,38 @@ class TokenRefreshSerializer(_OfUserSerializer):
         return data
 
 
-class TokenRefreshSlidingSerializer(_OfUserSerializer):
-    token_class: ClassVar[type[Token]] = SlidingToken
+class TokenRefreshSlidingSerializer(_UserTokenSerializer):
+    """Refreshes a sliding token: the same token with a later expiry. Raises as ``TokenRefreshSerializer``."""
+
+    token_class: type[Token] = SlidingToken
 
     token = TokenField()
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
         token.set_exp()
         token.set_iat()
-        # Its record must last as long as this copy.
+        # Its record must be kept as long as this copy is valid.
         token._outstand_for(user)
         return {"token": str(token)}
 
 
-class TokenVerifySerializer(_OfUserSerializer):
+class TokenVerifySerializer(_UserTokenSerializer):
     """Accepts any valid, unexpired, unrevoked token whose user still exists and is active.
 
-    A service that keeps no users, or authenticates by the token alone, does not look for the user.
+    A service without users, or one that authenticates by tokens alone, does not look up the user. Raises as
+    ``TokenRefreshSerializer``.
     """
 
-    token_class: ClassVar[type[Token]] = UntypedToken
+    token_class: type[Token] = UntypedToken
 
     token = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -304,50 +373,56 @@ class TokenVerifySerializer(_OfUserSerializer):
 
 
 def _trusts_tokens_alone() -> bool:
-    """Whether this service looks no user up by a token: its default authentication classes of ours are stateless."""
-    # Through the module: override_settings replaces DRF's object.
+    """Whether all of this package's classes in DRF's ``DEFAULT_AUTHENTICATION_CLASSES`` are stateless."""
+    # Read from the module: override_settings replaces DRF's object.
     classes: Collection[Any] = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     ours = [each for each in classes if issubclass(each, JWTAuthentication)]
     return bool(ours) and all(issubclass(each, JWTStatelessUserAuthentication) for each in ours)
 
 
 class TokenBlacklistSerializer(_SecretSerializer):
-    """Revokes a refresh token; without the app that remembers revocations, accepts it all the same."""
+    """Revokes a refresh token. Without a store of revocations it accepts the token and does nothing.
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    Raises ``TokenError`` for a token that is not valid.
+    """
+
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
 
 class TokenFamilyBlacklistSerializer(_SecretSerializer):
-    """Revokes a refresh token's family. Raises ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400)."""
+    """Revokes the family of a refresh token.
 
-    token_class: ClassVar[type[RefreshToken]] = RefreshToken
+    Raises ``TokenError``, ``TokenFamilyNotConfigured`` (501) or ``TokenHasNoFamily`` (400).
+    """
+
+    token_class: type[RefreshToken] = RefreshToken
 
     refresh = TokenField(write_only=True)
     message = serializers.CharField(read_only=True)
 
     @sensitive_variables()
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, attrs: Attrs) -> Attrs:
         if not family_enabled():
             raise TokenFamilyNotConfigured()
-        refresh = rotation.present_to_end(self.token_class, attrs["refresh"], self.context.get("request"))
+        refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         if refresh.get_family_id() is None:
             raise TokenHasNoFamily()
         refresh.blacklist_family()
         return {"message": _("Token Family blacklisted")}
 
 
-def _call_backends(request: HttpRequest | None, credentials: dict[str, Any]) -> Any:
-    """The user with these ``credentials``, or ``None``. What it raises leads to no variables that hold the password.
+def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
+    """The user with these ``credentials``, or ``None``. An error of a backend is raised without local variables.
 
-    Error reports show those of a backend's functions: the decorator of Django's ``authenticate`` names
-    ``credentials`` alone, and the decorator nearest to a function decides.
+    Error reports show the variables of every function that an error passed, and those of a project's backend hold
+    the password. Django hides only the argument ``credentials`` of its own ``authenticate``.
     """
     try:
         return authenticate(request, **credentials)
@@ -358,7 +433,7 @@ def _call_backends(request: HttpRequest | None, credentials: dict[str, Any]) -> 
 
 
 def _clear_variables(error: BaseException) -> None:
-    """Clears the variables of all functions that have ended with ``error``, and with the errors that led to it."""
+    """Clear the local variables of all functions that raised ``error``, or an error that caused it."""
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
     while errors:
@@ -369,13 +444,14 @@ def _clear_variables(error: BaseException) -> None:
             errors += link.__cause__, link.__context__
 
 
-def default_on_login_success(user: Any, request: HttpRequest | None) -> None:
+def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
+    """Set the user's ``last_login`` to now. The default of ``ON_LOGIN_SUCCESS``, called in the login's transaction."""
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 
-def default_on_login_failed(credentials: dict[str, Any], request: HttpRequest | None) -> None:
-    """Django's own ``user_login_failed`` signal has been sent; there is nothing to add."""
+def default_on_login_failed(credentials: Attrs, request: HttpRequest | None) -> None:
+    """Does nothing: Django has sent its signal ``user_login_failed`` before. The default of ``ON_LOGIN_FAILED``."""
 
 
-def _masked(credentials: dict[str, Any]) -> dict[str, Any]:
+def _masked(credentials: Attrs) -> Attrs:
     return {name: _MASK if _SECRET.search(name) else value for name, value in credentials.items()}

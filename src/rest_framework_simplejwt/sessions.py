@@ -1,85 +1,95 @@
-"""Ending more than one token: everything of a user, a family, or everything there is."""
+"""Revokes tokens and families: all of a user, all of everybody, or one by its id."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.views.decorators.debug import sensitive_variables
 
-from . import revocation, signals, state, tokens, users
+from . import records, revocation, signals, state, tokens, users
 from .exceptions import TokenError
 from .revocation import Issued
+
+__all__ = ["Revoked", "revoke_all", "revoke_everything", "revoke_family", "revoke_token"]
 
 
 @dataclass(frozen=True)
 class Revoked:
-    """How many were revoked that were alive, or had expired too recently for every machine to refuse them."""
+    """The number of tokens and families that a call revoked.
+
+    Those that have expired long ago are not counted. Those that may still be accepted within ``LEEWAY``, or by a
+    machine whose clock is slow, are revoked and counted.
+    """
 
     tokens: int
     families: int
 
 
-def revoke_all(user: Any, *, except_family: str | None = None) -> Revoked:
-    """End every outstanding token and family of ``user``, but for those of one family: "log out everywhere else".
+def revoke_all(user: AbstractBaseUser, *, except_family: str | None = None) -> Revoked:
+    """Revokes every outstanding token and family of ``user``, except those of the family ``except_family``.
 
-    The number of statements does not grow with that of the tokens. Access tokens, which are not
-    recorded, end with their family under ``TOKEN_FAMILY_CHECK_ON_ACCESS``, and else expire.
+    With ``except_family`` it is "log out everywhere else". The number of statements does not depend on the number of
+    tokens. Access tokens have no record: with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` they are refused once their family is
+    revoked, and without it they stay valid until they expire.
     Raises ``TokenError`` unless ``user`` is a saved instance of the user model.
     """
-    users.require_user(user)
+    users.check_user_instance(user)
     if user.pk is None:
-        # The store takes None for everybody.
+        # The store would revoke the tokens of all users.
         raise TokenError("The user is not saved yet and has no tokens.")
     return _revoke_all(user.pk, except_family)
 
 
 def revoke_everything() -> Revoked:
-    """End every outstanding token and family of everybody."""
+    """Revokes every outstanding token and family of all users."""
     return _revoke_all(None, None)
 
 
-def _revoke_all(owner_pk: Any, except_family: str | None) -> Revoked:
-    # What has just expired by this clock may still be accepted, within the leeway or by a machine with a slower clock.
+def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
+    # A token that has just expired may still be accepted, within the leeway or by a machine whose clock is slow.
     now = revocation.expiry_cutoff(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
-    # Families first: a refresh that runs meanwhile finds its family ended.
-    if tokens.family_enabled():
+    # Families first: a concurrent refresh then finds its family revoked.
+    if records.family_enabled():
         families = revocation.family_store().revoke_all(owner_pk, now=now, except_family=except_family)
-    if tokens.tokens_recorded():
+    if records.tokens_recorded():
         revoked = revocation.token_store().revoke_all(owner_pk, now=now, except_family=except_family)
     return Revoked(revoked, families)
 
 
 @sensitive_variables()
 def revoke_token(jti: str) -> bool:
-    """Revoke the token of that id, whether or not it was ever recorded. False if it had been revoked before.
+    """Revokes the token with the id ``jti``, whether or not it is on record.
 
-    An id does not tell when its token expires: unless that is on record, the revocation is kept for good.
+    Returns True if this call revoked it, and False if it was revoked already. For a token that is not on record the
+    expiry is unknown, and the revocation is stored without an end.
     """
     store = revocation.token_store()
-    _, first = store.revoke(_by_id(jti))
-    if first:
+    _, is_revoked_now = store.revoke(_issued_with_id(jti))
+    if is_revoked_now:
         store.after_commit(lambda: signals.send(signals.token_revoked, tokens.Token, jti=jti, token=None))
-    return first
+    return is_revoked_now
 
 
 def revoke_family(family_id: str) -> bool:
-    """Revoke the family of that id, whether or not it was ever recorded. False if it had been revoked before.
+    """Revokes the family with the id ``family_id``, whether or not it is on record.
 
-    It is remembered as long as ``revoke_token`` does.
+    Returns True if this call revoked it, and False if it was revoked already. For a family that is not on record the
+    expiry is unknown, and the revocation is stored without an end.
     """
     store = revocation.family_store()
-    _, first = store.revoke(_by_id(family_id))
-    if first:
+    _, is_revoked_now = store.revoke(_issued_with_id(family_id))
+    if is_revoked_now:
         facts = {"family_id": family_id, "reason": "revoked"}
         store.after_commit(lambda: signals.send(signals.family_revoked, tokens.Token, **facts))
-    return first
+    return is_revoked_now
 
 
-def _by_id(key: str) -> Issued:
+def _issued_with_id(token_or_family_id: str) -> Issued:
+    """Returns the record of a token or family of which nothing but the id is known."""
     return Issued(
-        key,
+        token_or_family_id,
         issued_at=tokens.aware_utcnow(),
         expires_at=None,
         owner_pk=lambda: None,

@@ -1,4 +1,4 @@
-"""Values that are built from settings, and built again after those settings have changed."""
+"""BuiltFromSettings: caches a value that is built from settings, and rebuilds it when one of them changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Built(Generic[T]):
-    """A value, the settings that it was built from, and the generation in which those were last compared."""
+    """A value, the settings it was built from, and the ``api_settings.generation`` of their last comparison."""
 
     generation: int
     inputs: tuple[object, ...] = field(repr=False)
@@ -24,11 +24,12 @@ class _Built(Generic[T]):
 
 
 class BuiltFromSettings(Generic[T]):
-    """Keeps what ``build`` returned until one of the settings that it reads has another value.
+    """A cache of the value that ``build`` returns. It calls ``build`` again once one of the settings has changed.
 
-    The settings are compared when ``api_settings.generation`` has changed: after every assignment, deletion and
-    edit of a setting, and after ``override_settings``. ``names`` are of ``SIMPLE_JWT``, ``django_names`` of Django.
-    Thread-safe: two threads may build at once, and each returned value is complete.
+    ``names`` are the settings of ``SIMPLE_JWT`` that ``build`` reads, ``django_names`` those of Django. They are
+    compared whenever ``api_settings.generation`` has changed: after every assignment, deletion and edit of a setting,
+    and after ``override_settings``.
+    Thread-safe: several threads may call ``build`` at the same time, and each gets a complete value.
     """
 
     def __init__(self, build: Callable[[], T], names: Iterable[str], *, django_names: Iterable[str] = ()) -> None:
@@ -37,20 +38,21 @@ class BuiltFromSettings(Generic[T]):
         self._built: _Built[T] | None = None
 
     def get(self) -> T:
-        """The value for the settings of this moment. Raises what ``build`` raises."""
+        """Returns the value for the current settings. Raises what ``build`` raises."""
         built = self._built
         if built is None or built.generation != api_settings.generation:
-            built = self._refresh(built)
+            built = self._rebuild(built)
         return built.value
 
     @sensitive_variables()
-    def _refresh(self, before: _Built[T] | None) -> _Built[T]:
-        # Read first: a setting that changes during the build is noticed next time.
+    def _rebuild(self, previous: _Built[T] | None) -> _Built[T]:
+        """Compares the settings with those of ``previous``, and calls ``build`` only if they differ."""
+        # Read before the settings, so that the next call notices a setting that changes during the build.
         generation = api_settings.generation
         inputs = (
             *[getattr(api_settings, name) for name in self._names],
             *[getattr(settings, name) for name in self._django_names],
         )
-        is_same = before is not None and before.inputs == inputs
-        self._built = built = _Built(generation, inputs, before.value if before and is_same else self._build())
+        is_same = previous is not None and previous.inputs == inputs
+        self._built = built = _Built(generation, inputs, previous.value if previous and is_same else self._build())
         return built

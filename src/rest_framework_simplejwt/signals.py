@@ -1,35 +1,43 @@
-"""What receivers can learn of: each signal is sent after the fact, and once it can't be rolled back any more.
+"""The signals of this package. Unless its comment says otherwise, each is sent after the transaction commits.
 
-A receiver that raises is logged by Django and breaks nothing. ``request`` is ``None`` where there
-is none. Revoking everything of a user at once sends nothing: the caller knows.
+The sender is the token's class: ``Token`` where only an id is known, the model for actions of the admin. Django logs
+the exception of a receiver and calls the other receivers. ``request`` is ``None`` if the serializer was not given one.
+``sessions.revoke_all()`` and ``revoke_everything()`` send nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from django.db.models import Model
 from django.dispatch import Signal
 
-# A login bought `token`, for `user`; `request`. The sender is the token's class, here and below.
+if TYPE_CHECKING:
+    from .tokens import Token
+
+__all__ = ["family_revoked", "refresh_token_reused", "token_issued", "token_refreshed", "token_revoked"]
+
+# A login issued `token` (a refresh or sliding token) for `user`. Arguments: `token`, `user`, `request`.
 token_issued = Signal()
 
-# `token`, the refresh token that is good now, with `request`. `replayed`: it was handed out before,
-# and a repeated request got it again.
+# A refresh succeeded. `token` is the refresh token that the client holds now. `replayed` is True if the presented token
+# was consumed before and the same successor was returned again. Arguments: `token`, `replayed`, `request`.
 token_refreshed = Signal()
 
-# The token of the id `jti` was revoked: by a log-out, a changed password, the admin or a command.
-# `token` is `None` where only its id is known. Not sent for a token that a refresh spends.
+# A token was revoked by a logout, a changed password, the admin or a command; not sent when a refresh consumes a token.
+# `token` is None if only its id is known. Arguments: `jti`, `token`.
 token_revoked = Signal()
 
-# The family `family_id` was revoked. `reason`: "reuse" of a revoked refresh token, or "revoked" by somebody.
+# A family was revoked. `reason` is "reuse" if the alarm revoked it, otherwise "revoked".
+# Arguments: `family_id`, `reason`.
 family_revoked = Signal()
 
-# A revoked refresh token was presented again, and its family revoked for it: theft, or a broken client.
-# `family_id`, `jti`, `user_id` (as in the token's claims), `request`. Once for a family, and at once:
-# it is true whatever becomes of the transaction.
+# The alarm: a revoked refresh token was presented outside the grace period, and its family was revoked. Sent once for a
+# family and immediately, because a rollback does not undo the revocation. `user_id` is the value of the claim.
+# Arguments: `family_id`, `jti`, `user_id`, `request`.
 refresh_token_reused = Signal()
 
 
-def send(signal: Signal, sender: Any, **facts: Any) -> None:
-    """Tell every receiver, whatever the others raise."""
-    signal.send_robust(sender, **facts)
+def send(signal: Signal, sender: type[Token] | type[Model], **arguments: object) -> None:
+    """Call every receiver of ``signal``. Django logs the exceptions of receivers; none is raised."""
+    signal.send_robust(sender, **arguments)

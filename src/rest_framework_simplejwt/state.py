@@ -1,7 +1,7 @@
-"""The process-wide ``token_backend``, built from the settings and anew when they change.
+"""The process-wide ``token_backend``, which is rebuilt when its settings change, and the configured keys.
 
-Read it through the module (``state.token_backend``): a name bound by ``from`` keeps the
-backend of that moment.
+Always read it as ``state.token_backend``: ``from .state import token_backend`` binds a backend that a later change of
+the settings does not replace.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -23,8 +22,10 @@ from .keys.ring import BadKey, Key, KeyPair, KeyRing, read_key
 from .settings import api_settings
 from .settings_cache import BuiltFromSettings
 
-# In the order of TokenBackend's parameters.
-_POSITIONAL = (
+__all__ = ["token_backend"]
+
+# Passed to TokenBackend by position, in this order.
+_POSITIONAL_SETTINGS = (
     "ALGORITHM",
     "SIGNING_KEY",
     "VERIFYING_KEY",
@@ -34,7 +35,8 @@ _POSITIONAL = (
     "LEEWAY",
     "JSON_ENCODER",
 )
-_NAMED = (
+# The other settings that the backend is built from.
+_OTHER_SETTINGS = (
     "JWK_TIMEOUT",
     "JWK_ALLOW_HTTP",
     "SIGNING_KEYS",
@@ -46,18 +48,18 @@ _NAMED = (
 token_backend: TokenBackend
 
 
-class _TokenBackend:
-    """Faster than a ``__getattr__`` of the module; a test may still patch the module's attribute."""
+class _TokenBackendAttribute:
+    """Returns the current backend. Faster than ``__getattr__`` of the module, and tests can still patch the name."""
 
     def __get__(self, instance: object, owner: type) -> TokenBackend:
         return _backend.get()
 
 
-class _State(ModuleType):
-    token_backend = _TokenBackend()
+class _StateModule(ModuleType):
+    token_backend = _TokenBackendAttribute()
 
 
-sys.modules[__name__].__class__ = _State
+sys.modules[__name__].__class__ = _StateModule
 
 
 def _build_backend() -> TokenBackend:
@@ -65,39 +67,45 @@ def _build_backend() -> TokenBackend:
         api_settings.ALGORITHM in HMAC_ALGORITHMS and api_settings.SIGNING_KEY == settings.SECRET_KEY
     )
     return TokenBackend(
-        *[getattr(api_settings, setting) for setting in _POSITIONAL],
+        *[getattr(api_settings, setting) for setting in _POSITIONAL_SETTINGS],
         jwk_timeout=api_settings.JWK_TIMEOUT,
         jwk_allow_http=api_settings.JWK_ALLOW_HTTP,
         verified_cache_size=api_settings.VERIFIED_TOKEN_CACHE_SIZE,
-        ring=key_ring(),
+        ring=get_ring_source(),
         fallback_keys=settings.SECRET_KEY_FALLBACKS if signs_with_secret_key else (),
     )
 
 
-_backend = BuiltFromSettings(_build_backend, (*_POSITIONAL, *_NAMED), django_names=["SECRET_KEY_FALLBACKS"])
+_backend = BuiltFromSettings(
+    _build_backend, (*_POSITIONAL_SETTINGS, *_OTHER_SETTINGS), django_names=["SECRET_KEY_FALLBACKS"]
+)
 
 
 @sensitive_variables()
-def key_ring() -> Callable[[], KeyRing] | None:
-    """Where the keys of the moment come from; ``None`` for the one of ``SIGNING_KEY`` and ``VERIFYING_KEY``.
+def get_ring_source() -> Callable[[], KeyRing] | None:
+    """Returns a function that returns the current ``KeyRing``.
 
-    Raises ``ImproperlyConfigured`` that names the entry, or the directory, which can't be read.
+    Its keys are those of ``SIGNING_KEYS_DIR``, or of ``SIGNING_KEYS`` and ``VERIFYING_KEYS``. Returns ``None`` if none
+    of these settings is set. Raises ``ImproperlyConfigured`` that names the invalid entry or the directory.
     """
-    if (directory := key_directory()) is not None:
+    if (directory := build_key_directory()) is not None:
         return directory.ring
-    signing, verifying = written_keys()
+    signing, verifying = configured_keys()
     ring = KeyRing(signing, verifying)
     return (lambda: ring) if signing or verifying else None
 
 
 @sensitive_variables()
-def key_directory() -> KeyDirectory | None:
-    """What ``SIGNING_KEYS_DIR`` leads to, read anew. Raises ``ImproperlyConfigured``."""
+def build_key_directory() -> KeyDirectory | None:
+    """Reads ``SIGNING_KEYS_DIR`` and returns a new ``KeyDirectory``, or ``None`` if the setting is empty.
+
+    Raises ``ImproperlyConfigured`` if the directory can't be read, or if ``SIGNING_KEYS`` is set too.
+    """
     if not api_settings.SIGNING_KEYS_DIR:
         return None
-    signing, verifying = written_keys()
+    signing, verifying = configured_keys()
     if signing:
-        raise ImproperlyConfigured("SIMPLE_JWT has both 'SIGNING_KEYS' and 'SIGNING_KEYS_DIR'.")
+        raise ImproperlyConfigured("SIMPLE_JWT has both 'SIGNING_KEYS' and 'SIGNING_KEYS_DIR'. Remove one of them.")
     try:
         return KeyDirectory(api_settings.SIGNING_KEYS_DIR, verifying=verifying)
     except (BadKey, TypeError) as error:
@@ -105,10 +113,13 @@ def key_directory() -> KeyDirectory | None:
 
 
 @sensitive_variables()
-def written_keys() -> tuple[list[Key], list[Key]]:
-    """Those of ``SIGNING_KEYS`` and of ``VERIFYING_KEYS``. Raises ``ImproperlyConfigured``."""
-    verifying = _read("VERIFYING_KEYS", api_settings.VERIFYING_KEYS, signs=False)
-    signing = _read("SIGNING_KEYS", api_settings.SIGNING_KEYS, signs=True)
+def configured_keys() -> tuple[list[Key], list[Key]]:
+    """Returns the parsed keys of ``SIGNING_KEYS``, and those of ``VERIFYING_KEYS``.
+
+    Raises ``ImproperlyConfigured`` that names the invalid entry.
+    """
+    verifying = _read_keys("VERIFYING_KEYS", api_settings.VERIFYING_KEYS, signs=False)
+    signing = _read_keys("SIGNING_KEYS", api_settings.SIGNING_KEYS, signs=True)
     try:
         KeyRing(signing, verifying)
     except BadKey as error:
@@ -116,7 +127,7 @@ def written_keys() -> tuple[list[Key], list[Key]]:
     return signing, verifying
 
 
-def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> list[Key]:
+def _read_keys(setting: str, specs: Iterable[Mapping[str, object]], *, signs: bool) -> list[Key]:
     keys = []
     for number, spec in enumerate(specs or ()):
         try:
@@ -128,17 +139,20 @@ def _read(setting: str, specs: Iterable[Mapping[str, Any]], *, signs: bool) -> l
 
 @sensitive_variables()
 def published_keys() -> tuple[KeyPair, ...]:
-    """What other services may check our tokens with: none for HMAC, nor for tokens of the issuer at ``JWK_URL``.
+    """Returns the public keys that verify this project's tokens, for the JWKS endpoint (RFC 7517).
 
-    Raises ``ImproperlyConfigured`` for keys that can't be read.
+    Empty with HMAC, whose keys are secret, and with ``JWK_URL``, where another issuer publishes the keys. Raises
+    ``ImproperlyConfigured`` for a key that can't be read.
     """
     backend: TokenBackend = sys.modules[__name__].token_backend
     if backend.ring is not None:
-        return backend.ring().published(time.time())
+        return backend.ring().published_keys(time.time())
     if backend.algorithm in HMAC_ALGORITHMS or backend.jwks_client is not None or not backend.verifying_key:
         return ()
     try:
         key = read_key({"algorithm": backend.algorithm, "key": backend.prepared_verifying_key}, signs=False)
-    except Exception as error:  # PyJWT and cryptography raise what they like
-        raise ImproperlyConfigured("SIMPLE_JWT['VERIFYING_KEY'] is no key that can be published.") from error
-    return KeyRing((), [key]).published(time.time())
+    except Exception as error:  # PyJWT and cryptography raise errors of many kinds
+        raise ImproperlyConfigured(
+            "SIMPLE_JWT['VERIFYING_KEY'] can't be published: it must be a public key."
+        ) from error
+    return KeyRing((), [key]).published_keys(time.time())

@@ -1,24 +1,25 @@
-"""Token, its mixins and the four kinds of token; reads the clock for everything below."""
+"""The token classes: ``Token``, its two mixins, and the four kinds of token. Reads the clock for the modules below."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from uuid import uuid4
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Model
 from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from . import claims, jws, profile, refusals, revocation, signals, state, trust, users
-from ._also import also_has
+from . import claims, jws, profile, records, refusals, revocation, signals, state, trust, users
+from ._also import lazy_attributes
 from ._optional import available_if
+from ._types import JSONObject
 from .exceptions import (
     EXPIRED,
     INVALID,
@@ -28,12 +29,15 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
-from .models import AuthUser as AuthUser
-from .models import TokenUser as TokenUser
-from .revocation import Issued, can_revoke_families, can_revoke_tokens
+from .models import AnyUser, AuthUser, TokenUser
+from .records import family_enabled, tokens_recorded
+from .revocation import Issued, can_revoke_tokens
 from .settings import api_settings
-from .utils import aware_utcnow as aware_utcnow  # the clock, which test suites patch here
-from .utils import datetime_to_epoch, logger
+from .utils import (
+    aware_utcnow,  # the clock, which test suites patch here
+    datetime_to_epoch,
+    logger,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,56 +45,73 @@ if TYPE_CHECKING:
     from .backends import TokenBackend
     from .token_blacklist.models import BlacklistedToken as BlacklistedToken
     from .token_blacklist.models import OutstandingToken as OutstandingToken
-    from .token_family.models import BlacklistedTokenFamily
+    from .token_family.models import BlacklistedTokenFamily as BlacklistedTokenFamily
+    from .token_family.models import TokenFamily as TokenFamily
+else:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
+            "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
+            "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+            "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
+            "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
+            "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
+            "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
+            "get_user_model": "django.contrib.auth.get_user_model",
+            "import_string": "django.utils.module_loading.import_string",
+            "settings": "django.conf.settings",
+        },
+    )
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
-        "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
-        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-        "TokenFamily": "rest_framework_simplejwt.token_family.models.TokenFamily",
-        "datetime_from_epoch": "rest_framework_simplejwt.utils.datetime_from_epoch",
-        "format_lazy": "rest_framework_simplejwt.utils.format_lazy",
-        "get_md5_hash_password": "rest_framework_simplejwt.utils.get_md5_hash_password",
-        "get_user_model": "django.contrib.auth.get_user_model",
-        "import_string": "django.utils.module_loading.import_string",
-        "settings": "django.conf.settings",
-    },
-)
+# BlacklistedToken and the like need their app, and so a star import must not ask for them.
+__all__ = [
+    "AccessToken",
+    "AuthUser",
+    "BlacklistMixin",
+    "ExpiredTokenError",
+    "FamilyMixin",
+    "RefreshToken",
+    "RefreshTokenBlacklistedError",
+    "SlidingToken",
+    "Token",
+    "TokenBackendError",
+    "TokenBackendExpiredToken",
+    "TokenError",
+    "TokenUser",
+    "UntypedToken",
+    "api_settings",
+    "aware_utcnow",
+    "datetime_to_epoch",
+    "logger",
+]
 
-_NONE = timedelta(0)
-
-
-def tokens_recorded() -> bool:
-    return can_revoke_tokens() and api_settings.JTI_CLAIM is not None
-
-
-def family_enabled() -> bool:
-    return can_revoke_families() and api_settings.TOKEN_FAMILY_ENABLED
+_NO_TIME = timedelta(0)
 
 
 class Token:
-    """A set of claims of one kind, which ``str()`` signs.
+    """A set of claims of one kind of token. ``str(token)`` signs it.
 
-    ``Token()`` makes a new one; given a text, it decodes and verifies it, or with
-    ``verify=False`` merely decodes it, whatever its signature, age or type. Raises
-    ``ExpiredTokenError`` or another ``TokenError``.
+    ``Token()`` creates a new token. ``Token(text)`` decodes and verifies one; ``Token(text, verify=False)`` only
+    decodes it, whatever its signature, expiry or type. Raises ``ExpiredTokenError`` or another ``TokenError`` for
+    a token that is not valid. Not thread-safe: each request has tokens of its own.
+
+    A subclass sets ``token_type`` and ``lifetime``. It may override ``verify`` (called after the signature was
+    verified, with ``payload`` set; raises ``TokenError``), ``for_user``, the ``set_...`` methods and
+    ``get_token_backend``.
     """
 
-    token_type: ClassVar[str | None] = None
-    lifetime: ClassVar[timedelta | None] = None
+    token_type: str | None = None
+    lifetime: timedelta | None = None
+    # A project's own backend for this class; ``None`` for the process-wide one.
     _token_backend: TokenBackend | None = None
-    # The user that it was checked to belong to, once somebody has looked.
-    _owner: Any = None
-    # While its revocation is checked: what the stores say of it and of its family.
+    # The user that this token belongs to, if it was looked up.
+    _owner: AbstractBaseUser | None = None
+    # What the stores say of this token and its family, while one verification shares the answer.
     _lookup: revocation.Lookup | None = None
-    # True once this instance has recorded itself, or its family.
-    _is_recorded = False
 
     token: str | bytes | None
-    payload: dict[str, Any]
+    payload: JSONObject
     current_time: datetime
 
     @sensitive_variables()
@@ -101,19 +122,19 @@ class Token:
         if "current_time" not in vars(self):
             self.current_time = aware_utcnow()
         if token is None:
-            self._mint()
+            self._create_claims()
         else:
-            self._read(token, verify)
+            self._load(token, verify)
 
     @classmethod
-    def _made_at(cls, moment: datetime) -> Self:
-        """A new token as of ``moment``: its ``iat`` and ``exp`` count from there."""
+    def _created_at(cls, moment: datetime) -> Self:
+        """Create a token as of ``moment``: its ``iat`` and ``exp`` count from then."""
         token = cls.__new__(cls)
         token.current_time = moment
-        token.__init__()  # type: ignore[misc]  # once its time is known
+        token.__init__()  # type: ignore[misc]  # after its time is set
         return token
 
-    def _mint(self) -> None:
+    def _create_claims(self) -> None:
         self.payload = {}
         if api_settings.TOKEN_TYPE_CLAIM is not None:
             self.payload[api_settings.TOKEN_TYPE_CLAIM] = self.token_type
@@ -121,26 +142,27 @@ class Token:
         self.set_iat(at_time=self.current_time)
         self.set_jti()
 
-    def _read(self, token: str | bytes, verify: bool) -> None:
-        signed: dict[str, Any] | None = None
+    def _load(self, token: str | bytes, verify: bool) -> None:
+        """Set ``payload`` to the claims in ``token``. Raises ``TokenError``, and logs why."""
+        verified: JSONObject | None = None
         try:
             self.payload = self._decode(token, verify)
             if verify:
-                signed = self.payload
+                verified = self.payload
                 self.verify()
         except TokenError as error:
-            refusals.log(error, getattr(error.__cause__, "claims", signed))
+            refusals.log(error, getattr(error.__cause__, "claims", verified))
             raise
 
-    def _decode(self, token: str | bytes, verify: bool) -> dict[str, Any]:
-        # Whatever else a request's JSON may hold where a token belongs.
+    def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
+        # The JSON of a request may hold any value where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(INVALID)
         backend = self.get_token_backend()
         try:
             payload = backend.decode(token, verify=verify)
             if verify and api_settings.TRUSTED_ISSUERS:
-                trust.check_ours(payload)
+                trust.reject_trusted_issuer(payload)
         except TokenBackendExpiredToken as error:
             raise ExpiredTokenError(EXPIRED) from error
         except TokenBackendError as error:
@@ -154,6 +176,7 @@ class Token:
 
     @sensitive_variables()
     def __str__(self) -> str:
+        """Sign the token. A token that would be refused when it is presented is logged as an error."""
         text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
             logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
@@ -168,7 +191,7 @@ class Token:
     def _sign(self, backend: TokenBackend) -> str:
         if not _has_profile(backend):
             return backend.encode(self.payload)
-        completed = profile.complete(
+        completed = profile.with_required_claims(
             self.payload,
             self.token_type,
             user_id_claim=api_settings.USER_ID_CLAIM,
@@ -179,7 +202,7 @@ class Token:
     def __getitem__(self, key: str) -> Any:
         return self.payload[key]
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: object) -> None:
         self.payload[key] = value
 
     def __delitem__(self, key: str) -> None:
@@ -188,66 +211,73 @@ class Token:
     def __contains__(self, key: str) -> bool:
         return key in self.payload
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self.payload.get(key, default)
 
     def verify(self) -> None:
-        """Raise ``TokenError`` unless the claims make an acceptable token of this kind, now."""
+        """Check the claims that the codec does not: expiry by ``current_time``, id and type. Raises ``TokenError``."""
         self.check_exp()
         if api_settings.JTI_CLAIM is not None:
             claims.token_id(self.payload, api_settings.JTI_CLAIM)
         self.verify_token_type()
 
     def verify_token_type(self) -> None:
+        """Raise ``TokenError`` unless the token is of this class's type, or ``TOKEN_TYPE_CLAIM`` is ``None``."""
         claim = api_settings.TOKEN_TYPE_CLAIM
         if claim is not None and self.payload.get(claim) != self.token_type:
             claims.check_type(self.payload, claim, self.token_type)
 
     def set_jti(self) -> None:
-        """Name the token anew (RFC 7519 section 4.1.7), unless ``JTI_CLAIM`` is off."""
+        """Give the token a new random id (RFC 7519 section 4.1.7), unless ``JTI_CLAIM`` is ``None``."""
         if api_settings.JTI_CLAIM is not None:
             self.payload[api_settings.JTI_CLAIM] = uuid4().hex
 
     def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
-        """Set ``claim`` to ``from_time + lifetime``: by default this token's, from when it was made or read."""
+        """Set ``claim`` to ``from_time + lifetime``, in seconds since the epoch.
+
+        Defaults: when this token was created or read, and the ``lifetime`` of its class.
+        """
         lifetime = self.lifetime if lifetime is None else lifetime
         assert lifetime is not None, "a token without a lifetime is never instantiated"
         self.payload[claim] = datetime_to_epoch((from_time or self.current_time) + lifetime)
-        if self._is_recorded:
-            self._prolong_record()
-
-    def _prolong_record(self) -> None:
-        """Keep the record of this token until its expiry, if that is later now; kinds without a record do nothing."""
+        self._extend_records()
 
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
-        """Set ``claim`` to ``at_time``, by default when this token was made or read."""
+        """Set ``claim`` to ``at_time``, by default when this token was created or read."""
         self.payload[claim] = datetime_to_epoch(at_time or self.current_time)
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Raise ``TokenError`` unless ``claim`` is there and lies after ``current_time`` less the leeway."""
+        """Raise ``TokenError`` unless ``claim`` exists and lies after ``current_time`` minus the leeway.
+
+        ``current_time`` defaults to when this token was created or read.
+        """
         now = current_time or self.current_time
-        # The leeway only ever forgives; nearly always there is nothing to forgive.
+        # Almost every token passes without any leeway.
         if not claims.is_ahead(self.payload, claim, now=now):
             claims.check_expiry(self.payload, claim, now=now, leeway=self.get_token_backend().get_leeway())
 
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
-        """Record the token as issued; kinds that can't be revoked leave no record."""
+        """Record the token as issued. Returns ``None``: tokens of this class can't be revoked and are not recorded."""
         return None
 
-    def _outstand_for(self, owner: Any) -> tuple[OutstandingToken, bool] | None:
-        """As ``outstand``, for a token whose user was looked up already: ``owner``, or ``None``."""
+    def _outstand_for(self, owner: AbstractBaseUser | None) -> tuple[OutstandingToken, bool] | None:
+        """Call ``outstand`` for a token whose user was looked up already; ``None`` for a token without a user."""
         self._owner = owner
         return self.outstand()
 
-    @classmethod
-    def for_user(cls: type[T], user: Any) -> T:
-        """A new token for ``user``, an instance of the user model.
+    def _extend_records(self) -> None:
+        """Extend the records that this instance has written, if they would now be purged too early."""
 
-        Raises ``TokenError`` for an instance of another model, whose key may be another user's, and for
-        a user who has no id because they are not saved yet.
+    @classmethod
+    def for_user(cls, user: AnyUser) -> Self:
+        """Create a token for ``user``, an instance of the user model.
+
+        Raises ``TokenError`` for an instance of another model, whose id may be another user's, and for a user who
+        has no id because they are not saved yet. A subclass may add claims to what ``super().for_user(user)``
+        returns.
         """
         if isinstance(user, Model):
-            users.require_user(user)
+            users.check_user_instance(user)
         user_id = getattr(user, api_settings.USER_ID_FIELD)
         if user_id is None:
             raise TokenError(_("Cannot create token for a user without an id"))
@@ -261,28 +291,37 @@ class Token:
 
     @property
     def token_backend(self) -> TokenBackend:
-        """The backend that signs and verifies this kind: ``_token_backend`` of the class, or the process-wide one."""
+        """The backend that signs and verifies tokens of this class."""
         return state.token_backend if self._token_backend is None else self._token_backend
 
     def get_token_backend(self) -> TokenBackend:
         return self.token_backend
 
     def _extra_leeway(self) -> timedelta:
-        """By how much longer after its expiry this kind is accepted than ``LEEWAY`` says: a record lasts as long."""
+        """How much longer than ``LEEWAY`` this class's own backend accepts a token after its expiry.
+
+        Zero without a backend of its own. Records of the token must be kept for as long.
+        """
         kind = type(self)
         if (self._token_backend, kind.token_backend, kind.get_token_backend) == _USUAL_BACKEND:
-            return _NONE
-        return max(self.get_token_backend().get_leeway() - state.token_backend.get_leeway(), _NONE)
+            return _NO_TIME
+        return max(self.get_token_backend().get_leeway() - state.token_backend.get_leeway(), _NO_TIME)
+
+    def _access_lifetime(self) -> timedelta:
+        """How long the access tokens that are created from this token last."""
+        lifetime: timedelta = getattr(self, "access_token_class", AccessToken).lifetime
+        return lifetime
 
 
 def _has_profile(backend: TokenBackend) -> bool:
-    """Whether the tokens of that backend are typed; one that can't write a type makes and reads them as without."""
-    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.is_carried_by(backend)
+    """Whether tokens of ``backend`` follow RFC 9068: the setting says so, and the backend can write the header."""
+    return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.supports_typ(backend)
 
 
 T = TypeVar("T", bound=Token)
+A = TypeVar("A", bound=Token, covariant=True)
 
-# Of a kind that is signed and verified by the process-wide backend.
+# What a class has that signs and verifies with the process-wide backend.
 _USUAL_BACKEND = (None, Token.token_backend, Token.get_token_backend)
 
 if TYPE_CHECKING:
@@ -292,16 +331,20 @@ else:
     _Mixin = Generic
 
 
-class BlacklistMixin(_Mixin[T]):
-    """For kinds of token that can be revoked one by one, while something remembers revocations.
+class _NotFirst(Exception):
+    """Another request has consumed the token: what this transaction wrote must be rolled back."""
 
-    That is the token_blacklist app, or a ``REVOCATION_STORE``. Without it the tokens work, and
-    ``blacklist`` and ``check_blacklist`` do not exist.
+
+class BlacklistMixin(_Mixin[T]):
+    """For kinds of token that can be revoked one by one.
+
+    That needs the token_blacklist app or a ``REVOCATION_STORE``. Without them the tokens still work, but the
+    methods ``blacklist`` and ``check_blacklist`` do not exist.
     """
 
-    # While a refresh consumes it by ``blacklist``: what replaces it.
+    # Set while a refresh consumes this token by calling ``blacklist``: the record of its successor.
     _successor: Issued | None = None
-    # The id that it was recorded under, and until when.
+    # The id and the end that this instance's record was written with.
     _recorded: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
@@ -311,100 +354,103 @@ class BlacklistMixin(_Mixin[T]):
 
     @available_if(can_revoke_tokens)
     def check_blacklist(self) -> None:
-        """Raise ``RefreshTokenBlacklistedError`` if this token was revoked."""
-        # A token without a usable id was never recorded; verify() refuses it.
-        lookup = self._lookup or revocation.Lookup(_token_id(self), None)
-        if lookup.is_token_revoked:
+        """Raise ``RefreshTokenBlacklistedError`` if this token was revoked.
+
+        Raises ``RevocationUnavailable`` if the store can't be asked. A token without a usable id passes: ``verify``
+        rejects it.
+        """
+        question = self._lookup or records.lookup(self, with_family=False)
+        if question.is_token_revoked:
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
     @available_if(can_revoke_tokens)
     @sensitive_variables()
     def blacklist(self) -> tuple[BlacklistedToken, bool]:
-        """Revoke this token. The second item is True for exactly one caller; the others lost the race.
+        """Revoke this token. Returns the record, and True for exactly one caller: the others were too late.
 
-        Raises ``TokenError`` for a token without a jti.
+        Raises ``TokenError`` for a token without an id.
         """
         store = revocation.token_store()
-        record, first = store.revoke(self._to_revoke())
-        if first and self._successor is None:
+        record, is_first = store.revoke(self._revocation_record())
+        if is_first and self._successor is None:
             facts = {"jti": self.payload[api_settings.JTI_CLAIM], "token": self}  # type: ignore[index]  # it has one
             store.after_commit(lambda: signals.send(signals.token_revoked, type(self), **facts))
-        return record, first
+        return record, is_first
 
     @sensitive_variables()
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
-        """Record this token as issued, unless it is recorded. The second item says whether this call did."""
+        """Record this token as issued. Returns the record, and whether this call wrote it.
+
+        Returns ``None`` where tokens are not recorded.
+        """
         if not tokens_recorded():
             return super().outstand()
-        return self._record(self._issued())
+        return self._write_record(self._record())
 
     @classmethod
     @sensitive_variables()
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if tokens_recorded():
-            token._record(token._issued(user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+            token._write_record(token._record(user))
+        return token
 
-    def _consume(self, successor: Token, owner: Any = None) -> bool:
+    def _consume(self, successor: Token, owner: AbstractBaseUser | None = None) -> bool:
         """Revoke this token and record its ``successor``, both or neither. True for exactly one caller.
 
-        ``owner``: the user of both, if it was looked up.
+        ``owner``: the user of both tokens, if it was looked up. A project's own ``blacklist`` and ``outstand`` are
+        called, within a transaction.
         """
         assert isinstance(successor, BlacklistMixin)
         store = revocation.token_store()
         successor._owner = owner
         if not overrides(type(self), "blacklist", "outstand"):
-            return store.exchange(self._issued(), successor._issued())
+            return store.exchange(self._record(), successor._record())
         consumed = copy(self)
-        consumed._successor = successor._issued()
+        consumed._successor = successor._record()
 
-        def exchange() -> bool:
-            first = is_first(consumed.blacklist())
-            if first:
-                successor.outstand()
-            return first
+        def exchange() -> None:
+            # In this order: a store without transactions must not revoke a token whose successor is not recorded.
+            successor.outstand()
+            if not is_first(consumed.blacklist()):
+                raise _NotFirst
 
-        return store.transact(exchange)
+        try:
+            store.transact(exchange)
+        except _NotFirst:
+            return False
+        return True
 
-    def _record(self, issued: Issued) -> tuple[Any, bool]:
-        self._is_recorded = True
+    def _write_record(self, issued: Issued) -> tuple[Any, bool]:
         self._recorded = issued.id, issued.expires_at
         return revocation.token_store().remember(issued)
 
-    def _prolong_record(self) -> None:
-        super()._prolong_record()
+    def _extend_records(self) -> None:
+        super()._extend_records()
         if self._recorded is not None and tokens_recorded():
-            issued = _prolonged(self._recorded, self._issued)
+            issued = records.extended(self._recorded, self._record)
             if issued is not None:
-                self._record(issued)
+                self._write_record(issued)
 
-    def _issued(self, user: Any = None) -> Issued:
-        return Issued(
-            id=claims.token_id(self.payload, api_settings.JTI_CLAIM),
-            issued_at=self.current_time,
-            expires_at=claims.prolonged(claims.moment(self.payload, "exp"), self._extra_leeway()),
-            owner_pk=lambda: _owner_pk(self, user),
-            text=lambda: str(self),
-            family_id=_family_id(self) if family_enabled() else None,
-            is_new=self.token is None,
-            family_needed_until=_family_needed_until(self),
-        )
+    def _record(self, user: AnyUser | None = None) -> Issued:
+        """The record of this token as issued, to ``user`` if given. Raises ``TokenError`` without an id or expiry."""
+        return records.record_of(self, leeway=self._extra_leeway(), user=user)
 
-    def _to_revoke(self) -> Issued:
-        return replace(self._issued(), successor=self._successor)
+    def _revocation_record(self) -> Issued:
+        """The record of this token when it is revoked."""
+        return replace(self._record(), successor=self._successor)
 
 
 class FamilyMixin(_Mixin[T]):
-    """For kinds of token that belong to a family, while families are enabled and something remembers them.
+    """For kinds of token that belong to a family: all tokens that descend from one login.
 
-    A family is all that descends from one login; it is revoked as a whole and may end on a
-    date. Without it the tokens work, and the family methods do not exist.
+    A family is revoked as a whole, and may end on a date. That needs ``TOKEN_FAMILY_ENABLED``, and the token_family
+    app or a ``REVOCATION_STORE``. Without them the tokens still work, but the family methods do not exist.
     """
 
-    # The reason that receivers of the signal are given.
+    # The reason that receivers of the signal ``family_revoked`` are told.
     _family_revoked_for = "revoked"
-    # The id that its family was recorded under, and until when.
+    # The id and the end that this instance's record of its family was written with.
     _recorded_family: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
@@ -416,9 +462,9 @@ class FamilyMixin(_Mixin[T]):
     @available_if(family_enabled)
     @staticmethod
     def check_family_expiration(token: Token, current_time: datetime | None = None) -> None:
-        """Raise ``TokenError`` if the family of ``token``, of any kind, has ended; leeway is honoured."""
+        """Raise ``TokenError`` if the family of ``token``, of any kind, has ended; the leeway counts."""
         claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        if _family_id(token) is None or claim not in token:
+        if records.family_id(token) is None or claim not in token:
             return
         try:
             token.check_exp(claim, current_time)
@@ -428,8 +474,11 @@ class FamilyMixin(_Mixin[T]):
     @available_if(family_enabled)
     @staticmethod
     def check_family_blacklist(token: Token) -> None:
-        """Raise ``TokenError`` if the family of ``token``, of any kind, was revoked."""
-        family_id = _family_id(token)
+        """Raise ``TokenError`` if the family of ``token``, of any kind, was revoked.
+
+        A token without a family passes, with a warning in the log.
+        """
+        family_id = records.family_id(token)
         if family_id is None:
             logger.warning("A %s token without a family was accepted", token.token_type)
         elif (token._lookup or revocation.Lookup(None, family_id)).is_family_revoked:
@@ -437,77 +486,73 @@ class FamilyMixin(_Mixin[T]):
 
     @available_if(family_enabled)
     def get_family_id(self) -> str | None:
-        return _family_id(self)
+        return records.family_id(self)
 
     @available_if(family_enabled)
     def get_family_expiration_date(self) -> datetime | None:
         """When the family ends; ``None`` for one that does not. Raises ``TokenError`` for a malformed claim."""
         claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        return claims.moment(self.payload, claim) if claim in self.payload else None
+        return claims.read_time(self.payload, claim) if claim in self.payload else None
 
     @available_if(family_enabled)
     def blacklist_family(self) -> tuple[BlacklistedTokenFamily, bool]:
-        """Revoke the family. The second item is True for exactly one caller.
+        """Revoke the family. Returns the record, and True for exactly one caller.
 
         Raises ``TokenError`` for a token without a family.
         """
-        family_id = _family_id(self)
+        family_id = records.family_id(self)
         if family_id is None:
             raise TokenError(_("Token has no family ID"))
         store = revocation.family_store()
-        record, first = store.revoke(self._issued_family(family_id))
-        if first:
+        record, is_first = store.revoke(self._family_record(family_id))
+        if is_first:
             facts = {"family_id": family_id, "reason": self._family_revoked_for}
             store.after_commit(lambda: signals.send(signals.family_revoked, type(self), **facts))
-        return record, first
+        return record, is_first
+
+    def _blacklist_family_for(self, reason: str) -> tuple[BlacklistedTokenFamily, bool]:
+        """Call ``blacklist_family``, and tell receivers of the signal this ``reason``."""
+        self._family_revoked_for = reason
+        return self.blacklist_family()
 
     @classmethod
-    def for_user(cls, user: Any) -> T:  # type: ignore[override]  # narrowed to the kind that the mixin is given
+    def for_user(cls, user: AnyUser) -> Self:
         token = super().for_user(user)
         if family_enabled():
             family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
             if api_settings.TOKEN_FAMILY_LIFETIME is not None:
                 token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
-            token._record_family(token._issued_family(family_id, user))
-        return token  # type: ignore[return-value]  # T is the class that this mixin is mixed into
+            token._write_family_record(token._family_record(family_id, user))
+        return token
 
-    def _blacklist_family_for(self, reason: str) -> tuple[BlacklistedTokenFamily, bool]:
-        """As ``blacklist_family``; receivers of the signal are told the ``reason``."""
-        self._family_revoked_for = reason
-        return self.blacklist_family()
-
-    def _record_family(self, issued: Issued) -> None:
-        self._is_recorded = True
+    def _write_family_record(self, issued: Issued) -> None:
         self._recorded_family = issued.id, issued.expires_at
         revocation.family_store().remember(issued)
 
-    def _prolong_record(self) -> None:
-        super()._prolong_record()
+    def _extend_records(self) -> None:
+        super()._extend_records()
         if self._recorded_family is not None and family_enabled():
-            issued = _prolonged(self._recorded_family, partial(self._issued_family, self._recorded_family[0]))
+            issued = records.extended(self._recorded_family, partial(self._family_record, self._recorded_family[0]))
             if issued is not None:
-                self._record_family(issued)
+                self._write_family_record(issued)
 
     def _extra_leeway_of_family(self) -> timedelta:
+        """How much longer than ``LEEWAY`` a token of the family may be accepted after the family's end."""
         return self._extra_leeway()
 
-    def _issued_family(self, family_id: str, user: Any = None) -> Issued:
+    def _family_record(self, family_id: str, user: AnyUser | None = None) -> Issued:
+        """The record of this token's family. Raises ``TokenError`` for a malformed end."""
         end = self.get_family_expiration_date()
-        return Issued(
-            id=family_id,
-            issued_at=self.current_time,
-            expires_at=None if end is None else claims.prolonged(end, self._extra_leeway_of_family()),
-            owner_pk=lambda: _owner_pk(self, user),
-            is_new=self.token is None,
-            family_needed_until=_family_needed_until(self),
-        )
+        return records.family_record_of(self, family_id, end, leeway=self._extra_leeway_of_family(), user=user)
 
 
 class AccessToken(Token):
-    """Opens the API until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` only while its family lives."""
+    """Authenticates requests until it expires; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` not after its family's end."""
 
     token_type = "access"
-    lifetime = classproperty(lambda cls: api_settings.live("ACCESS_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.get_current("ACCESS_TOKEN_LIFETIME")
+    )
 
     def verify(self) -> None:
         super().verify()
@@ -517,159 +562,112 @@ class AccessToken(Token):
 
 
 class SlidingToken(BlacklistMixin["SlidingToken"], Token):
-    """Opens the API until it expires, and can be refreshed in place until its refresh-exp claim."""
+    """Authenticates requests until it expires, and can itself be refreshed until its refresh-exp claim has passed."""
 
     token_type = "sliding"
-    lifetime = classproperty(lambda cls: api_settings.live("SLIDING_TOKEN_LIFETIME"))
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.get_current("SLIDING_TOKEN_LIFETIME")
+    )
 
-    def _mint(self) -> None:
-        super()._mint()
+    def _create_claims(self) -> None:
+        super()._create_claims()
         self.set_exp(
             api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM,
             from_time=self.current_time,
             lifetime=api_settings.SLIDING_TOKEN_REFRESH_LIFETIME,
         )
 
-    def _to_revoke(self) -> Issued:
+    def _revocation_record(self) -> Issued:
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
-        end = claims.end_of_copies(self.payload, refresh_claim, lifetime=self.lifetime)
-        return replace(super()._to_revoke(), expires_at=claims.prolonged(end, self._extra_leeway()))
+        end = claims.last_copy_expiry(self.payload, refresh_claim, lifetime=self.lifetime)
+        return replace(super()._revocation_record(), expires_at=claims.add_capped(end, self._extra_leeway()))
+
+
+class _IssuesAccess(Protocol[A]):
+    """The members of a refresh token that ``access_token`` reads. They tell type checkers what it returns."""
+
+    payload: JSONObject
+    current_time: datetime
+
+    @property
+    def access_token_class(self) -> type[A]: ...
+    @property
+    def no_copy_claims(self) -> Iterable[str | None]: ...
 
 
 class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], Token):
-    """Buys new access tokens until it expires or is revoked."""
+    """Creates access tokens until it expires or is revoked.
+
+    A subclass may set ``access_token_class``, and ``no_copy_claims``: the claims that access tokens do not take
+    over from it.
+    """
 
     token_type = "refresh"
-    lifetime = classproperty(lambda cls: api_settings.live("REFRESH_TOKEN_LIFETIME"))
-    access_token_class: ClassVar[type[Token]] = AccessToken
-    no_copy_claims: ClassVar[Iterable[str | None]] = classproperty(  # type: ignore[assignment]  # read on the class
+    lifetime: timedelta = classproperty(  # type: ignore[assignment]  # read on the class
+        lambda cls: api_settings.get_current("REFRESH_TOKEN_LIFETIME")
+    )
+    access_token_class: type[AccessToken] = AccessToken
+    no_copy_claims: Iterable[str | None] = classproperty(  # type: ignore[assignment]  # read on the class
         lambda cls: (api_settings.TOKEN_TYPE_CLAIM, "exp", api_settings.JTI_CLAIM, "jti", "iat")
     )
 
     def verify(self) -> None:
-        with _asked_once(self):
+        with records.one_lookup(self):
             super().verify()
 
     def _extra_leeway_of_family(self) -> timedelta:
-        # Access tokens have the family's claims too, and may have a leeway of their own.
+        # Access tokens have the family's claims too, and may have a backend of their own.
         access = self.access_token_class.__new__(self.access_token_class)
         return max(self._extra_leeway(), access._extra_leeway())
 
     @property
-    def access_token(self) -> Token:
-        """A new access token on each read, as of this token's time, with its other claims copied."""
-        access = self.access_token_class._made_at(self.current_time)
+    def access_token(self: _IssuesAccess[A]) -> A:
+        """A new access token on each read, created as of this token's ``current_time``, with its other claims."""
+        access = self.access_token_class._created_at(self.current_time)
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
-        for claim, value in claims.copied(self.payload).items():
+        for claim, value in claims.copy_claims(self.payload).items():
             if claim not in kept:
                 access[claim] = value
         return access
 
 
 class UntypedToken(Token):
-    """Any kind of token: for looking at one whose kind does not matter."""
+    """Accepts a token of any type: for reading a token whose type does not matter."""
 
     token_type = "untyped"
     lifetime = timedelta(seconds=0)
 
     def verify_token_type(self) -> None:
-        """Any type will do, and so will none."""
+        """Accept every type, and a token without one."""
 
 
 def check_not_revoked(token: Token) -> None:
-    """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or the family has ended."""
-    with _asked_once(token):
+    """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or its family has ended."""
+    with records.one_lookup(token):
         if can_revoke_tokens():
-            BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it asks no more than a payload
-        if family_enabled() and _family_id(token) is not None:
+            BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it needs a payload only
+        if family_enabled() and records.family_id(token) is not None:
             FamilyMixin.check_family_expiration(token)
             FamilyMixin.check_family_blacklist(token)
 
 
-@contextmanager
-def _asked_once(token: Token) -> Iterator[None]:
-    """Within it, the stores are asked once about ``token`` and its family, however many checks need the answer."""
-    family_id = token.get(api_settings.TOKEN_FAMILY_CLAIM) if family_enabled() else None
-    token._lookup = revocation.Lookup(_token_id(token), family_id if claims.is_id(family_id) else None)
-    try:
-        yield
-    finally:
-        # The next check asks again.
-        del token._lookup
-
-
-def _token_id(token: Token) -> str | None:
-    jti = token.payload.get(api_settings.JTI_CLAIM)  # type: ignore[arg-type]  # None is no claim's name
-    return jti if claims.is_id(jti) else None
-
-
-def _prolonged(recorded: tuple[str, datetime | None], issue: Callable[[], Issued]) -> Issued | None:
-    """What to record again, because it was recorded to end earlier than it does now; ``None`` if it was not."""
-    try:
-        issued = issue()
-    except TokenError:
-        return None  # without an id or an expiry it is accepted nowhere
-    key, end = recorded
-    is_later = end is not None and (issued.expires_at is None or issued.expires_at > end)
-    return replace(issued, is_new=False) if is_later and issued.id == key else None
-
-
-def _family_id(token: Token) -> str | None:
-    value = token.get(api_settings.TOKEN_FAMILY_CLAIM)
-    if value is not None and not claims.is_id(value):
-        raise TokenError(INVALID)
-    return value
-
-
-def _family_needed_until(token: Token) -> datetime | None:
-    """When the last access token that ``token`` leads to expires, if its family has no end of its own.
-
-    ``None`` for a family with an end, and where tokens are not recorded: nobody knows its last token then.
-    """
-    if not family_enabled() or not tokens_recorded() or _family_id(token) is None:
-        return None
-    if api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM in token:
-        return None
-    lifetime: timedelta = getattr(token, "access_token_class", AccessToken).lifetime
-    leeway = token.get_token_backend().get_leeway()
-    try:
-        return claims.moment(token.payload, "exp") + lifetime + leeway
-    except (TokenError, OverflowError):
-        return None
-
-
-def _owner_pk(token: Token, user: Any) -> Any:
-    """The primary key of the user a token is issued to, ``None`` if that user is gone or never was.
-
-    Raises ``TokenError`` for a ``user`` who is not an instance of the user model.
-    """
-    if user is not None:
-        users.require_user(user)
-        return user.pk
-    owner = token._owner
-    if owner is None:
-        with suppress(users.NotKept):
-            owner = users.named_by(token.get(api_settings.USER_ID_CLAIM), field=api_settings.USER_ID_FIELD)
-    return None if owner is None else owner.pk
-
-
 def overrides(token_class: type, *names: str) -> bool:
-    """Whether a project has methods of its own, or patched ones, under any of these ``names`` of ``RefreshToken``."""
+    """Whether a project has overridden or patched any of these methods of ``RefreshToken``."""
     return any(_find_in_mro(token_class, name) is not _OURS[name] for name in names)
 
 
-def is_first(outcome: Any) -> bool:
-    """Whether the call of a method that revokes was the first one, by what the method returned.
+def is_first(outcome: object) -> bool:
+    """Whether a method that revokes was the first to do so, by what it returned.
 
     Projects override these methods, and some return nothing: only a plain "no" means that another call was first.
     """
     return not (isinstance(outcome, tuple) and outcome[1] is False)
 
 
-def _find_in_mro(token_class: type, name: str) -> Any:
-    """The attribute as it stands in the class, which ``available_if`` may keep from being read."""
+def _find_in_mro(token_class: type, name: str) -> object:
+    """The attribute in the class that defines it. Unlike ``getattr`` it also finds what ``available_if`` hides."""
     return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
 
 

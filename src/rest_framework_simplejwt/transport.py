@@ -1,4 +1,4 @@
-"""Where a token rides in a request: the ``Authorization`` header (RFC 6750 section 2.1)."""
+"""Read the token from the ``Authorization`` header of a request (RFC 6750 section 2.1)."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import HTTP_HEADER_ENCODING
 from rest_framework.request import Request
 
-from .exceptions import AuthenticationFailed
+from .exceptions import AuthenticationFailed, RefusalCode
 
 
 def read_header(request: HttpRequest | Request, name: str) -> bytes | None:
-    """The header under ``name`` in ``request.META``; WSGI hands headers over as Latin-1 text."""
-    # Past DRF's look-up of what its request does not have itself, twice as long as all the rest.
+    """The header with the key ``name`` in ``request.META`` as bytes (WSGI decodes headers as Latin-1), or ``None``."""
+    # DRF's Request looks META up in __getattr__, which takes twice as long as the rest of this function.
     header = (request._request if isinstance(request, Request) else request).META.get(name)
     return header.encode(HTTP_HEADER_ENCODING, "replace") if isinstance(header, str) else header
 
 
-def token_in(header: bytes, schemes: Collection[str]) -> bytes | None:
-    """The token behind one of the ``schemes``, or ``None`` for an empty header or another scheme.
+def extract_token(header: bytes, schemes: Collection[str]) -> bytes | None:
+    """The token after one of the ``schemes``; ``None`` if the header is empty or has another scheme.
 
-    Schemes are matched without regard to case (RFC 9110 section 11.1). Raises
-    ``AuthenticationFailed`` (``bad_authorization_header``) unless one word follows ours.
+    Schemes are compared without case (RFC 9110 section 11.1). Raises ``AuthenticationFailed``
+    (``bad_authorization_header``) unless exactly one word follows the scheme.
     """
-    # No more than it takes to tell: a header of spaces and letters must not become as many objects.
+    # At most three parts, so that a header of a million words does not become a million objects.
     words = header.split(None, 2)
-    if not words or words[0].lower() not in _spelled(tuple(schemes)):
+    if not words or words[0].lower() not in _lowercase(tuple(schemes)):
         return None
     if len(words) != 2:
         raise AuthenticationFailed(
-            _("Authorization header must contain two space-delimited values"), code="bad_authorization_header"
+            _("Authorization header must contain two space-delimited values"), RefusalCode.BAD_AUTHORIZATION_HEADER
         )
     return words[1]
 
 
 @lru_cache(maxsize=16)
-def _spelled(schemes: tuple[str, ...]) -> frozenset[bytes]:
+def _lowercase(schemes: tuple[str, ...]) -> frozenset[bytes]:
     return frozenset(scheme.lower().encode(HTTP_HEADER_ENCODING) for scheme in schemes)

@@ -1,8 +1,8 @@
-"""The issuers that are trusted beside us: whose a token claims to be, and what verifies it then."""
+"""``TRUSTED_ISSUERS``: finds the trusted issuer of a token, and verifies the token with that issuer's keys."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeGuard
@@ -13,6 +13,7 @@ from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
 from . import jws
+from ._types import JSONObject
 from .backends import TokenBackend
 from .exceptions import TokenBackendError
 from .keys import fetch
@@ -21,49 +22,57 @@ from .keys.ring import BadKey, Key, KeyRing, Secret, read_key
 from .settings import api_settings
 from .settings_cache import BuiltFromSettings
 
-_ENTRY = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")
-# They are verified, and so they stay what the issuer said.
-_VERIFIED = frozenset({"iss", "aud", "exp", "nbf", "iat"})
+_ENTRY_KEYS = ("issuer", "audience", "jwk_url", "keys", "algorithms", "claims")
+# An entry can't rename other claims to these: their values are verified.
+_VERIFIED_CLAIMS = frozenset({"iss", "aud", "exp", "nbf", "iat"})
 
 
 class BadIssuer(ValueError):
-    """An entry of ``TRUSTED_ISSUERS`` that can't be used. The text says what is wrong, and nothing of a key."""
+    """Raised for an invalid entry of ``TRUSTED_ISSUERS``. The message says what is wrong and never quotes a key."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrustedIssuer:
-    """One entry, read. ``claims`` leads from their names to ours; ``entry`` is what the project wrote."""
+    """One parsed entry of ``TRUSTED_ISSUERS``.
+
+    ``claims`` maps the issuer's claim names to local ones. ``entry`` is the dict in the settings.
+    """
 
     issuer: str
     claims: Mapping[str, str]
-    entry: Mapping[str, Any] = field(repr=False)
-    # By algorithm. Each has the keys of that algorithm alone, and checks the issuer and the audience.
+    entry: Mapping[str, object] = field(repr=False)
+    # One backend for each algorithm. It has only the keys of that algorithm, and checks issuer and audience.
     backends: Mapping[str, TokenBackend] = field(repr=False)
 
-    def decode(self, token: str | bytes) -> dict[str, Any]:
-        """Their claims, verified, under their names. Raises as ``TokenBackend.decode``, ``KeysUnavailable`` too."""
+    def decode(self, token: str | bytes) -> JSONObject:
+        """Verifies ``token`` and returns its claims under the issuer's names.
+
+        Raises ``TokenBackendError`` for a token that is not valid, ``TokenBackendExpiredToken`` for an expired one,
+        and ``KeysUnavailable`` if the issuer's keys can't be fetched.
+        """
         try:
-            algorithm = jws.read_header(jws.take_apart(token).header, keys_published=True).alg
+            algorithm = jws.read_header(jws.split_compact(token).header, keys_published=True).alg
         except jws.Malformed as error:
             raise TokenBackendError("Token is invalid") from error
-        # The token chooses among what its issuer is known to sign with, and nothing else.
+        # The token can only select one of the algorithms that the entry lists.
         backend = self.backends.get(algorithm) if isinstance(algorithm, str) else None
         if backend is None:
             raise TokenBackendError("Invalid algorithm specified")
         return backend.decode(token)
 
-    def translated(self, theirs: Mapping[str, Any]) -> dict[str, Any]:
-        """The claims as the project sees them.
+    def to_local_claims(self, issuer_claims: Mapping[str, object]) -> JSONObject:
+        """Returns the issuer's claims with the names that ``claims`` maps them to.
 
-        What means something to us alone comes from ``claims`` or not at all: what they happen to
-        call ``user_id`` is no user of ours.
+        A claim that has a meaning in this project, such as ``user_id``, is dropped unless ``claims`` maps to it:
+        the issuer's ``user_id`` does not identify a user of this project.
         """
-        ours = {name: theirs[claim] for claim, name in self.claims.items() if claim in theirs}
-        closed = _local_claims().union(self.claims.values())
-        return {claim: value for claim, value in theirs.items() if claim not in closed} | ours
+        mapped = {name: issuer_claims[claim] for claim, name in self.claims.items() if claim in issuer_claims}
+        reserved = _local_claim_names().union(self.claims.values())
+        return {claim: value for claim, value in issuer_claims.items() if claim not in reserved} | mapped
 
 
-def _local_claims() -> set[str | None]:
+def _local_claim_names() -> set[str | None]:
+    """Returns the names of the claims that have a meaning in this project alone."""
     return {
         api_settings.USER_ID_CLAIM,
         api_settings.TOKEN_TYPE_CLAIM,
@@ -71,7 +80,7 @@ def _local_claims() -> set[str | None]:
         api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM,
         api_settings.REVOKE_TOKEN_CLAIM,
         api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM,
-        # What TokenUser has of them.
+        # TokenUser reads these two.
         "is_staff",
         "is_superuser",
     }
@@ -90,9 +99,9 @@ _SETTINGS = (
 
 @sensitive_variables()
 def trusted_issuers() -> Mapping[str, TrustedIssuer]:
-    """All trusted issuers by name, read again only after a change of the settings.
+    """Returns the parsed entries of ``TRUSTED_ISSUERS`` by issuer. They are cached until a setting changes.
 
-    Raises ``ImproperlyConfigured`` that names the first entry that can't be used.
+    Raises ``ImproperlyConfigured`` for the first entry that is not valid, and says which one.
     """
     return _issuers.get()
 
@@ -109,100 +118,107 @@ def _load_issuers() -> dict[str, TrustedIssuer]:
 _issuers = BuiltFromSettings(_load_issuers, _SETTINGS, django_names=["SECRET_KEY", "SECRET_KEY_FALLBACKS"])
 
 
-def trusted_issuer(token: object) -> TrustedIssuer | None:
-    """The one whose name ``token`` bears, to the letter. Nothing is verified yet.
+def find_trusted_issuer(token: object) -> TrustedIssuer | None:
+    """Returns the trusted issuer whose name is exactly the ``iss`` of ``token``, or ``None``. Verifies nothing.
 
-    ``None`` for what is no token, or too long: it is for the ordinary path to refuse that.
+    Returns ``None`` too for a value that is not a token or is longer than ``MAX_TOKEN_LENGTH``. The token classes
+    reject those.
     """
     if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
         return None
     try:
-        named = jws.json_object(jws.take_apart(token).payload).get("iss")
+        issuer = jws.decode_object(jws.split_compact(token).payload).get("iss")
     except jws.Malformed:
         return None
-    return _named(named)
+    return _get_issuer(issuer)
 
 
-def check_ours(claims: Mapping[str, Any]) -> None:
-    """Raise ``TokenBackendError`` if verified ``claims`` bear another's name: only that issuer's keys speak for it."""
-    if _named(claims.get("iss")) is not None:
-        raise TokenBackendError("our key has signed it, and 'iss' is one of TRUSTED_ISSUERS")
+def reject_trusted_issuer(claims: Mapping[str, object]) -> None:
+    """Raises ``TokenBackendError`` if the ``iss`` of ``claims`` is a trusted issuer.
+
+    Called with claims that were verified with this project's own keys: only the issuer's keys may sign its tokens.
+    """
+    if _get_issuer(claims.get("iss")) is not None:
+        raise TokenBackendError("'iss' is one of TRUSTED_ISSUERS, but a key of this project signed the token")
 
 
-def _named(issuer: object) -> TrustedIssuer | None:
+def _get_issuer(issuer: object) -> TrustedIssuer | None:
     return trusted_issuers().get(issuer) if isinstance(issuer, str) else None
 
 
-def read_issuers(entries: Collection[Any]) -> Iterator[TrustedIssuer | BadIssuer]:
-    """Each entry as what it is, or as what is wrong with it."""
-    ours: Any = api_settings.ISSUER
-    own = ours if isinstance(ours, Collection) and not isinstance(ours, str) else [ours]
+def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIssuer]:
+    """Yields each entry of ``TRUSTED_ISSUERS`` parsed, or for an entry that is not valid the error."""
+    issuer: object = api_settings.ISSUER
+    local_issuers = issuer if isinstance(issuer, Collection) and not isinstance(issuer, str) else [issuer]
     seen: set[str] = set()
     for entry in entries:
         try:
-            found = _read(entry)
-            if found.issuer in own:
-                raise BadIssuer("its issuer is our own ISSUER")
-            if found.issuer in seen:
-                raise BadIssuer(f"the issuer {found.issuer!r} stands in two entries")
-            seen.add(found.issuer)
-            yield found
+            trusted = _read_entry(entry)
+            if trusted.issuer in local_issuers:
+                raise BadIssuer("its issuer is this project's own ISSUER")
+            if trusted.issuer in seen:
+                raise BadIssuer(f"another entry has the same issuer {trusted.issuer!r}")
+            seen.add(trusted.issuer)
+            yield trusted
         except BadIssuer as error:
             yield error
 
 
-def _read(entry: Any) -> TrustedIssuer:
+def _read_entry(entry: object) -> TrustedIssuer:
+    """Parses one entry. Raises ``BadIssuer``."""
     if not isinstance(entry, Mapping):
-        raise BadIssuer("it is no dict")
-    for name in map(str, entry.keys() - set(_ENTRY)):
-        close = get_close_matches(name, _ENTRY, n=1)
+        raise BadIssuer("it is not a dict")
+    for name in map(str, entry.keys() - set(_ENTRY_KEYS)):
+        close = get_close_matches(name, _ENTRY_KEYS, n=1)
         raise BadIssuer(f"{name!r} is unknown" + (f", did you mean {close[0]!r}" if close else ""))
     issuer = entry.get("issuer")
-    if not _is_name(issuer):
+    if not _is_nonempty_string(issuer):
         raise BadIssuer("it needs an issuer, the 'iss' of its tokens")
     try:
-        return TrustedIssuer(issuer, _claims(entry), entry, _backends(entry, issuer))
+        return TrustedIssuer(issuer, _read_claims(entry), entry, _build_backends(entry, issuer))
     except TokenBackendError as error:
         raise BadIssuer(str(error).rstrip(".")) from error
 
 
-def _is_name(value: Any) -> TypeGuard[str]:
+def _is_nonempty_string(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and value != ""
 
 
-def _names(entry: Mapping[str, Any], name: str) -> list[str]:
+def _read_strings(entry: Mapping[str, object], name: str) -> list[str]:
+    """Returns the list of strings under ``name``, and an empty list for any other value."""
     value = entry.get(name)
-    return list(value) if isinstance(value, (list, tuple)) and all(map(_is_name, value)) else []
+    return list(value) if isinstance(value, (list, tuple)) and all(map(_is_nonempty_string, value)) else []
 
 
-def _audience(entry: Mapping[str, Any]) -> list[str]:
-    one = entry.get("audience")
-    audience = [one] if isinstance(one, str) and one else _names(entry, "audience")
+def _read_audience(entry: Mapping[str, object]) -> list[str]:
+    value = entry.get("audience")
+    audience = [value] if isinstance(value, str) and value else _read_strings(entry, "audience")
     if not audience:
-        # Else a token that was given to another service would open this one.
-        raise BadIssuer("it needs an audience, a string or a list of them: what 'aud' says of tokens for this service")
+        # Without an audience this project would accept the tokens that the issuer made for other services.
+        raise BadIssuer("it needs an audience, a string or a list of strings: the 'aud' of tokens for this service")
     return audience
 
 
-def _algorithms(entry: Mapping[str, Any]) -> list[str]:
-    algorithms = _names(entry, "algorithms")
+def _read_algorithms(entry: Mapping[str, object]) -> list[str]:
+    algorithms = _read_strings(entry, "algorithms")
     if not algorithms or not ALLOWED_ALGORITHMS.issuperset(algorithms):
         raise BadIssuer(f"it needs algorithms, a list of some of {sorted(ALLOWED_ALGORITHMS)}")
     return algorithms
 
 
-def _claims(entry: Mapping[str, Any]) -> dict[str, str]:
+def _read_claims(entry: Mapping[str, object]) -> dict[str, str]:
     claims = entry.get("claims") or {}
-    if not isinstance(claims, Mapping) or not all(map(_is_name, (*claims.keys(), *claims.values()))):
-        raise BadIssuer("its claims are no dict from their names to ours")
-    ours = list(claims.values())
-    if len(set(ours)) != len(ours) or not _VERIFIED.isdisjoint(ours):
-        raise BadIssuer(f"its claims name one of ours twice, or one of {sorted(_VERIFIED)}")
+    if not isinstance(claims, Mapping) or not all(map(_is_nonempty_string, (*claims.keys(), *claims.values()))):
+        raise BadIssuer("its claims must be a dict from the issuer's claim names to yours")
+    local_names = list(claims.values())
+    if len(set(local_names)) != len(local_names) or not _VERIFIED_CLAIMS.isdisjoint(local_names):
+        raise BadIssuer(f"its claims map two claims to one name, or a claim to one of {sorted(_VERIFIED_CLAIMS)}")
     return dict(claims)
 
 
-def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
-    audience, algorithms = _audience(entry), _algorithms(entry)
+def _build_backends(entry: Mapping[str, object], issuer: str) -> dict[str, TokenBackend]:
+    """Returns a backend for each of the entry's algorithms. Raises ``BadIssuer`` or ``TokenBackendError``."""
+    audience, algorithms = _read_audience(entry), _read_algorithms(entry)
     url, specs = entry.get("jwk_url"), entry.get("keys")
     if bool(url) == bool(specs):
         raise BadIssuer("it needs either a jwk_url or keys")
@@ -220,44 +236,46 @@ def _backends(entry: Mapping[str, Any], issuer: str) -> dict[str, TokenBackend]:
             "jwk_allow_http": api_settings.JWK_ALLOW_HTTP,
         }
         return {algorithm: TokenBackend(algorithm, **common) for algorithm in algorithms}
-    keys = _keys(specs, algorithms)
-    return {algorithm: TokenBackend(algorithm, **common, ring=_ring(keys, algorithm)) for algorithm in algorithms}
+    keys = _read_keys(specs, algorithms)
+    return {algorithm: TokenBackend(algorithm, **common, ring=_build_ring(keys, algorithm)) for algorithm in algorithms}
 
 
 def _check_url(url: Any, algorithms: list[str]) -> None:
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
-        raise BadIssuer("an HMAC algorithm has no keys that a jwk_url could publish")
+        raise BadIssuer("it has a jwk_url and an HMAC algorithm, whose keys are secret and not published")
     try:
-        fetch.checked(url, allow_http=api_settings.JWK_ALLOW_HTTP)
+        fetch.check_url(url, allow_http=api_settings.JWK_ALLOW_HTTP)
     except (fetch.FetchError, ValueError, AttributeError) as error:
-        raise BadIssuer(f"its jwk_url is not fetched: {error}") from error
+        raise BadIssuer(f"its jwk_url is not allowed: {error}") from error
 
 
-def _keys(specs: Any, algorithms: list[str]) -> list[Key]:
+def _read_keys(specs: object, algorithms: list[str]) -> list[Key]:
+    """Returns the keys that only verify. Raises ``BadIssuer`` that says which one is not valid."""
     if not isinstance(specs, (list, tuple)):
-        raise BadIssuer("its keys are no list")
+        raise BadIssuer("its keys are not a list")
     keys = []
     for number, spec in enumerate(specs):
-        # A lone key is meant by a token that names none.
-        lone = len(specs) == 1 and isinstance(spec, Mapping)
+        # With a single key, the issuer's tokens need no kid.
+        is_single = len(specs) == 1 and isinstance(spec, Mapping)
         try:
-            key = read_key({"accepts_no_kid": True, **spec} if lone else spec, signs=False)
+            key = read_key({"accepts_no_kid": True, **spec} if is_single else spec, signs=False)
         except (BadKey, TypeError) as error:
             raise BadIssuer(f"its keys[{number}]: {error}") from error
         if key.algorithm not in algorithms:
-            raise BadIssuer(f"its keys[{number}] is for {key.algorithm}, which is none of its algorithms")
-        if isinstance(key, Secret) and key.secret in _our_secrets():
-            raise BadIssuer(f"its keys[{number}] is a secret of our own: who has it signs what is ours")
+            raise BadIssuer(f"its keys[{number}] is for {key.algorithm}, which is not one of its algorithms")
+        if isinstance(key, Secret) and key.secret in _local_secrets():
+            raise BadIssuer(f"its keys[{number}] is a secret of this project, which could sign this project's tokens")
         keys.append(key)
     return keys
 
 
-def _our_secrets() -> list[bytes]:
+def _local_secrets() -> list[bytes]:
+    """Returns the secrets that may sign this project's own tokens."""
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS, api_settings.SIGNING_KEY)
     return [force_bytes(secret) for secret in secrets if isinstance(secret, (str, bytes))]
 
 
-def _ring(keys: list[Key], algorithm: str) -> Any:
+def _build_ring(keys: list[Key], algorithm: str) -> Callable[[], KeyRing]:
     try:
         ring = KeyRing(verifying=[key for key in keys if key.algorithm == algorithm])
     except BadKey as error:

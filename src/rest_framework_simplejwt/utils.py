@@ -1,4 +1,4 @@
-"""Time as JWT counts it (RFC 7519 section 2, NumericDate), and what has no better home."""
+"""Conversions between ``datetime`` and seconds since the epoch (RFC 7519 section 2, NumericDate), and the logger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.functional import lazy
 
+__all__ = [
+    "aware_utcnow",
+    "datetime_from_epoch",
+    "datetime_to_epoch",
+    "format_lazy",
+    "get_md5_hash_password",
+    "logger",
+    "make_utc",
+]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SECOND = timedelta(seconds=1)
 
@@ -18,9 +28,9 @@ logger = logging.getLogger("rest_framework_simplejwt")
 
 
 def get_md5_hash_password(password: str) -> str:
-    """The upper-case hex MD5 of a password *hash*: a fingerprint for the revoke claim.
+    """Return the MD5, in upper-case hex, of the password hash ``user.password``, as 5.5.1 writes it into tokens.
 
-    MD5 guards nothing here, it only tells two stored hashes apart.
+    It only tells whether the hash has changed; no security rests on MD5.
     """
     return hashlib.md5(password.encode(), usedforsecurity=False).hexdigest().upper()
 
@@ -30,48 +40,48 @@ def _times_are_aware() -> bool:
     return settings.USE_TZ
 
 
-def _forget(*, setting: str, **kwargs: object) -> None:
+def _forget_use_tz(*, setting: str, **kwargs: object) -> None:
     if setting == "USE_TZ":
         _times_are_aware.cache_clear()
 
 
-setting_changed.connect(_forget, dispatch_uid=__name__)
+setting_changed.connect(_forget_use_tz, dispatch_uid=__name__)
 
 
 def make_utc(dt: datetime) -> datetime:
-    """A naive ``dt`` as aware UTC under ``USE_TZ``, anything else unchanged."""
+    """Return a naive ``dt`` as aware UTC if ``USE_TZ`` is on. Returns any other ``dt`` unchanged."""
     if _times_are_aware() and dt.tzinfo is None:
         return dt.replace(tzinfo=timezone.utc)
     return dt
 
 
 def aware_utcnow() -> datetime:
-    """Now in UTC: aware under ``USE_TZ``, naive without it."""
+    """Return the current time in UTC, aware if ``USE_TZ`` is on, else naive."""
     now = datetime.now(tz=timezone.utc)
     return now if _times_are_aware() else now.replace(tzinfo=None)
 
 
 def datetime_to_epoch(dt: datetime) -> int:
-    """Whole seconds since the epoch. A naive ``dt`` is taken as UTC."""
+    """Return the seconds since the epoch, rounded down. A naive ``dt`` counts as UTC."""
     return ((dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)) - _EPOCH) // _SECOND
 
 
 def seconds_since_epoch(dt: datetime) -> float:
-    """With their fraction. A naive ``dt`` is taken as UTC."""
+    """Return the seconds since the epoch, fraction included. A naive ``dt`` counts as UTC."""
     return (dt if dt.tzinfo is not None else dt.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def datetime_from_epoch(ts: float) -> datetime:
-    """The UTC moment ``ts`` seconds after the epoch: aware under ``USE_TZ``, naive without.
+    """Return the time ``ts`` seconds after the epoch in UTC, aware if ``USE_TZ`` is on, else naive.
 
-    Raises ``ValueError``, ``OverflowError`` or ``OSError`` for what no ``datetime`` can hold.
+    Raises ``ValueError``, ``OverflowError`` or ``OSError`` if ``ts`` is outside what a ``datetime`` can hold.
     """
-    moment = datetime.fromtimestamp(ts, tz=timezone.utc)
-    return moment if _times_are_aware() else moment.replace(tzinfo=None)
+    time = datetime.fromtimestamp(ts, tz=timezone.utc)
+    return time if _times_are_aware() else time.replace(tzinfo=None)
 
 
 def is_storable(text: str) -> bool:
-    """Whether every database takes ``text``: PostgreSQL has no NUL, UTF-8 no lone surrogate."""
+    """Return whether every database can store ``text``: without NUL (PostgreSQL) and lone surrogates (UTF-8)."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:
@@ -82,4 +92,5 @@ def _format(s: object, *args: object, **kwargs: object) -> str:
     return str(s).format(*args, **kwargs)
 
 
+# Returns str.format(*args, **kwargs) of its first argument, formatted each time the result is read.
 format_lazy = lazy(_format, str)

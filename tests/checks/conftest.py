@@ -5,23 +5,26 @@ from rest_framework_simplejwt.checks import CHECKS
 
 @pytest.fixture
 def messages():
-    """What is wrong with the settings of now, `check --deploy` included."""
+    """A function that runs every check, those of `check --deploy` included, and returns the messages."""
 
-    def told():
+    def run_checks():
         found = [message for check in CHECKS.values() for message in check.messages()]
         assert all(message.hint for message in found)
-        assert len({(message.id, message.msg) for message in found}) == len(found), "each is told once"
+        assert len({(message.id, message.msg) for message in found}) == len(found), "each is reported once"
         return found
 
-    return told
+    return run_checks
 
 
 @pytest.fixture
-def ids(messages, simple_jwt):
-    """The ids of what is wrong, E001 for simplejwt.E001, with some of SIMPLE_JWT changed: `ids(LEEWAY=-1)`."""
+def reported(messages, simple_jwt):
+    """A function that changes SIMPLE_JWT and returns the ids of the messages, such as "E001".
 
-    def told(**values):
+    `reported(LEEWAY=-1)` is the set of ids that are reported with that leeway.
+    """
+
+    def change_and_run(**values):
         simple_jwt(**values)
         return {message.id.removeprefix("simplejwt.") for message in messages()}
 
-    return told
+    return change_and_run

@@ -1,3 +1,3 @@
-"""A module of a project that can't be imported, and not for want of a module."""
+"""A module of a project that exists and raises when it is imported."""
 
 raise RuntimeError("as this module does")

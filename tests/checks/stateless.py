@@ -1,6 +1,6 @@
-"""The settings and URLs of a service that only verifies tokens, without database, users or private key.
+"""The settings and URLs of a service that only verifies tokens, without a database, users or a private key.
 
-5.5.1 ran with them.
+5.5.1 runs with them.
 """
 
 from django.urls import path
@@ -22,7 +22,7 @@ SIMPLE_JWT = {"ALGORITHM": "RS256", "VERIFYING_KEY": pem_pair("RS")[1], "AUTH_CO
 def __getattr__(name):
     if name != "urlpatterns":
         raise AttributeError(name)
-    # Not while the settings are loaded.
+    # Imported here, because the settings are not loaded yet when this module is imported.
     from rest_framework_simplejwt.views import TokenRefreshView, TokenVerifyView
 
     return [path("refresh/", TokenRefreshView.as_view()), path("verify/", TokenVerifyView.as_view())]

@@ -1,4 +1,4 @@
-"""Keys that are generated while the settings are loaded."""
+"""Checks of keys that are generated while the settings are loaded."""
 
 import linecache
 import sys
@@ -8,19 +8,22 @@ import pytest
 
 from rest_framework_simplejwt.settings import api_settings
 
-FIRST = "import os, pathlib, secrets, uuid\nfrom django.core.management.utils import get_random_secret_key\n"
-FIRST += "from cryptography.hazmat.primitives.asymmetric import rsa\n"
+IMPORTS = "import os, pathlib, secrets, uuid\nfrom django.core.management.utils import get_random_secret_key\n"
+IMPORTS += "from cryptography.hazmat.primitives.asymmetric import rsa\n"
 
 
 @pytest.fixture
-def told(tmp_path, monkeypatch, settings, messages):
-    """What W041 says of a settings module, or of the last of several by their names, of which others may import."""
+def generated_key_warnings(tmp_path, monkeypatch, settings, messages):
+    """A function that loads a settings module and returns its W041 messages.
+
+    `others` are the sources of modules that it can import, by name: `w041_base` for `base`.
+    """
     monkeypatch.syspath_prepend(tmp_path)
     modules = []
 
     def load(source, **others):
         for name, text in {**others, "own": source}.items():
-            (tmp_path / f"w041_{name}.py").write_text(FIRST + text)
+            (tmp_path / f"w041_{name}.py").write_text(IMPORTS + text)
             modules.append(f"w041_{name}")
         invalidate_caches()
         own = import_module("w041_own")
@@ -56,9 +59,9 @@ GENERATED = [
 
 
 @pytest.mark.parametrize("source", GENERATED)
-def test_one_is_advised_against_and_never_shown(told, source):
-    [message] = told(source)
-    line = len((FIRST + source).splitlines())
+def test_a_generated_key_is_reported_without_showing_it(generated_key_warnings, source):
+    [message] = generated_key_warnings(source)
+    line = len((IMPORTS + source).splitlines())
     assert f"(w041_own, line {line})" in message.msg or f"(w041_own, line {line - 1})" in message.msg
     assert "os.environ['JWT_SIGNING_KEY']" in message.hint
     key = api_settings.SIGNING_KEY
@@ -75,8 +78,8 @@ def test_one_is_advised_against_and_never_shown(told, source):
         ("from w041_base import *\nSIMPLE_JWT = {'SIGNING_KEY': SECRET_KEY}", "SECRET_KEY = secrets.token_hex(64)"),
     ],
 )
-def test_it_is_found_in_the_module_that_a_star_imports(told, own, base):
-    [message] = told(own, base=base)
+def test_a_key_from_a_star_import_is_found_in_its_module(generated_key_warnings, own, base):
+    [message] = generated_key_warnings(own, base=base)
     assert "w041_base" in message.msg or "SIGNING_KEY': SECRET_KEY" in own
 
 
@@ -85,27 +88,27 @@ SHARED = [
     "SECRET_KEY = 'x' * 64",
     "SIMPLE_JWT = {'SIGNING_KEY': 'x' * 64}",
     "SIMPLE_JWT = {'SIGNING_KEY': __name__ + 'x' * 64}",
-    # The other branch may be in force.
+    # The key may come from the other branch.
     "key = secrets.token_hex(64)\nif key:\n    key = __doc__ or 'x' * 64\nSIMPLE_JWT = {'SIGNING_KEY': key}",
     "SIMPLE_JWT = {'SIGNING_KEY': pathlib.Path(__file__).read_text() if __file__ else secrets.token_hex(64)}",
     "SIMPLE_JWT = {'SIGNING_KEY': str(__file__) or secrets.token_hex(64)}",
     "SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(64)}\nSIMPLE_JWT['SIGNING_KEY'] = 'x'",
-    # Generated, and no key that signs.
+    # The generated value is not the key that signs.
     "SECRET_KEY = secrets.token_hex(64)\nSIMPLE_JWT = {'SIGNING_KEY': 'x' * 64}",
     "SECRET_KEY = secrets.token_hex(64)\nSIMPLE_JWT = {'ALGORITHM': 'RS256', 'VERIFYING_KEY': 'x'}",
     "SIMPLE_JWT = {'SIGNING_KEY': 'x' * 64, 'VERIFYING_KEY': secrets.token_hex(64)}",
     "SIMPLE_JWT = {'SIGNING_KEY': 'x' * 64, 'ISSUER': secrets.token_hex(64)}",
     "SIMPLE_JWT = {'ALGORITHM': 'none', 'SIGNING_KEY': secrets.token_hex(64)}",
     "SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(0)}",
-    # A name that leads to itself, or over more names than are followed.
+    # A name that is assigned to itself, or a longer chain of names than is followed.
     "key = 'x'\nkey = key\nSIMPLE_JWT = {'SIGNING_KEY': key}",
     "a = secrets.token_hex(64)\nb = a\nc = b\nd = c\nSIMPLE_JWT = {'SIGNING_KEY': d}",
 ]
 
 
 @pytest.mark.parametrize("source", SHARED)
-def test_any_other_is_left_alone(told, source):
-    assert told(source) == []
+def test_a_shared_or_unused_key_is_not_reported(generated_key_warnings, source):
+    assert generated_key_warnings(source) == []
 
 
 @pytest.mark.parametrize(
@@ -118,13 +121,13 @@ def test_any_other_is_left_alone(told, source):
         "SIMPLE_JWT = {'SIGNING_KEY': bytes.fromhex(os.environ.get('W041', secrets.token_hex(64)))}",
     ],
 )
-def test_the_environment_may_have_decided(told, monkeypatch, source):
+def test_a_key_from_a_set_environment_variable_is_not_reported(generated_key_warnings, monkeypatch, source):
     monkeypatch.setenv("W041", "ab" * 64)
-    assert told(source) == []
+    assert generated_key_warnings(source) == []
 
 
-def test_a_key_that_was_assigned_is_not_looked_for(told, messages):
-    [_] = told("SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(64)}")
+def test_a_key_assigned_to_api_settings_is_not_reported(generated_key_warnings, messages):
+    [_] = generated_key_warnings("SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(64)}")
     api_settings.SIGNING_KEY = "x" * 64
     try:
         assert "simplejwt.W041" not in {message.id for message in messages()}
@@ -133,8 +136,8 @@ def test_a_key_that_was_assigned_is_not_looked_for(told, messages):
 
 
 @pytest.mark.parametrize("text", [None, "(", "\0", "é".encode("latin-1")])
-def test_a_source_that_can_not_be_read_says_nothing(told, tmp_path, messages, text):
-    [_] = told("SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(64)}")
+def test_unreadable_source_is_not_reported(generated_key_warnings, tmp_path, messages, text):
+    [_] = generated_key_warnings("SIMPLE_JWT = {'SIGNING_KEY': secrets.token_hex(64)}")
     file = tmp_path / "w041_own.py"
     if text is None:
         file.unlink()

@@ -1,4 +1,4 @@
-"""The algorithm and its keys."""
+"""Checks of ALGORITHM, its keys and JWK_URL."""
 
 from unittest import mock
 
@@ -15,7 +15,7 @@ from tests.key_pairs import new_private_key, pem_pair
 
 from .urls import urls
 
-OURS = {"E007", "E008", "E009", "W025", "W026", "W027", "W028", "W029", "W030", "E022", "W004"}
+KEY_CHECKS = {"E007", "E008", "E009", "W025", "W026", "W027", "W028", "W029", "W030", "E022", "W004"}
 PRIVATE, PUBLIC = pem_pair("RS")
 EC_PRIVATE, EC_PUBLIC = pem_pair("ES256")
 RS256 = {"ALGORITHM": "RS256"}
@@ -24,7 +24,7 @@ URL = "https://issuer.example/keys"
 
 
 class Login(views.TokenObtainPairView):
-    """A project's own."""
+    """A login view of the project."""
 
 
 class Protected(APIView):
@@ -32,7 +32,7 @@ class Protected(APIView):
 
 
 class Plain(View):
-    authentication_classes = "of another kind"
+    authentication_classes = "not a list"
 
 
 @api_view()
@@ -45,74 +45,74 @@ def plain(request):
 
 
 @pytest.fixture
-def told(ids):
-    return lambda **values: ids(**values) & OURS
+def key_checks(reported):
+    return lambda **values: reported(**values) & KEY_CHECKS
 
 
 @pytest.fixture
 def serve(settings):
-    """Mount these views alone."""
+    """A function that makes these views the only ones in the URLs."""
 
-    def mount(*mounted):
+    def set_urls(*mounted):
         settings.ROOT_URLCONF = urls(*mounted)
 
-    return mount
+    return set_urls
 
 
 class TestAlgorithm:
     @pytest.mark.parametrize("algorithm", ["none", "HS257", "rs256", "RS256 "])
-    def test_an_unknown_one_is_an_error(self, told, algorithm):
-        assert told(ALGORITHM=algorithm) == {"E007"}
+    def test_an_unknown_algorithm_is_an_error(self, key_checks, algorithm):
+        assert key_checks(ALGORITHM=algorithm) == {"E007"}
 
     @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
-    def test_an_hmac_one_is_sound_by_itself(self, told, algorithm):
-        assert told(ALGORITHM=algorithm) == set()
+    def test_an_hmac_algorithm_needs_no_other_setting(self, key_checks, algorithm):
+        assert key_checks(ALGORITHM=algorithm) == set()
 
-    def test_one_that_needs_cryptography_needs_it(self, told):
+    def test_missing_cryptography_is_an_error(self, key_checks):
         with mock.patch("jwt.algorithms.has_crypto", False):
-            assert told(**PAIR) == {"E008"}
-            assert told(ALGORITHM="HS256", SIGNING_KEY="secret") == set()
+            assert key_checks(**PAIR) == {"E008"}
+            assert key_checks(ALGORITHM="HS256", SIGNING_KEY="secret") == set()
 
     @pytest.mark.parametrize(("algorithm", "family"), [("PS512", "PS"), ("ES256", "ES256"), ("EdDSA", "Ed")])
-    def test_a_pair_is_sound(self, told, algorithm, family):
+    def test_a_matching_key_pair_is_accepted(self, key_checks, algorithm, family):
         private, public = pem_pair(family)
-        assert told(ALGORITHM=algorithm, SIGNING_KEY=private, VERIFYING_KEY=public) == set()
+        assert key_checks(ALGORITHM=algorithm, SIGNING_KEY=private, VERIFYING_KEY=public) == set()
 
-    def test_a_pair_may_be_objects_and_of_few_bits(self, told):
+    def test_a_key_pair_of_key_objects_is_accepted(self, key_checks):
         key = new_private_key("RS")
-        assert told(**RS256, SIGNING_KEY=key, VERIFYING_KEY=key.public_key()) == set()
+        assert key_checks(**RS256, SIGNING_KEY=key, VERIFYING_KEY=key.public_key()) == set()
 
 
 class TestSecret:
     @pytest.mark.parametrize("key", ["", b"", None, " \n", "\0"])
-    def test_an_empty_one_is_an_error(self, told, key):
-        assert told(ALGORITHM="HS256", SIGNING_KEY=key) == {"E009"}
+    def test_a_blank_secret_is_an_error(self, key_checks, key):
+        assert key_checks(ALGORITHM="HS256", SIGNING_KEY=key) == {"E009"}
 
     @pytest.mark.parametrize("key", ["x", b"x"])
-    def test_any_other_signs(self, told, key):
-        assert told(ALGORITHM="HS256", SIGNING_KEY=key) == set()
+    def test_any_other_secret_is_accepted(self, key_checks, key):
+        assert key_checks(ALGORITHM="HS256", SIGNING_KEY=key) == set()
 
     @pytest.mark.parametrize("key", [PRIVATE, PUBLIC, 5, new_private_key("RS")])
-    def test_but_one_that_is_of_another_algorithm_is_a_warning(self, told, key):
-        assert told(ALGORITHM="HS256", SIGNING_KEY=key) == {"W025"}
+    def test_an_asymmetric_key_as_a_secret_is_a_warning(self, key_checks, key):
+        assert key_checks(ALGORITHM="HS256", SIGNING_KEY=key) == {"W025"}
 
 
 class TestPair:
     @pytest.mark.parametrize("key", ["junk", PUBLIC, EC_PRIVATE, PRIVATE.replace("\n", "\\n"), 5])
-    def test_a_signing_key_that_does_not_sign_is_a_warning(self, told, key):
-        assert told(**PAIR | {"SIGNING_KEY": key}) == {"W025"}
+    def test_an_unusable_signing_key_is_a_warning(self, key_checks, key):
+        assert key_checks(**PAIR | {"SIGNING_KEY": key}) == {"W025"}
 
     @pytest.mark.parametrize("key", ["junk", EC_PUBLIC, PUBLIC.replace("\n", "\\n"), 5])
-    def test_a_verifying_key_that_does_not_load_is_a_warning(self, told, key):
-        assert told(**PAIR | {"VERIFYING_KEY": key}) == {"W028"}
+    def test_an_unusable_verifying_key_is_a_warning(self, key_checks, key):
+        assert key_checks(**PAIR | {"VERIFYING_KEY": key}) == {"W028"}
 
-    def test_keys_of_two_pairs_are_a_warning(self, told):
-        assert told(**PAIR | {"VERIFYING_KEY": new_private_key("RS").public_key()}) == {"W029"}
+    def test_keys_of_two_pairs_are_a_warning(self, key_checks):
+        assert key_checks(**PAIR | {"VERIFYING_KEY": new_private_key("RS").public_key()}) == {"W029"}
 
-    def test_both_may_be_wrong(self, told):
-        assert told(**PAIR | {"SIGNING_KEY": "junk", "VERIFYING_KEY": "junk"}) == {"W025", "W028"}
+    def test_two_unusable_keys_are_two_warnings(self, key_checks):
+        assert key_checks(**PAIR | {"SIGNING_KEY": "junk", "VERIFYING_KEY": "junk"}) == {"W025", "W028"}
 
-    def test_nothing_of_a_key_is_told(self, simple_jwt, messages):
+    def test_no_message_contains_a_part_of_a_key(self, simple_jwt, messages):
         lines = [line for key in (PRIVATE, PUBLIC, EC_PUBLIC) for line in key.splitlines() if "---" not in line]
         for values in (
             {"ALGORITHM": "HS256", "SIGNING_KEY": PRIVATE},
@@ -126,42 +126,42 @@ class TestPair:
 
 class TestMissingSigningKey:
     @pytest.mark.parametrize("key", [{}, {"SIGNING_KEY": None}, {"SIGNING_KEY": ""}])
-    def test_a_service_that_issues_tokens_needs_one(self, told, serve, key):
+    def test_a_service_that_issues_tokens_needs_a_signing_key(self, key_checks, serve, key):
         serve(Login.as_view())
-        assert told(**RS256, VERIFYING_KEY=PUBLIC, **key) == {"W026"}
+        assert key_checks(**RS256, VERIFYING_KEY=PUBLIC, **key) == {"W026"}
 
     @pytest.mark.parametrize("view", [views.token_refresh, views.token_obtain_sliding, views.token_refresh_sliding])
-    def test_each_view_that_signs_needs_one(self, told, serve, view):
+    def test_each_view_that_issues_tokens_needs_a_signing_key(self, key_checks, serve, view):
         serve(view)
-        assert told(**RS256, VERIFYING_KEY=PUBLIC) == {"W026"}
+        assert key_checks(**RS256, VERIFYING_KEY=PUBLIC) == {"W026"}
 
     @pytest.mark.parametrize("others", [{"VERIFYING_KEY": PUBLIC}, {"JWK_URL": URL}])
-    def test_a_service_that_only_verifies_needs_none(self, told, serve, others):
+    def test_a_service_that_only_verifies_needs_no_signing_key(self, key_checks, serve, others):
         serve(views.token_verify, protected, plain)
-        assert told(**RS256, **others) == set()
+        assert key_checks(**RS256, **others) == set()
 
-    def test_the_secret_key_may_be_bytes(self, told, settings, serve):
+    def test_secret_key_may_be_bytes(self, key_checks, settings, serve):
         serve()
         settings.SECRET_KEY = settings.SECRET_KEY.encode()
-        assert told(**RS256, VERIFYING_KEY=PUBLIC) == set()
+        assert key_checks(**RS256, VERIFYING_KEY=PUBLIC) == set()
 
 
 class TestMissingVerifyingKey:
     @pytest.mark.parametrize("key", [{}, {"VERIFYING_KEY": None}, {"VERIFYING_KEY": b""}])
     @pytest.mark.parametrize("view", [Protected.as_view(), protected, views.token_verify, views.token_refresh])
-    def test_a_service_that_verifies_tokens_needs_one(self, told, serve, key, view):
+    def test_a_service_that_verifies_tokens_needs_a_verifying_key(self, key_checks, serve, key, view):
         serve(Plain.as_view(), view)
-        assert told(**RS256, SIGNING_KEY=PRIVATE, **key) == {"W027"}
+        assert key_checks(**RS256, SIGNING_KEY=PRIVATE, **key) == {"W027"}
 
-    def test_so_does_one_that_does_by_default(self, told, serve, settings):
+    def test_a_default_authentication_class_needs_a_verifying_key(self, key_checks, serve, settings):
         serve()
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": [f"{__name__}.JWTAuthentication"]}
-        assert told(**RS256, SIGNING_KEY=PRIVATE) == {"W027"}
-        assert told(**RS256, SIGNING_KEY=PRIVATE, JWK_URL=URL) == set()
+        assert key_checks(**RS256, SIGNING_KEY=PRIVATE) == {"W027"}
+        assert key_checks(**RS256, SIGNING_KEY=PRIVATE, JWK_URL=URL) == set()
 
-    def test_a_service_that_only_issues_needs_none(self, told, serve):
+    def test_a_service_that_only_issues_needs_no_verifying_key(self, key_checks, serve):
         serve(Login.as_view(), Plain.as_view(), plain)
-        assert told(**RS256, SIGNING_KEY=PRIVATE) == set()
+        assert key_checks(**RS256, SIGNING_KEY=PRIVATE) == set()
 
 
 class TestJWKURL:
@@ -179,74 +179,74 @@ class TestJWKURL:
             "https://issuer.example/ keys",
         ],
     )
-    def test_an_insecure_one_is_a_warning(self, told, url):
-        assert told(**PAIR | {"JWK_URL": url}) == {"W030"}
+    def test_an_insecure_or_invalid_url_is_a_warning(self, key_checks, url):
+        assert key_checks(**PAIR | {"JWK_URL": url}) == {"W030"}
 
     @pytest.mark.parametrize(
         "url", [URL, "http://localhost:8000/keys", "http://127.0.0.1", "http://[::1]:80/", None, ""]
     )
-    def test_any_other_is_left_alone(self, told, url):
-        assert told(**PAIR | {"JWK_URL": url}) == set()
+    def test_a_secure_or_empty_url_is_accepted(self, key_checks, url):
+        assert key_checks(**PAIR | {"JWK_URL": url}) == set()
 
-    def test_http_may_be_allowed(self, told):
-        assert told(**PAIR | {"JWK_URL": "http://keycloak:8080/certs", "JWK_ALLOW_HTTP": True}) == set()
-        assert told(**PAIR | {"JWK_URL": "ftp://keycloak/certs", "JWK_ALLOW_HTTP": True}) == {"W030"}
+    def test_http_is_accepted_if_it_is_allowed(self, key_checks):
+        assert key_checks(**PAIR | {"JWK_URL": "http://keycloak:8080/certs", "JWK_ALLOW_HTTP": True}) == set()
+        assert key_checks(**PAIR | {"JWK_URL": "ftp://keycloak/certs", "JWK_ALLOW_HTTP": True}) == {"W030"}
 
-    def test_it_is_ignored_with_a_secret(self, told):
-        assert told(ALGORITHM="HS256", JWK_URL="http://issuer.example") == {"W004"}
+    def test_a_url_with_an_hmac_algorithm_is_a_warning(self, key_checks):
+        assert key_checks(ALGORITHM="HS256", JWK_URL="http://issuer.example") == {"W004"}
 
-    def test_the_verifying_key_is_not_needed_then(self, told):
-        assert told(**PAIR | {"VERIFYING_KEY": "junk", "JWK_URL": URL}) == set()
+    def test_the_verifying_key_is_not_checked_with_a_url(self, key_checks):
+        assert key_checks(**PAIR | {"VERIFYING_KEY": "junk", "JWK_URL": URL}) == set()
 
 
-def test_a_key_that_fails_at_the_last_moment_is_a_mismatch(told):
+def test_an_error_while_verifying_is_a_mismatch(key_checks):
     with mock.patch("rest_framework_simplejwt.backends.TokenBackend.decode", side_effect=AttributeError):
-        assert told(**PAIR) == {"W029"}
+        assert key_checks(**PAIR) == {"W029"}
 
 
 class TestRing:
-    GOOD = {"algorithm": "RS256", "key": PRIVATE}
+    VALID = {"algorithm": "RS256", "key": PRIVATE}
 
     @pytest.mark.parametrize(
         "ring",
         [
-            {"SIGNING_KEYS": [GOOD]},
+            {"SIGNING_KEYS": [VALID]},
             {"VERIFYING_KEYS": [{"algorithm": "RS256", "key": PUBLIC}]},
-            # What it stands in for is not looked at.
-            {"SIGNING_KEYS": [GOOD], "ALGORITHM": "ES256", "SIGNING_KEY": "x", "VERIFYING_KEY": "y"},
+            # The settings that the key ring replaces are not checked.
+            {"SIGNING_KEYS": [VALID], "ALGORITHM": "ES256", "SIGNING_KEY": "x", "VERIFYING_KEY": "y"},
         ],
     )
-    def test_a_sound_one_is_left_alone(self, told, ring):
-        assert told(**ring) == set()
+    def test_a_valid_key_ring_is_accepted(self, key_checks, ring):
+        assert key_checks(**ring) == set()
 
     @pytest.mark.parametrize(
-        "keys", [[{"algorithm": "RS256", "key": PUBLIC}], [{"key": PRIVATE}], [GOOD, GOOD], ["x"], "x", 5, [None]]
+        "keys", [[{"algorithm": "RS256", "key": PUBLIC}], [{"key": PRIVATE}], [VALID, VALID], ["x"], "x", 5, [None]]
     )
-    def test_one_that_can_not_be_read_is_an_error(self, told, keys):
-        assert told(SIGNING_KEYS=keys) == {"E022"}
+    def test_an_unreadable_key_ring_is_an_error(self, key_checks, keys):
+        assert key_checks(SIGNING_KEYS=keys) == {"E022"}
 
 
 class TestURLs:
-    """What is mounted, whatever is wrong with the URLs."""
+    """No check raises if the URLs are broken."""
 
     MISSING_KEY = {**RS256, "VERIFYING_KEY": PUBLIC}
 
-    def test_without_a_urlconf_nothing_is(self, settings, told):
+    def test_without_a_urlconf_no_view_is_found(self, settings, key_checks):
         del settings.ROOT_URLCONF
-        assert told(**self.MISSING_KEY) == set()
+        assert key_checks(**self.MISSING_KEY) == set()
 
     @pytest.mark.parametrize("urlconf", ["no.such.urls", "tests.checks.raises", ("no pattern",)])
-    def test_in_a_broken_one_nothing_is(self, settings, told, urlconf):
+    def test_in_a_broken_urlconf_no_view_is_found(self, settings, key_checks, urlconf):
         settings.ROOT_URLCONF = urlconf
-        assert told(**self.MISSING_KEY) == set()
+        assert key_checks(**self.MISSING_KEY) == set()
 
-    def test_broken_authentication_classes_authenticate_nobody(self, settings, told):
+    def test_unimportable_authentication_classes_are_ignored(self, settings, key_checks):
         settings.ROOT_URLCONF = urls()
         settings.REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["no.such.Class"]}
-        assert told(**RS256, SIGNING_KEY=PRIVATE) == set()
+        assert key_checks(**RS256, SIGNING_KEY=PRIVATE) == set()
 
 
-def test_another_secret_is_not_the_secret_key(simple_jwt):
+def test_another_secret_does_not_count_as_secret_key(simple_jwt):
     assert keys.signs_with_secret_key()
     simple_jwt(SIGNING_KEY="x")
     assert not keys.signs_with_secret_key()

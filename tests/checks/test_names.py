@@ -1,4 +1,4 @@
-"""Names: of settings, of claims, of the header, of the user's field."""
+"""Checks of the names of settings, claims, the header and the field of the user."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -28,7 +28,7 @@ TYPOS = {
     "algorithm": "ALGORITHM",
 }
 TYPO = next(iter(TYPOS))
-OWN = [
+NAMES_OF_THE_PROJECT = [
     "AUTH_COOKIE",
     "AUTH_COOKIE_SECURE",
     "AUTH_COOKIE_HTTP_ONLY",
@@ -51,45 +51,45 @@ OWN = [
 
 
 @pytest.fixture
-def told(ids, messages):
-    """The messages under one id."""
+def messages_of(reported, messages):
+    """A function that changes SIMPLE_JWT and returns the messages of one check: `messages_of("W003", NAME=value)`."""
 
     def tell(check_id, **values):
-        ids(**values)
+        reported(**values)
         return [message for message in messages() if message.id == f"simplejwt.{check_id}"]
 
     return tell
 
 
 class TestNamesOfSettings:
-    @pytest.mark.parametrize(("typo", "meant"), TYPOS.items())
-    def test_a_typo_is_a_warning_with_a_guess(self, told, typo, meant):
-        [message] = told("W003", **{typo: None})
-        assert message.hint == f"Did you mean {meant!r}?"
-        assert told("I001") == []
+    @pytest.mark.parametrize(("typo", "setting"), TYPOS.items())
+    def test_a_misspelled_setting_is_a_warning_with_a_suggestion(self, messages_of, typo, setting):
+        [message] = messages_of("W003", **{typo: None})
+        assert message.hint == f"Did you mean {setting!r}?"
+        assert messages_of("I001") == []
 
-    @pytest.mark.parametrize("name", OWN)
-    def test_a_name_of_the_projects_own_is_none(self, settings, messages, name):
+    @pytest.mark.parametrize("name", NAMES_OF_THE_PROJECT)
+    def test_a_key_of_the_project_is_not_a_misspelling(self, settings, messages, name):
         settings.SIMPLE_JWT = {name: None}
         found = {message.id for message in messages()}
         assert "simplejwt.W003" not in found
         assert "simplejwt.I001" in found
 
-    def test_names_of_the_projects_own_are_one_note(self, settings, messages):
-        settings.SIMPLE_JWT = {**getattr(settings, "SIMPLE_JWT", {}), **dict.fromkeys(OWN), TYPO: None}
+    def test_keys_of_the_project_are_reported_in_one_message(self, settings, messages):
+        settings.SIMPLE_JWT = {**getattr(settings, "SIMPLE_JWT", {}), **dict.fromkeys(NAMES_OF_THE_PROJECT), TYPO: None}
         [message] = [message for message in messages() if message.id == "simplejwt.I001"]
-        assert all(repr(name) in message.msg for name in OWN)
+        assert all(repr(name) in message.msg for name in NAMES_OF_THE_PROJECT)
         assert TYPO not in message.msg
 
     @pytest.mark.needs("full")
-    def test_they_do_not_fail_a_check_for_warnings(self, simple_jwt, capsys):
+    def test_keys_of_the_project_do_not_fail_a_check_for_warnings(self, simple_jwt, capsys):
         simple_jwt(AUTH_COOKIE="access")
         call_command("check", fail_level="WARNING")
         assert "simplejwt.I001" in capsys.readouterr().err
 
-    def test_our_own_are_left_alone(self, ids):
+    def test_names_of_settings_are_accepted(self, reported):
         defaults = {name: value for name, value in DEFAULTS.items() if name != "TOKEN_FAMILY_ENABLED"}
-        assert not {"W003", "I001"} & ids(**defaults)
+        assert not {"W003", "I001"} & reported(**defaults)
 
 
 class TestClaims:
@@ -102,8 +102,8 @@ class TestClaims:
             ("SLIDING_TOKEN_REFRESH_EXP_CLAIM", "jti", "JTI_CLAIM"),
         ],
     )
-    def test_two_of_one_name_are_a_warning(self, told, name, claim, other):
-        [message] = told("W032", **{name: claim, other: DEFAULTS[other]})
+    def test_two_settings_with_the_same_claim_are_a_warning(self, messages_of, name, claim, other):
+        [message] = messages_of("W032", **{name: claim, other: DEFAULTS[other]})
         assert all(part in message.msg for part in (repr(name), repr(other), f"both {claim!r}"))
         assert f"SIMPLE_JWT[{name!r}] = {DEFAULTS[name]!r}" in message.hint
 
@@ -112,53 +112,55 @@ class TestClaims:
         "name",
         ["TOKEN_TYPE_CLAIM", "JTI_CLAIM", "USER_ID_CLAIM", "REVOKE_TOKEN_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM"],
     )
-    def test_one_of_a_registered_name_is_a_warning(self, told, name, claim):
-        [message] = told("W032", **{name: claim})
+    def test_a_registered_claim_is_a_warning(self, messages_of, name, claim):
+        [message] = messages_of("W032", **{name: claim})
         assert f"SIMPLE_JWT[{name!r}] is {claim!r}" in message.msg
 
     @pytest.mark.parametrize(("claim", "setting"), [("aud", "AUDIENCE"), ("iss", "ISSUER")])
-    def test_parties_are_taken_where_they_are_set(self, told, claim, setting):
-        assert told("W032", USER_ID_CLAIM=claim, **{setting: "us"})
-        assert told("W032", USER_ID_CLAIM=claim, **{setting: None}) == []
+    def test_aud_and_iss_collide_only_if_they_are_set(self, messages_of, claim, setting):
+        assert messages_of("W032", USER_ID_CLAIM=claim, **{setting: "us"})
+        assert messages_of("W032", USER_ID_CLAIM=claim, **{setting: None}) == []
 
-    def test_jti_is_not_copied_whatever_the_ids_claim_is(self, told):
-        assert told("W032", USER_ID_CLAIM="jti", JTI_CLAIM="id")
+    def test_jti_collides_even_if_jti_claim_has_another_name(self, messages_of):
+        assert messages_of("W032", USER_ID_CLAIM="jti", JTI_CLAIM="id")
 
     @pytest.mark.parametrize(
-        "sound", [{}, {"USER_ID_CLAIM": "sub"}, {"JTI_CLAIM": "id"}, {"JTI_CLAIM": None, "TOKEN_TYPE_CLAIM": None}]
+        "values", [{}, {"USER_ID_CLAIM": "sub"}, {"JTI_CLAIM": "id"}, {"JTI_CLAIM": None, "TOKEN_TYPE_CLAIM": None}]
     )
-    def test_names_of_their_own_are_left_alone(self, told, sound):
-        assert told("W032", **sound) == []
+    def test_distinct_claims_are_accepted(self, messages_of, values):
+        assert messages_of("W032", **values) == []
 
-    def test_blank_and_wrong_ones_are_told_as_that(self, told):
-        assert told("W032", USER_ID_CLAIM=" ", REVOKE_TOKEN_CLAIM=" ", JTI_CLAIM=5, TOKEN_TYPE_CLAIM=5) == []
+    def test_blank_claims_and_wrong_types_are_not_reported_as_collisions(self, messages_of):
+        assert messages_of("W032", USER_ID_CLAIM=" ", REVOKE_TOKEN_CLAIM=" ", JTI_CLAIM=5, TOKEN_TYPE_CLAIM=5) == []
 
     @pytest.mark.needs("no token_family")
-    def test_a_family_claim_collides_where_nothing_prevents_the_start(self, told):
-        assert told("W032", TOKEN_FAMILY_CLAIM="user_id")
-        assert told("W032", TOKEN_FAMILY_EXPIRATION_CLAIM="exp")
+    def test_a_colliding_family_claim_is_a_warning_without_the_family_app(self, messages_of):
+        assert messages_of("W032", TOKEN_FAMILY_CLAIM="user_id")
+        assert messages_of("W032", TOKEN_FAMILY_EXPIRATION_CLAIM="exp")
 
     @pytest.mark.needs("token_family")
-    def test_where_the_app_does_it_is_not_told_again(self, told):
-        assert told("W032", TOKEN_FAMILY_CLAIM="user_id") == []
+    def test_a_family_claim_is_not_reported_where_the_app_refuses_it(self, messages_of):
+        assert messages_of("W032", TOKEN_FAMILY_CLAIM="user_id") == []
 
 
-class TestParties:
+class TestIssuerAndAudience:
     @pytest.mark.parametrize(
         "values", [{"ISSUER": ["us", "them"]}, {"ISSUER": {"us"}}, {"AUDIENCE": {"us"}}, {"AUDIENCE": {"us": 1}}]
     )
-    def test_a_collection_that_no_token_can_have_is_a_warning_where_tokens_are_issued(self, told, settings, values):
+    def test_a_collection_that_can_not_be_a_claim_is_a_warning_where_tokens_are_issued(
+        self, messages_of, settings, values
+    ):
         settings.ROOT_URLCONF = urls(views.token_obtain_pair)
-        [message] = told("W033", **values)
+        [message] = messages_of("W033", **values)
         assert next(iter(values)) in message.msg
         settings.ROOT_URLCONF = urls(views.token_verify)
-        assert told("W033") == []
+        assert messages_of("W033") == []
 
     @pytest.mark.parametrize(
         "values", [{"ISSUER": "us"}, {"ISSUER": []}, {"AUDIENCE": ["us"]}, {"AUDIENCE": ("us",)}, {"AUDIENCE": b"us"}]
     )
-    def test_others_are_not(self, told, values):
-        assert told("W033", **values) == []
+    def test_other_values_are_accepted(self, messages_of, values):
+        assert messages_of("W033", **values) == []
 
 
 class TestHeader:
@@ -172,88 +174,88 @@ class TestHeader:
             ("http_authorization", "HTTP_AUTHORIZATION"),
         ],
     )
-    def test_what_meta_never_has_is_a_warning(self, told, name, key):
-        [message] = told("W034", AUTH_HEADER_NAME=name)
+    def test_a_name_that_is_no_key_of_request_meta_is_a_warning(self, messages_of, name, key):
+        [message] = messages_of("W034", AUTH_HEADER_NAME=name)
         assert message.hint == f"Write SIMPLE_JWT['AUTH_HEADER_NAME'] = {key!r}."
 
     @pytest.mark.parametrize("name", ["HTTP_AUTHORIZATION", "HTTP_X_ACCESS_TOKEN", "", " ", None, 5])
-    def test_any_other_is_left_alone_or_told_otherwise(self, told, name):
-        assert told("W034", AUTH_HEADER_NAME=name) == []
+    def test_valid_names_and_wrong_types_are_not_reported_here(self, messages_of, name):
+        assert messages_of("W034", AUTH_HEADER_NAME=name) == []
 
 
 class TestUserField:
-    """Each test project's own field is left alone: `test_sound_settings_are_left_alone`."""
+    """`test_valid_settings_are_accepted` checks the field of each test project."""
 
-    def test_one_that_the_user_model_lacks_is_a_warning(self, told):
-        [message] = told("W035", USER_ID_FIELD="no_such_field")
+    def test_an_unknown_user_field_is_a_warning(self, messages_of):
+        [message] = messages_of("W035", USER_ID_FIELD="no_such_field")
         assert get_user_model()._meta.label in message.hint
 
     @pytest.mark.parametrize("field", ["pk", "password", "is_authenticated", "", None, 5])
-    def test_a_field_and_a_property_are_left_alone(self, told, field):
-        assert told("W035", USER_ID_FIELD=field) == []
+    def test_a_field_or_property_is_accepted(self, messages_of, field):
+        assert messages_of("W035", USER_ID_FIELD=field) == []
 
-    def test_so_is_whatever_a_model_may_compute(self, told, monkeypatch):
+    def test_any_field_of_a_model_with_getattr_is_accepted(self, messages_of, monkeypatch):
         monkeypatch.setattr(get_user_model(), "__getattr__", lambda self, name: 1, raising=False)
-        assert told("W035", USER_ID_FIELD="no_such_field") == []
+        assert messages_of("W035", USER_ID_FIELD="no_such_field") == []
 
-    def test_a_look_up_is_a_warning_where_tokens_are_issued(self, told, settings):
+    def test_a_look_up_is_a_warning_where_tokens_are_issued(self, messages_of, settings):
         settings.ROOT_URLCONF = urls(views.token_obtain_pair)
-        assert told("W035", USER_ID_FIELD="password__iexact")
+        assert messages_of("W035", USER_ID_FIELD="password__iexact")
         settings.ROOT_URLCONF = urls(views.token_verify)
-        assert told("W035", USER_ID_FIELD="password__iexact") == []
-        assert told("W035", USER_ID_FIELD="no_such_field__iexact")
+        assert messages_of("W035", USER_ID_FIELD="password__iexact") == []
+        assert messages_of("W035", USER_ID_FIELD="no_such_field__iexact")
 
-    def test_the_default_is_judged_only_where_it_is_read(self, told, settings, monkeypatch):
-        monkeypatch.setattr(names, "_has", lambda model, name: False)
+    def test_the_default_is_checked_only_if_something_reads_it(self, messages_of, settings, monkeypatch):
+        monkeypatch.setattr(names, "_has_attribute", lambda model, name: False)
         settings.ROOT_URLCONF = urls(views.token_verify)
         values = {"USER_ID_FIELD": DEFAULTS["USER_ID_FIELD"]}
-        assert told("W035", **values) == []
+        assert messages_of("W035", **values) == []
         settings.REST_FRAMEWORK = {
             "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"]
         }
-        assert told("W035", **values)
+        assert messages_of("W035", **values)
         settings.REST_FRAMEWORK = {
             "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"]
         }
-        assert told("W035", **values) == []
+        assert messages_of("W035", **values) == []
 
-    def test_without_a_user_model_nothing_is_told(self, told, settings, monkeypatch):
+    def test_without_a_user_model_nothing_is_reported(self, messages_of, settings, monkeypatch):
         settings.AUTH_USER_MODEL = "no.Such"
-        assert told("W035", USER_ID_FIELD="no_such_field") == []
+        assert messages_of("W035", USER_ID_FIELD="no_such_field") == []
 
 
-class BackendOfBefore:
-    """As 5.5.1 describes one."""
+class BackendWithoutTyp:
+    """A backend with the interface of 5.5.1."""
 
     def encode(self, payload): ...
 
 
-class OfItsOwnBackend(AccessToken):
-    _token_backend = BackendOfBefore()
+class TokenWithOwnBackend(AccessToken):
+    _token_backend = BackendWithoutTyp()
 
 
 class TestProfile:
-    WHOLE = {"ACCESS_TOKEN_PROFILE": "rfc9068", "ISSUER": "us", "AUDIENCE": "api", "CLIENT_ID": "app"}
+    COMPLETE = {"ACCESS_TOKEN_PROFILE": "rfc9068", "ISSUER": "us", "AUDIENCE": "api", "CLIENT_ID": "app"}
 
-    @pytest.mark.parametrize("sound", [{}, {"CLIENT_ID": "app"}, WHOLE])
-    def test_a_whole_one_is_left_alone(self, simple_jwt, messages, sound):
-        simple_jwt(**sound)
+    @pytest.mark.parametrize("values", [{}, {"CLIENT_ID": "app"}, COMPLETE])
+    def test_a_complete_profile_is_accepted(self, simple_jwt, messages, values):
+        simple_jwt(**values)
         assert "simplejwt.E025" not in {message.id for message in messages()}
 
     @pytest.mark.parametrize(
-        "hole", [{"ISSUER": None}, {"AUDIENCE": None}, {"CLIENT_ID": None}, {"JTI_CLAIM": "id"}, {"JTI_CLAIM": None}]
+        "missing", [{"ISSUER": None}, {"AUDIENCE": None}, {"CLIENT_ID": None}, {"JTI_CLAIM": "id"}, {"JTI_CLAIM": None}]
     )
-    def test_what_it_requires_and_lacks_is_an_error(self, simple_jwt, messages, hole):
-        simple_jwt(**self.WHOLE | hole)
+    def test_a_missing_required_setting_is_an_error(self, simple_jwt, messages, missing):
+        simple_jwt(**self.COMPLETE | missing)
         assert "simplejwt.E025" in {message.id for message in messages()}
 
-    def test_a_backend_that_can_not_write_a_type_is_named(self, simple_jwt, messages):
-        simple_jwt(**self.WHOLE, AUTH_TOKEN_CLASSES=[f"{__name__}.OfItsOwnBackend", "no.such.Token", ["x"]])
+    def test_a_backend_that_can_not_write_typ_is_named(self, simple_jwt, messages):
+        simple_jwt(**self.COMPLETE, AUTH_TOKEN_CLASSES=[f"{__name__}.TokenWithOwnBackend", "no.such.Token", ["x"]])
         (found,) = (message for message in messages() if message.id == "simplejwt.W052")
-        assert f"{__name__}.OfItsOwnBackend" in found.msg
-        assert "encode() of BackendOfBefore" in found.hint
+        assert f"{__name__}.TokenWithOwnBackend" in found.msg
+        assert "encode() of BackendWithoutTyp" in found.hint
 
-    def test_one_that_can_is_left_alone(self, simple_jwt, messages, monkeypatch):
-        monkeypatch.setattr(OfItsOwnBackend, "_token_backend", state.token_backend)
-        simple_jwt(**self.WHOLE, AUTH_TOKEN_CLASSES=[f"{__name__}.OfItsOwnBackend"])
+    def test_a_backend_that_can_write_typ_is_accepted(self, simple_jwt, messages, monkeypatch):
+        monkeypatch.setattr(TokenWithOwnBackend, "_token_backend", state.token_backend)
+        simple_jwt(**self.COMPLETE, AUTH_TOKEN_CLASSES=[f"{__name__}.TokenWithOwnBackend"])
         assert "simplejwt.W052" not in {message.id for message in messages()}

@@ -1,4 +1,4 @@
-"""Types and ranges."""
+"""Checks of the types and ranges of settings."""
 
 from datetime import timedelta
 from types import MappingProxyType
@@ -17,15 +17,15 @@ from .urls import urls
 
 class TestGracePeriod:
     @pytest.mark.parametrize("period", [timedelta(0), timedelta(seconds=10), timedelta(minutes=5)])
-    def test_a_sound_one_is_left_alone(self, ids, period):
-        assert "E001" not in ids(REFRESH_TOKEN_GRACE_PERIOD=period)
+    def test_a_valid_grace_period_is_accepted(self, reported, period):
+        assert "E001" not in reported(REFRESH_TOKEN_GRACE_PERIOD=period)
 
     @pytest.mark.parametrize("period", [10, None, timedelta(seconds=-1), timedelta(minutes=5, seconds=1)])
-    def test_any_other_is_an_error(self, ids, period):
-        assert "E001" in ids(REFRESH_TOKEN_GRACE_PERIOD=period)
+    def test_an_invalid_grace_period_is_an_error(self, reported, period):
+        assert "E001" in reported(REFRESH_TOKEN_GRACE_PERIOD=period)
 
     @pytest.mark.needs("token_blacklist")
-    def test_and_stops_the_project_from_starting(self, simple_jwt):
+    def test_an_invalid_grace_period_prevents_start_up(self, simple_jwt):
         config = apps.get_app_config("token_blacklist")
         config.ready()
         simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=timedelta(hours=1))
@@ -37,12 +37,12 @@ class TestGracePeriod:
     ("check_id", "name", "choices"),
     [("E002", "STORE_OUTSTANDING_TOKENS", ("full", "none")), ("E003", "REVOCATION_FAIL_MODE", ("closed", "open"))],
 )
-def test_a_value_that_is_no_choice_is_an_error(ids, check_id, name, choices):
-    assert check_id in ids(**{name: "some"})
-    assert all(check_id not in ids(**{name: choice}) for choice in choices)
+def test_an_unknown_choice_is_an_error(reported, check_id, name, choices):
+    assert check_id in reported(**{name: "some"})
+    assert all(check_id not in reported(**{name: choice}) for choice in choices)
 
 
-IMPOSSIBLE = [
+INVALID = [
     *[(name, value) for name in shapes._LIFETIMES for value in (None, 300, 5.0, "5 minutes")],
     *[("TOKEN_FAMILY_LIFETIME", value) for value in (300, timedelta(0), timedelta(-1))],
     *[("LEEWAY", value) for value in ("10", [], float("nan"), float("inf"))],
@@ -60,7 +60,7 @@ IMPOSSIBLE = [
     *[("REVOCATION_REDIS_URL", value) for value in (5, ["redis://localhost"])],
     *[(name, value) for name in ("AUDIENCE", "ISSUER") for value in (5, b"us", [], (5,), UUID(int=1))],
 ]
-ODD = [
+DUBIOUS = [
     *[(name, value) for name in shapes._SWITCHES for value in (0, 1, None, "False")],
     *[(name, value) for name in shapes._LIFETIMES for value in (timedelta(0), timedelta(-1))],
     *[("LEEWAY", value) for value in (None, True, -1, -0.5, timedelta(-1))],
@@ -69,7 +69,7 @@ ODD = [
     *[(name, value) for name in ("AUTH_HEADER_NAME", "USER_ID_FIELD", "ALGORITHM") for value in ("", " \t")],
     *[(name, value) for name in ("AUDIENCE", "ISSUER") for value in ("", " ", ["us", ""], ["us", 5])],
 ]
-SOUND = [
+VALID = [
     *[(name, timedelta(seconds=1)) for name in (*shapes._LIFETIMES, "TOKEN_FAMILY_LIFETIME")],
     ("TOKEN_FAMILY_LIFETIME", None),
     *[("LEEWAY", value) for value in (0, 10, 1.5, timedelta(0), timedelta(seconds=5))],
@@ -83,7 +83,7 @@ SOUND = [
     *[("REVOCATION_REDIS_URL", value) for value in (None, "redis://localhost:6379/1")],
     *[(name, value) for name in ("AUDIENCE", "ISSUER") for value in (None, "us", ["us", "them"], {"us"})],
 ]
-# Each feature whose settings may be wrong while it is not in use.
+# While one of these features is off, an invalid value of its settings is a warning.
 FEATURES = {
     "CHECK_REVOKE_TOKEN": True,
     "TOKEN_FAMILY_ENABLED": True,
@@ -97,40 +97,40 @@ OPTIONAL = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), IMPOSSIBLE)
-def test_a_value_that_a_setting_can_not_work_with_is_an_error(ids, messages, name, value):
-    found = ids(**FEATURES | {name: value})
+@pytest.mark.parametrize(("name", "value"), INVALID)
+def test_an_invalid_value_is_an_error(reported, messages, name, value):
+    found = reported(**FEATURES | {name: value})
     assert "E004" in found
-    assert "W002" not in found, "it is told once"
+    assert "W002" not in found, "it is reported once"
     [message] = [message for message in messages() if message.id == "simplejwt.E004"]
     assert name in message.msg
     assert name in message.hint
 
 
 @pytest.mark.parametrize(("name", "value"), OPTIONAL)
-def test_it_is_a_warning_while_no_feature_in_use_reads_it(ids, settings, name, value):
+def test_an_invalid_value_that_nothing_reads_is_a_warning(reported, settings, name, value):
     settings.ROOT_URLCONF = urls()
-    found = ids(**dict.fromkeys(FEATURES, False) | {name: value})
+    found = reported(**dict.fromkeys(FEATURES, False) | {name: value})
     assert "W002" in found
     assert "E004" not in found
 
 
-@pytest.mark.parametrize(("name", "value"), ODD)
-def test_a_value_that_is_hardly_meant_is_a_warning(ids, name, value):
-    found = ids(**{name: value})
+@pytest.mark.parametrize(("name", "value"), DUBIOUS)
+def test_a_dubious_value_is_a_warning(reported, name, value):
+    found = reported(**{name: value})
     assert "W002" in found
     assert "E004" not in found
 
 
-@pytest.mark.parametrize(("name", "value"), SOUND)
-def test_a_sound_value_is_left_alone(ids, name, value):
-    assert not {"E004", "W002"} & ids(**{name: value})
+@pytest.mark.parametrize(("name", "value"), VALID)
+def test_a_valid_value_is_accepted(reported, name, value):
+    assert not {"E004", "W002"} & reported(**{name: value})
 
 
-def test_a_value_that_was_assigned_is_judged_too(ids):
+def test_a_value_assigned_to_api_settings_is_checked(reported):
     api_settings.LEEWAY = "10"
     try:
-        assert shapes.complaint("LEEWAY")
+        assert shapes.unmet_expectation("LEEWAY")
     finally:
         del api_settings.LEEWAY
 
@@ -139,11 +139,12 @@ def test_the_hint_says_what_to_write(simple_jwt, messages):
     simple_jwt(ACCESS_TOKEN_LIFETIME=300)
     [message] = [message for message in messages() if message.id == "simplejwt.E004"]
     assert message.hint == (
-        "Write SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] = timedelta(seconds=300), which is the default, or else a timedelta."
+        "Write SIMPLE_JWT['ACCESS_TOKEN_LIFETIME'] = timedelta(seconds=300), which is the default, "
+        "or another value: a timedelta."
     )
 
 
-def test_every_setting_has_a_rule_or_a_check_of_its_own():
+def test_every_setting_has_a_rule_or_its_own_check():
     ruled = {name for rule in (*shapes.MUST, *shapes.SHOULD) for name in rule.names}
     elsewhere = {
         "SIGNING_KEY": "keys",
@@ -164,36 +165,36 @@ class TestLifetimes:
     NAMES = [*shapes._LIFETIMES, "TOKEN_FAMILY_LIFETIME"]
 
     @pytest.mark.parametrize("name", NAMES)
-    def test_one_that_ends_after_the_year_9999_is_a_warning(self, ids, messages, name):
-        found = ids(**{name: timedelta(days=365 * 8000)})
+    def test_a_lifetime_that_ends_after_the_year_9999_is_a_warning(self, reported, messages, name):
+        found = reported(**{name: timedelta(days=365 * 8000)})
         assert "W036" in found
-        assert not {"E004", "W002", "W039"} & found, "it is told once"
+        assert not {"E004", "W002", "W039"} & found, "it is reported once"
         [message] = [message for message in messages() if message.id == "simplejwt.W036"]
         assert name in message.msg
         assert name in message.hint
 
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("value", [timedelta(days=365 * 1000), timedelta.min, 5])
-    def test_any_other_is_not(self, ids, name, value):
-        assert "W036" not in ids(**{name: value})
+    def test_a_shorter_lifetime_is_accepted(self, reported, name, value):
+        assert "W036" not in reported(**{name: value})
 
 
-class TestNoDict:
+class TestNotADict:
     @pytest.fixture
-    def written(self, monkeypatch):
-        """Not through override_settings, which reads it."""
+    def set_simple_jwt(self, monkeypatch):
+        """Set SIMPLE_JWT to any value. override_settings can't, because it reads the value."""
         return lambda value: monkeypatch.setitem(vars(settings), "SIMPLE_JWT", value)
 
     @pytest.mark.parametrize("value", [5, "ALGORITHM", [("ALGORITHM", "HS256")], (), {"ALGORITHM"}, ""])
-    def test_it_is_an_error_and_nothing_else_is_told(self, messages, written, value):
-        written(value)
+    def test_settings_that_are_no_mapping_are_the_only_error_reported(self, messages, set_simple_jwt, value):
+        set_simple_jwt(value)
         [message] = messages()
         assert message.id == "simplejwt.E026"
         assert message.msg == f"settings.SIMPLE_JWT must be a dict, not {type(value).__name__}."
 
     @pytest.mark.parametrize("value", [None, {}, MappingProxyType({})])
-    def test_a_mapping_is_left_alone_and_so_is_none(self, messages, written, value):
-        written(value)
+    def test_a_mapping_or_none_is_accepted(self, messages, set_simple_jwt, value):
+        set_simple_jwt(value)
         assert "simplejwt.E026" not in {message.id for message in messages()}
 
 
@@ -201,7 +202,7 @@ class TestNoDict:
 @pytest.mark.parametrize(
     ("name", "value"), [("TOKEN_FAMILY_ENABLED", 1), ("TOKEN_FAMILY_LIFETIME", 5), ("TOKEN_FAMILY_CLAIM", "")]
 )
-def test_wrong_family_settings_stop_the_project_from_starting(simple_jwt, name, value):
+def test_invalid_family_settings_prevent_start_up(simple_jwt, name, value):
     config = apps.get_app_config("token_family")
     config.ready()
     simple_jwt(**{name: value})

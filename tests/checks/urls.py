@@ -1,4 +1,4 @@
-"""URLs with just these views: `urls(TokenVerifyView.as_view())` is a ROOT_URLCONF."""
+"""`urls(TokenVerifyView.as_view())` is a ROOT_URLCONF with only these views."""
 
 from django.urls import include, path
 

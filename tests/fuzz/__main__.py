@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: as many executions as asked for, or as fit into the time; exit 1 at the first finding."""
+"""`python -m tests.fuzz`: runs the number of executions, or as many as fit into the time. Exits with 1 at a finding."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from django.test.utils import get_runner, setup_test_environment
 
 
 def main():
-    options = parsed()
+    options = parse_options()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.projects.full.settings"
     django.setup()
     from django.conf import settings
@@ -26,32 +26,32 @@ def main():
     try:
         get_user_model().objects.create_user("alice", pk=1)
         inputs = Inputs(options.seed)
-        sound = [
+        passed = [
             fuzz("decode", targets.decode, inputs.token, options.decode, options.seconds),
             fuzz("authenticate", targets.authenticate, inputs.header, options.authenticate, options.seconds),
         ]
     finally:
         runner.teardown_databases(databases)
-    sys.exit(not all(sound))
+    sys.exit(not all(passed))
 
 
-def parsed():
+def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--decode", type=int, default=50_000, help="executions")
     parser.add_argument("--authenticate", type=int, default=10_000, help="executions")
-    parser.add_argument("--seconds", type=float, default=30, help="for each of the two, at the most")
+    parser.add_argument("--seconds", type=float, default=30, help="maximum for each of the two")
     parser.add_argument("--seed", type=int, default=time.time_ns())
     return parser.parse_args()
 
 
 def fuzz(name, target, make, executions, seconds):
-    """Whether nothing was found."""
+    """Runs `target` on generated inputs. Returns True if it found nothing, and prints what it found."""
     started, accepted, done = time.monotonic(), 0, 0
     while done < executions and time.monotonic() - started < seconds:
         data = make()
         try:
             accepted += target(data)
-        except Exception:  # noqa: BLE001  # whatever is raised is the finding
+        except Exception:  # noqa: BLE001  # every exception is a finding
             traceback.print_exc()
             print(f"{name}: found by {data!r}")
             return False

@@ -1,4 +1,4 @@
-"""Tokens that are almost good: damaged, spliced, or signed over odd headers and claims. Reproducible by seed."""
+"""Nearly valid tokens: changed, spliced, or signed with invalid headers and claims. Reproducible by seed."""
 
 import json
 import random
@@ -60,7 +60,7 @@ NUMBERS = (0, 1, -1, NOW, -NOW, 2**31, 2**53, 2**63, 2**64, 10**20, 2**200, 1.5,
 HEADERS = ("alg", "typ", "kid", "crit", "b64", "zip", "jku", "jwk", "x5u", "x5c", "cty", "x5t")
 ALGORITHMS = ("HS256", "HS384", "HS512", "none", "None", "RS256", "ES256", "hs256", "", "HS256\0")
 STRAY = b"=.\n\r \t\0+/%-_~!\x80\xff"
-DAMAGE = ("", "}", ",", '"', "\\", "\ud800", "\ufeff", "//", "[", "\0")
+JSON_CHANGES = ("", "}", ",", '"', "\\", "\ud800", "\ufeff", "//", "[", "\0")
 
 
 class Inputs:
@@ -69,15 +69,15 @@ class Inputs:
 
     def token(self):
         make = self.random.choices(
-            (self.good, self.damaged, self.odd_claims, self.odd_header, self.spliced), (1, 4, 5, 3, 1)
+            (self.valid, self.changed, self.invalid_claims, self.invalid_header, self.spliced), (1, 4, 5, 3, 1)
         )
         return make[0]()
 
-    def good(self):
+    def valid(self):
         return sign(json.dumps(self.claims())).encode()
 
     def claims(self):
-        """Of an access token that is in time; user 1 is there, and the others are nobody."""
+        """Returns the claims of an access token that has not expired. Of its user ids, only 1 exists."""
         claims = {
             "token_type": "access",
             "exp": NOW * 2,
@@ -86,8 +86,8 @@ class Inputs:
         }
         return claims | {"user_id": self.random.choice(("1", 1, "2", "nobody"))}
 
-    def damaged(self):
-        token = bytearray(self.good())
+    def changed(self):
+        token = bytearray(self.valid())
         for _ in range(self.random.choice((1, 1, 1, 2, 4, 16))):
             at = self.random.randrange(len(token) or 1)
             self.random.choice((self._flip, self._insert, self._drop, self._swap, self._repeat))(token, at)
@@ -108,7 +108,7 @@ class Inputs:
     def _repeat(self, token, at):
         token[at:at] = token[at : at + self.random.randrange(1, 60)]
 
-    def odd_claims(self):
+    def invalid_claims(self):
         pairs = [(name, json.dumps(value)) for name, value in self.claims().items()]
         for _ in range(self.random.choice((1, 1, 2, 5))):
             edit = self.random.random()
@@ -122,22 +122,18 @@ class Inputs:
             else:
                 pairs.insert(at, (self.random.choice(NAMES), self.json()))
         text = "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in pairs) + "}"
-        return sign(self._damaged_json(text)).encode()
+        return sign(self._changed_json(text)).encode()
 
-    def _damaged_json(self, text):
+    def _changed_json(self, text):
         kind = self.random.random()
         if kind < 0.9:
             return text
         if kind < 0.93:
             return text.encode("utf-16")
         at = self.random.randrange(len(text))
-        return (
-            text[:at]
-            + self.random.choice(("", "}", ",", '"', "\\", "\ud800", "\ufeff", "//", "[", "\0"))
-            + text[at + 1 :]
-        )
+        return text[:at] + self.random.choice(JSON_CHANGES) + text[at + 1 :]
 
-    def odd_header(self):
+    def invalid_header(self):
         header = {"alg": "HS256", "typ": "JWT"}
         for _ in range(self.random.choice((1, 1, 2))):
             name = self.random.choice(HEADERS)
@@ -145,7 +141,7 @@ class Inputs:
         text = json.dumps(header)
         if self.random.random() < 0.3:
             text = f"{text[:-1]},{json.dumps(self.random.choice(HEADERS))}:{self.json()}}}"
-        return sign(json.dumps(self.claims()), self._damaged_json(text)).encode()
+        return sign(json.dumps(self.claims()), self._changed_json(text)).encode()
 
     def spliced(self):
         segments = [self.random.choice(self.token_parts()) for _ in range(self.random.choice((1, 2, 3, 3, 3, 4, 5)))]
@@ -153,7 +149,7 @@ class Inputs:
 
     def token_parts(self):
         return [
-            *self.good().split(b"."),
+            *self.valid().split(b"."),
             base64url(HEADER),
             b"",
             b"e30",
@@ -176,7 +172,7 @@ class Inputs:
         return "{" + ",".join(f"{json.dumps(self.random.choice(NAMES))}:{value}" for value in inner) + "}"
 
     def header(self):
-        """An ``Authorization`` header: mostly one good scheme and a token."""
+        """Returns an ``Authorization`` header, usually a valid scheme and a token."""
         scheme = self.random.choice((b"Bearer", b"Bearer", b"Bearer", b"bearer", b"JWT", b"", b"Bearer,", b"\xff"))
         gap = self.random.choice((b" ", b" ", b" ", b"  ", b"\t", b"", b",", b"\0"))
         rest = self.random.choice((b"", b"", b"", b"", b" ", b" x", b", Bearer x"))

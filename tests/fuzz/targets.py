@@ -1,4 +1,4 @@
-"""What is fuzzed, and what must hold whatever comes in."""
+"""The functions that are fuzzed, with what must be true for every input."""
 
 import json
 import time
@@ -11,26 +11,26 @@ from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatel
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.claims import IAT_TOLERANCE
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, TokenBackendError
-from tests.fuzz.stricter import stricter
+from tests.fuzz.stricter import broken_rules
 from tests.input.table import base64url
 
 BACKEND = TokenBackend("HS256", settings.SECRET_KEY)
-REMEMBERING = TokenBackend("HS256", settings.SECRET_KEY, verified_cache_size=64)
+CACHING_BACKEND = TokenBackend("HS256", settings.SECRET_KEY, verified_cache_size=64)
 
 
 class Finding(AssertionError):
-    """Accepted, and should not have been; or the other way round."""
+    """Raised for a token that was accepted and must be rejected, or the reverse."""
 
 
 def decode(token):
-    """Whether it was accepted. Raises ``Finding``, or what should never be raised."""
-    payload = decoded(BACKEND, token)
+    """Decodes ``token`` and returns whether it was accepted. Raises ``Finding``, and any error of the codec."""
+    payload = decode_or_none(BACKEND, token)
     for _ in range(2):
-        if decoded(REMEMBERING, token) != payload:
-            raise Finding("it matters whether the token was seen before")
+        if decode_or_none(CACHING_BACKEND, token) != payload:
+            raise Finding("a cached token is decode_or_none differently")
     if payload is None:
-        if accepted_elsewhere(token) and not stricter(token):
-            raise Finding("PyJWT accepts it, and no rule of ours refuses it")
+        if is_accepted_by_pyjwt(token) and not broken_rules(token):
+            raise Finding("PyJWT accepts it, and it breaks none of the listed rules")
         return False
     try:
         check_acceptable(token if isinstance(token, bytes) else token.encode(), payload)
@@ -39,23 +39,23 @@ def decode(token):
     return True
 
 
-def decoded(backend, token):
+def decode_or_none(backend, token):
     try:
         return backend.decode(token)
     except TokenBackendError:
         return None
 
 
-def accepted_elsewhere(token):
+def is_accepted_by_pyjwt(token):
     try:
         pyjwt_decode(token)
-    except Exception:  # noqa: BLE001  # it has errors of all kinds for what it can't read
+    except Exception:  # noqa: BLE001  # PyJWT raises many kinds of errors
         return False
     return True
 
 
 def pyjwt_decode(token):
-    """As PyJWT decodes it, but that ``iat`` may lie a minute ahead: RFC 7519 section 4.1.6 makes it no condition."""
+    """Decodes with PyJWT, but accepts an ``iat`` up to a minute ahead: RFC 7519 section 4.1.6 does not forbid it."""
     try:
         return strict_pyjwt_decode(token)
     except jwt.ImmatureSignatureError:
@@ -86,29 +86,29 @@ def authenticate(header):
 
 
 def check_acceptable(token, payload):
-    """Another codec reads the same in it, and there is no second text, or second meaning, for that."""
+    """Raises ``Finding`` unless PyJWT decodes the same claims, and only this text encodes them."""
     if pyjwt_decode(token) != payload:
         raise Finding("the two codecs disagree")
     for segment in token.split(b"."):
         if base64url(jwt.utils.base64url_decode(segment)) != segment:
-            raise Finding("another spelling")
+            raise Finding("a segment has another encoding")
     header = jwt.get_unverified_header(token)
     if header["alg"] != "HS256" or {"crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"} & header.keys():
-        raise Finding("a header that asks for more")
-    json.loads(jwt.utils.base64url_decode(token.split(b".")[1]), object_pairs_hook=_once)
+        raise Finding("a header with an extension or a key")
+    json.loads(jwt.utils.base64url_decode(token.split(b".")[1]), object_pairs_hook=_reject_duplicates)
 
 
-def _once(pairs):
+def _reject_duplicates(pairs):
     if len({name for name, _ in pairs}) != len(pairs):
-        raise Finding("a name stands twice")
+        raise Finding("a duplicate name")
     return dict(pairs)
 
 
 def check_identity(user, token, text):
-    """Nobody but the one that the token names, by a claim of the right kind."""
+    """Raises ``Finding`` unless ``token`` is a valid access token that identifies ``user``."""
     check_acceptable(text, token.payload)
     claim = token["user_id"]
     if isinstance(claim, bool) or not isinstance(claim, (str, int)) or str(claim) != str(user.pk) or claim == "":
-        raise Finding("somebody else")
+        raise Finding("the claim does not identify this user")
     if token["token_type"] != "access" or not isinstance(token["jti"], str) or isinstance(token["exp"], (bool, str)):
-        raise Finding("not what an access token is")
+        raise Finding("the claims are not those of an access token")

@@ -1,4 +1,4 @@
-"""These tables are long: a few projects read them, and with each of those the two databases."""
+"""Limits these long tables to a few projects, and counts the inputs that were sent."""
 
 import pytest
 from django.conf import settings
@@ -14,7 +14,7 @@ if settings.SETTINGS_MODULE.split(".")[-2] not in {"bare", "full", "users_uuid"}
 def pytest_terminal_summary(terminalreporter):
     if sent:
         terminalreporter.write_line(
-            f"{sum(sent.values())} bad inputs to {len(sent)} places: none may be accepted, none answered 500"
+            f"{sum(sent.values())} invalid inputs to {len(sent)} endpoints: none may be accepted or answered 500"
         )
 
 
@@ -25,7 +25,7 @@ def _access_tokens_have_families(simple_jwt):
 
 @pytest.fixture
 def user(db, credentials):
-    """The one whom coercion would find."""
+    """A user with the id 1, which a conversion of invalid ids to integers would find."""
     model = get_user_model()
     key = {"pk": 1} if isinstance(model._meta.pk, models.IntegerField) else {}
     return model.objects.create_user(**credentials, **key)

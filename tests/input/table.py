@@ -1,4 +1,4 @@
-"""What the tables of bad input have in common: tokens signed to the letter, where they are sent, and the verdict."""
+"""For the tables of invalid input: signs exact texts, sends them to each endpoint, and judges the responses."""
 
 import hashlib
 import hmac
@@ -14,12 +14,12 @@ from rest_framework.test import APIClient
 
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, SlidingToken
 
-# What was sent in this run, by surface: the terminal's summary counts it.
+# The number of inputs sent in this run, by endpoint, for the terminal's summary.
 sent = Counter()
 
 HEADER = '{"alg":"HS256","typ":"JWT"}'
 
-# A value for a claim, as JSON text: none is good where a string or a date of our own belongs.
+# Values for a claim, as JSON text. None is valid for a claim that must be a string or a NumericDate.
 ODD = {
     "missing": None,
     "null": "null",
@@ -58,13 +58,13 @@ def mac(signing_input, key, digest=hashlib.sha256):
 
 
 def sign(payload, header=HEADER, key=None, digest=hashlib.sha256):
-    """A token of just this header and payload, both JSON text or bytes, with a good signature."""
+    """Returns a token with exactly this header and payload, both JSON text or bytes, and a valid signature."""
     signing_input = b".".join((base64url(header), base64url(payload)))
     return b".".join((signing_input, mac(signing_input, key or settings.SECRET_KEY.encode(), digest))).decode("ascii")
 
 
 def with_claim(payload, claim, value):
-    """The JSON text of the payload with one claim of this JSON text, or without it."""
+    """Returns the payload as JSON, with `value` (JSON text) for one claim, or without the claim for `None`."""
     claims = {name: json.dumps(known) for name, known in payload.items() if name != claim}
     if value is not None:
         claims[claim] = value
@@ -73,7 +73,7 @@ def with_claim(payload, claim, value):
 
 @dataclass(frozen=True)
 class Surface:
-    """A place that takes a token of this kind, in this field of its body or else in the header."""
+    """An endpoint that takes a token of the class `kind`, in the body's `field`, or in the header without one."""
 
     name: str
     path: str
@@ -107,14 +107,14 @@ def client():
 
 
 def verdict(response):
-    """What is wrong with this answer to a bad input; ``None`` for a clean refusal."""
+    """Returns what is wrong with the response to an invalid input; ``None`` for a correct refusal."""
     if response.status_code >= 500 and response.status_code != 501:
         return f"{response.status_code}"
     if response.status_code < 400:
         return f"accepted: {response.status_code}"
     if response["Content-Type"] != "application/json":
         return f"answered in {response['Content-Type']}"
-    # Where no token of ours was seen, the refusal is DRF's.
+    # Without a token in the header, DRF refuses the request.
     if response.status_code == 401 and not {"detail", "code"} <= response.json().keys():
         unseen = response.json() == {"detail": NotAuthenticated.default_detail}
         return None if unseen else f"401 without detail and code: {response.content!r}"

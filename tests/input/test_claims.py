@@ -1,4 +1,4 @@
-"""Validly signed tokens with odd claims, sent to every place that takes a token."""
+"""Tokens with invalid claims and a valid signature, sent to every endpoint that takes a token."""
 
 import json
 
@@ -12,23 +12,23 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _long_tokens(simple_jwt):
-    """It is not for its length that a token here is refused."""
+def _allow_long_tokens(simple_jwt):
+    """Allows long tokens, so that no token of these tests is refused for its length."""
     simple_jwt(MAX_TOKEN_LENGTH=1_000_000)
 
 
 VERIFYING = ("verify", "verify access")
 REFRESHING = ("refresh", "refresh sliding")
 STATELESS = "authenticate, stateless"
-# A log-out asks whose token it ends only for the record.
-ENDING = ("blacklist", "blacklist family")
+# A log-out reads the user id only to record the owner.
+REVOKING = ("blacklist", "blacklist family")
 
 
-def times(claim, **rows):
-    return {f"{claim}: {name}": (claim, value) for name, value in {**ODD, **TEXTS, **rows}.items()}
+def times(claim, **more):
+    return {f"{claim}: {name}": (claim, value) for name, value in {**ODD, **TEXTS, **more}.items()}
 
 
-# Neither has to be there.
+# Neither claim is required.
 ISSUED = {
     **times("iat", text='"1"', negative="-5", ahead=LATER),
     **times("nbf", text='"1"', negative="-5", ahead=LATER),
@@ -50,8 +50,8 @@ RESEMBLING = {
 }
 
 
-def rows(surface, payload):
-    """The claims that this place must refuse, each with its JSON text."""
+def invalid_claims(surface, payload):
+    """Returns the claims that the endpoint must refuse, each with its JSON text."""
     bad = {**EXPIRY, **{name: row for name, row in ISSUED.items() if row[1] is not None}}
     strings = {**ODD, **NUMBERS, **TEXTS}
     bad |= {f"jti: {name}": (api_settings.JTI_CLAIM, value) for name, value in strings.items()}
@@ -62,8 +62,8 @@ def rows(surface, payload):
             for other in ("access", "refresh", "sliding", "Access", "access ", "untyped")
             if other != payload[api_settings.TOKEN_TYPE_CLAIM]
         }
-    if surface not in ENDING:
-        bad |= {f"user: {name}": (api_settings.USER_ID_CLAIM, value) for name, value in identities(surface)}
+    if surface not in REVOKING:
+        bad |= {f"user: {name}": (api_settings.USER_ID_CLAIM, value) for name, value in unknown_user_ids(surface)}
     if api_settings.TOKEN_FAMILY_CLAIM in payload:
         odd = {name: value for name, value in strings.items() if name not in ("missing", "null")}
         bad |= {f"family: {name}": (api_settings.TOKEN_FAMILY_CLAIM, value) for name, value in odd.items()}
@@ -74,13 +74,13 @@ def rows(surface, payload):
     return bad
 
 
-def identities(surface):
-    """User ids that are nobody's; the stateless class knows no users, but also what can be nobody."""
+def unknown_user_ids(surface):
+    """Returns user ids that identify no user. For the stateless class, only those of an invalid type."""
     odd = {name: value for name, value in ODD.items() if not value or not value.isdigit()}
     if surface == STATELESS:
         return {**odd, "float": "1.5", "empty": '""'}.items()
     if surface in (*VERIFYING, *REFRESHING):
-        del odd["missing"]  # A token without a user claim, a machine's, is accepted as what it is.
+        del odd["missing"]  # A token without a user id is accepted.
     resembling = {
         "one": "1.0",
         "spaced": '" 1"',
@@ -94,26 +94,26 @@ def identities(surface):
 
 def payload_for(surface, user):
     if surface.kind is AccessToken:
-        # It has its family from the refresh token.
+        # An access token gets its family from a refresh token.
         return RefreshToken.for_user(user).access_token.payload
     return surface.kind.for_user(user).payload
 
 
 @pytest.mark.parametrize("name", SURFACES)
-def test_odd_claims_are_refused(user, name):
+def test_invalid_claims_are_refused(user, name):
     surface, http = SURFACES[name], client()
     payload = payload_for(surface, user)
     faults = {}
-    for row, (claim, value) in rows(name, payload).items():
+    for row, (claim, value) in invalid_claims(name, payload).items():
         faults[row] = verdict(surface.send(http, sign(with_claim(payload, claim, value))))
     assert not {row: fault for row, fault in faults.items() if fault}
-    # The good one, to see that it was the claims; where there are no families, there is none to end.
+    # The valid token is accepted, so the claims were the reason. Without families there is none to revoke.
     expected = 501 if name == "blacklist family" and not family_enabled() else 200
     assert surface.send(http, sign(json.dumps(payload))).status_code == expected
 
 
 @pytest.mark.parametrize("name", SURFACES)
-def test_payloads_that_are_no_object_are_refused(user, name):
+def test_invalid_payloads_are_refused(user, name):
     surface, http = SURFACES[name], client()
     payload = payload_for(surface, user)
     good = json.dumps(payload)
@@ -146,10 +146,10 @@ def test_payloads_that_are_no_object_are_refused(user, name):
 
 
 @pytest.mark.needs("full")
-@pytest.mark.parametrize("name", ENDING)
-def test_a_log_out_that_answers_200_is_effective_for_odd_owners_too(user, name):
+@pytest.mark.parametrize("name", REVOKING)
+def test_a_log_out_with_an_invalid_user_id_revokes_if_it_is_answered_200(user, name):
     surface, http = SURFACES[name], client()
-    for value in [value for _, value in identities("authenticate")]:
+    for value in [value for _, value in unknown_user_ids("authenticate")]:
         payload = RefreshToken.for_user(user).payload
         token = sign(with_claim(payload, api_settings.USER_ID_CLAIM, value))
         fault = verdict(surface.send(http, token))
@@ -161,8 +161,8 @@ def test_a_log_out_that_answers_200_is_effective_for_odd_owners_too(user, name):
             }
 
 
-@pytest.mark.parametrize("name", [name for name in SURFACES if name not in {*ENDING, STATELESS}])
-def test_a_password_claim_of_another_kind_is_refused(user, name, simple_jwt):
+@pytest.mark.parametrize("name", [name for name in SURFACES if name not in {*REVOKING, STATELESS}])
+def test_a_revoke_claim_of_another_type_is_refused(user, name, simple_jwt):
     simple_jwt(CHECK_REVOKE_TOKEN=True)
     surface, http = SURFACES[name], client()
     payload = payload_for(surface, user)

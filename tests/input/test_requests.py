@@ -1,4 +1,4 @@
-"""Bodies and headers that are none, sent to every endpoint and to a protected view."""
+"""Invalid bodies and headers, sent to every endpoint and to a protected view."""
 
 import json
 from encodings.aliases import aliases
@@ -56,7 +56,7 @@ TYPES = (
     "application/json; charset=no-such",
     "application/x-www-form-urlencoded; charset=utf-16",
 )
-# Every codec that Python has is a charset that a client can name, if it is a text's or not.
+# A client can name every codec of Python as the charset, also those that do not decode text.
 CHARSETS = sorted({*aliases.values(), "idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 VALUES = {name: value for name, value in {**ODD, **NUMBERS, **TEXTS, "number": LATER}.items() if value is not None}
 
@@ -71,7 +71,7 @@ def faults_of(answers):
 
 
 @pytest.mark.parametrize("path", [*FIELDS, *LOGINS])
-def test_bodies_that_are_none(user, path):
+def test_invalid_bodies_are_refused(user, path):
     http = client()
     answers = {
         (body, content_type): post(http, path, BODIES[body], content_type) for body in BODIES for content_type in TYPES
@@ -80,7 +80,7 @@ def test_bodies_that_are_none(user, path):
 
 
 @pytest.mark.parametrize("path", [*FIELDS, *LOGINS])
-def test_charsets_that_are_none(user, path):
+def test_invalid_charsets_are_refused(user, path):
     http = client()
     form = b"refresh=x&token=x&password=x&username=x&email=x"
     bodies = {"application/json": b'{"refresh": "x", "token": "x"}', "application/x-www-form-urlencoded": form}
@@ -93,17 +93,17 @@ def test_charsets_that_are_none(user, path):
 
 
 @pytest.mark.parametrize("path", FIELDS)
-def test_values_that_are_no_token(user, path):
+def test_invalid_tokens_are_refused(user, path):
     http = client()
     answers = {name: post(http, path, f'{{"{FIELDS[path]}": {value}}}') for name, value in VALUES.items()}
     assert not faults_of(answers)
 
 
 @pytest.mark.parametrize("path", LOGINS)
-def test_values_that_are_no_credentials(user, path, credentials):
+def test_invalid_credentials_are_refused(user, path, credentials):
     http = client()
     good = {name: json.dumps(value) for name, value in credentials.items()}
-    # Nobody is called that; a password is not trimmed into another one.
+    # No user has these names, and passwords are not trimmed.
     password = credentials["password"]
     alike = [password.strip(), password.lstrip(), password.upper(), password * 9]
     alike += [password + end for end in (" ", "\n", "\0")]
@@ -129,7 +129,7 @@ def test_a_long_password_is_refused_before_it_is_hashed(user, path, credentials,
 
 
 @pytest.mark.parametrize("path", ["/whoami/", "/stateless/"])
-def test_headers_that_carry_no_token(user, path):
+def test_invalid_headers_are_refused(user, path):
     good = str(AccessToken.for_user(user))
     headers = [
         "Bearer",

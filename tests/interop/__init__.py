@@ -1,1 +1,1 @@
-"""Other people's libraries verify our tokens and have theirs verified: `uvx nox -s interop`."""
+"""Other libraries verify the tokens of this package, and the reverse: `uvx nox -s interop`."""

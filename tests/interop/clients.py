@@ -1,4 +1,4 @@
-"""Four libraries behind two functions each: `verify(token, url, algorithm)` and `sign(claims, pem, algorithm, kid)`."""
+"""Four libraries, each with the functions `verify(token, url, algorithm)` and `sign(claims, pem, algorithm, kid)`."""
 
 import json
 import os
@@ -13,15 +13,15 @@ import jwt
 from joserfc.errors import JoseError
 
 with warnings.catch_warnings(record=True):
-    # authlib insists on saying that the module goes with authlib 2; it is in use until then.
+    # authlib warns that authlib 2 removes this module.
     import authlib.jose
     from authlib.jose.errors import JoseError as AuthlibError
 
 KINDS = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 
 
-class Refused(Exception):
-    """The library does not take the token."""
+class Rejected(Exception):
+    """Raised if the library rejects the token."""
 
 
 class PyJWT:
@@ -31,14 +31,14 @@ class PyJWT:
             key = jwt.PyJWKClient(url).get_signing_key_from_jwt(token)
             return jwt.decode(token, key, algorithms=[algorithm])
         except jwt.PyJWTError as error:
-            raise Refused from error
+            raise Rejected from error
 
     @staticmethod
     def sign(claims, pem, algorithm, kid):
         return jwt.encode(claims, pem, algorithm=algorithm, headers={"kid": kid})
 
 
-def published(url):
+def fetch_keys(url):
     with urlopen(url, timeout=5) as response:
         return json.load(response)
 
@@ -46,11 +46,11 @@ def published(url):
 class Joserfc:
     @staticmethod
     def verify(token, url, algorithm):
-        keys = joserfc.jwk.KeySet.import_key_set(published(url))
+        keys = joserfc.jwk.KeySet.import_key_set(fetch_keys(url))
         try:
             return joserfc.jwt.decode(token, keys, algorithms=[algorithm]).claims
         except (JoseError, ValueError) as error:
-            raise Refused from error
+            raise Rejected from error
 
     @staticmethod
     def sign(claims, pem, algorithm, kid):
@@ -61,11 +61,11 @@ class Joserfc:
 class Authlib:
     @staticmethod
     def verify(token, url, algorithm):
-        keys = authlib.jose.JsonWebKey.import_key_set(published(url))
+        keys = authlib.jose.JsonWebKey.import_key_set(fetch_keys(url))
         try:
             return dict(authlib.jose.JsonWebToken([algorithm]).decode(token, keys))
         except (AuthlibError, ValueError) as error:
-            raise Refused from error
+            raise Rejected from error
 
     @staticmethod
     def sign(claims, pem, algorithm, kid):
@@ -74,13 +74,13 @@ class Authlib:
 
 
 def node(script, *arguments):
-    """What a module that stands beside Node's packages prints, which is JSON. Raises `Refused` for status 3."""
-    # An import looks for packages beside the file that has it.
+    """Runs a module in Node and returns the JSON that it prints. Raises `Rejected` if it exits with 3."""
+    # Node finds the packages beside the file that imports them.
     path = Path(os.environ["NODE_FOLDER"]) / "script.mjs"
     path.write_text(script)
     done = subprocess.run(["node", path, *arguments], capture_output=True, text=True, timeout=60, check=False)
     if done.returncode == 3:
-        raise Refused(done.stderr)
+        raise Rejected(done.stderr)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -1,4 +1,4 @@
-"""The server, its keys, and what a test does to a token."""
+"""Fixtures: the server, its keys, and a changed token."""
 
 import json
 from urllib.request import Request, urlopen
@@ -11,7 +11,7 @@ from tests.key_pairs import pem_pair
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        # joserfc would rather have it called Ed25519, a name that hardly any other library knows yet.
+        # joserfc warns that the name should be Ed25519, which few other libraries support yet.
         item.add_marker(pytest.mark.filterwarnings("ignore:EdDSA is deprecated via RFC 9864"))
 
 
@@ -30,7 +30,7 @@ def key_url(live_server):
 
 @pytest.fixture
 def ring(simple_jwt, algorithm):
-    """All of the keys are published, and the one for `algorithm` has become the newest."""
+    """Publishes a key for each algorithm; the active key is that of `algorithm`."""
     simple_jwt(
         SIGNING_KEYS=[
             {"algorithm": name, "key": pem_pair(family)[0], "not_before": int(name == algorithm)}
@@ -41,7 +41,7 @@ def ring(simple_jwt, algorithm):
 
 @pytest.fixture
 def log_in(client, credentials, user, live_server):
-    """The pair of tokens that the server issues, over HTTP."""
+    """Logs in over HTTP and returns the pair of tokens."""
     return lambda: post(f"{live_server.url}/token/", credentials)
 
 
@@ -53,11 +53,11 @@ def post(url, body):
 
 @pytest.fixture
 def tampered():
-    """One claim of it is another, under the old signature."""
+    """Returns a token with another user id and the old signature: `tampered(token)`."""
 
     def change(token):
         header, payload, signature = token.split(".")
-        claims = {**jws.json_object(payload.encode()), "user_id": "1000000"}
+        claims = {**jws.decode_object(payload.encode()), "user_id": "1000000"}
         return f"{header}.{jws.base64url_encode(json.dumps(claims).encode()).decode()}.{signature}"
 
     return change

@@ -1,4 +1,4 @@
-"""Another Django service, with the settings on its standard input: prints whom it takes the token's bearer for."""
+"""Another Django service, with the settings on its standard input: prints the token's user id and claims."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ token = sys.argv[1]
 written = {}
 exec(sys.stdin.read(), written)
 settings.configure(
-    SECRET_KEY="the secret of another service, which is of no use to anybody else",
+    SECRET_KEY="the secret of another service, which verifies no other tokens",
     USE_TZ=True,
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "rest_framework"],
     **{name: value for name, value in written.items() if name.isupper()},

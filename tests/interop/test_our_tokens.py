@@ -1,11 +1,11 @@
-"""Tokens that our server issues over HTTP, verified by each library with the keys that it publishes."""
+"""Each library verifies tokens that the server issues over HTTP, with the keys that the server publishes."""
 
 import jwt
 import pytest
 
 from tests.key_pairs import new_private_key
 
-from .clients import CLIENTS, Refused
+from .clients import CLIENTS, Rejected
 from .conftest import FAMILIES
 
 pytestmark = pytest.mark.usefixtures("ring")
@@ -16,22 +16,22 @@ def library(request):
     return request.param
 
 
-def test_a_library_verifies_what_our_server_issues(library, algorithm, log_in, key_url, user_id):
+def test_a_library_accepts_an_issued_token(library, algorithm, log_in, key_url, user_id):
     access = log_in()["access"]
     assert jwt.get_unverified_header(access)["alg"] == algorithm
     claims = library.verify(access, key_url, algorithm)
     assert (claims["user_id"], claims["token_type"]) == (user_id, "access")
 
 
-def test_a_library_refuses_what_was_changed_on_the_way(library, algorithm, log_in, key_url, tampered):
-    with pytest.raises(Refused):
+def test_a_library_rejects_a_changed_token(library, algorithm, log_in, key_url, tampered):
+    with pytest.raises(Rejected):
         library.verify(tampered(log_in()["access"]), key_url, algorithm)
 
 
-def test_a_library_refuses_another_key_under_our_kid(library, algorithm, log_in, key_url):
+def test_a_library_rejects_another_key_with_the_same_kid(library, algorithm, log_in, key_url):
     access = log_in()["access"]
     kid = jwt.get_unverified_header(access)["kid"]
     claims = jwt.decode(access, options={"verify_signature": False})
     forged = jwt.encode(claims, new_private_key(FAMILIES[algorithm]), algorithm=algorithm, headers={"kid": kid})
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         library.verify(forged, key_url, algorithm)

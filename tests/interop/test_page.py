@@ -1,4 +1,4 @@
-"""docs/howto/verify-elsewhere.md, run from top to bottom."""
+"""Runs all snippets of docs/howto/verify-elsewhere.md."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from joserfc.errors import JoseError
 
 from rest_framework_simplejwt.tokens import AccessToken
 
-from .clients import Refused, node
+from .clients import Rejected, node
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/howto/verify-elsewhere.md").read_text()
@@ -25,24 +25,24 @@ ISSUER_SETTINGS, ISSUER_URLS, DJANGO, JOSERFC = (text for language, text in BLOC
 
 @pytest.fixture
 def page(live_server, tmp_path):
-    """A snippet, with this server and this folder in place of those on the page."""
+    """Returns a snippet with the URL of this server and a temporary folder: `page(snippet)`."""
     places = {"https://auth.example.com": live_server.url, "/etc/auth/": f"{tmp_path}/"}
 
-    def placed(snippet):
+    def replace_places(snippet):
         for there, here in places.items():
             snippet = snippet.replace(there, here)
         return snippet
 
-    return placed
+    return replace_places
 
 
 @pytest.fixture(autouse=True)
 def _issuer(page, simple_jwt, settings, monkeypatch):
-    """The server is set up as the page says."""
+    """Sets up the server as the page says."""
     subprocess.run(["sh", "-euc", page(SHELL)], check=True, capture_output=True)
-    written = {}
-    exec(page(ISSUER_SETTINGS), written)
-    simple_jwt(**written["SIMPLE_JWT"])
+    namespace = {}
+    exec(page(ISSUER_SETTINGS), namespace)
+    simple_jwt(**namespace["SIMPLE_JWT"])
     urls = ModuleType("urls_of_the_page")
     exec(ISSUER_URLS, vars(urls))
     monkeypatch.setitem(sys.modules, urls.__name__, urls)
@@ -53,18 +53,18 @@ def another_django_service(page, token):
     command = [sys.executable, "-m", "tests.interop.service", token]
     done = subprocess.run(command, cwd=ROOT, input=page(DJANGO), capture_output=True, text=True, check=False)
     if "refused" in done.stderr:
-        raise Refused(done.stderr)
+        raise Rejected(done.stderr)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def in_python(page, token):
-    written = {}
-    exec(page(JOSERFC), written)
+    namespace = {}
+    exec(page(JOSERFC), namespace)
     try:
-        return written["claims_of"](token)
+        return namespace["claims_of"](token)
     except (ValueError, JoseError) as error:
-        raise Refused from error
+        raise Rejected from error
 
 
 _CALL = """
@@ -91,30 +91,30 @@ def test_an_access_token_is_verified(claims_of, log_in, user_id, live_server):
     assert (claims["user_id"], claims["iss"], claims["aud"]) == (user_id, live_server.url, "reports")
 
 
-def test_a_refresh_token_is_no_access_token(claims_of, log_in):
-    with pytest.raises(Refused):
+def test_a_refresh_token_is_rejected(claims_of, log_in):
+    with pytest.raises(Rejected):
         claims_of(log_in()["refresh"])
 
 
-def test_what_was_changed_on_the_way_is_refused(claims_of, log_in, tampered):
-    with pytest.raises(Refused):
+def test_a_changed_token_is_rejected(claims_of, log_in, tampered):
+    with pytest.raises(Rejected):
         claims_of(tampered(log_in()["access"]))
 
 
-def test_a_token_that_never_expires_is_refused(claims_of):
+def test_a_token_without_exp_is_rejected(claims_of):
     token = AccessToken()
     del token["exp"]
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         claims_of(str(token))
 
 
 @pytest.mark.parametrize("claim", ["exp", "iss", "aud"])
-def test_a_claim_that_is_wrong_is_refused(claims_of, simple_jwt, claim):
+def test_an_invalid_claim_is_rejected(claims_of, simple_jwt, claim):
     if claim == "exp":
         token = AccessToken()
         token.set_exp(lifetime=-timedelta(minutes=1))
     else:
         simple_jwt(**{{"iss": "ISSUER", "aud": "AUDIENCE"}[claim]: "https://other.example.com"})
         token = AccessToken()
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         claims_of(str(token))

@@ -1,4 +1,4 @@
-"""Tokens that each library signs, verified by ours with a public key that it trusts."""
+"""The backend verifies tokens of each library with a public key of `VERIFYING_KEYS`."""
 
 import time
 
@@ -26,15 +26,15 @@ def issue(request, algorithm):
     return lambda kid="theirs": request.param.sign(claims, private, algorithm, kid)
 
 
-def test_what_a_trusted_key_signed_is_accepted(issue):
+def test_a_token_signed_with_a_verifying_key_is_accepted(issue):
     assert state.token_backend.decode(issue())["user_id"] == "1"
 
 
-def test_what_was_changed_on_the_way_is_refused(issue, tampered):
+def test_a_changed_token_is_rejected(issue, tampered):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         state.token_backend.decode(tampered(issue()))
 
 
-def test_a_key_that_is_not_named_is_not_trusted(issue):
+def test_another_kid_is_rejected(issue):
     with pytest.raises(TokenBackendError, match="^Token is invalid$"):
         state.token_backend.decode(issue(kid="another"))

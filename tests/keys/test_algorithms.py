@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rest_framework_simplejwt.keys.algorithms import HMAC_ALGORITHMS, algorithm_of, is_blank
+from rest_framework_simplejwt.keys.algorithms import HMAC_ALGORITHMS, get_algorithm, is_blank
 
-# One project is enough for what no setting changes.
+# No setting changes this, so one project is enough.
 pytestmark = pytest.mark.needs("bare")
 
 
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.needs("bare")
     ],
     ids=["2", "3", "6"],
 )
-def test_hs256_is_that_of_rfc_4231(key, message, mac):
-    assert algorithm_of("HS256").sign(message, key).hex() == mac
+def test_hs256_matches_the_vectors_of_rfc_4231(key, message, mac):
+    assert get_algorithm("HS256").sign(message, key).hex() == mac
 
 
 @given(
@@ -36,28 +36,28 @@ def test_hs256_is_that_of_rfc_4231(key, message, mac):
     st.binary(),
     st.binary(min_size=1),
 )
-def test_hmac_is_that_of_the_standard_library(name, key, message, other):
-    mine = algorithm_of(name)
+def test_hmac_equals_that_of_the_standard_library(name, key, message, other):
+    ours = get_algorithm(name)
     mac = hmac.digest(key, message, f"sha{name[2:]}")
-    assert mine.sign(message, key) == mac
-    # What a key has begun is not used up.
-    assert mine.verify(message, key, mac)
+    assert ours.sign(message, key) == mac
+    # The cached object of the key has not been changed by the first message.
+    assert ours.verify(message, key, mac)
     for wrong in (mac[:-1], mac + b"\0", bytes(len(mac)), b""):
-        assert not mine.verify(message, key, wrong)
-    assert not mine.verify(message + other, key, mac)
+        assert not ours.verify(message, key, wrong)
+    assert not ours.verify(message + other, key, mac)
 
 
-def test_all_other_algorithms_are_pyjwt_s():
+def test_every_algorithm_is_pyjwts_or_a_subclass_of_it():
     for name, theirs in jwt.algorithms.get_default_algorithms().items():
-        assert isinstance(algorithm_of(name), type(theirs))
-    assert algorithm_of("HS384").hash_alg is hashlib.sha384
+        assert isinstance(get_algorithm(name), type(theirs))
+    assert get_algorithm("HS384").hash_alg is hashlib.sha384
 
 
 @pytest.mark.parametrize("key", ["x", " x\n", b"\0x", "é", b"\xff", 5, None, ["k"]])
-def test_what_somebody_might_not_guess_is_not_blank(key):
+def test_a_key_with_any_other_character_is_not_blank(key):
     assert not is_blank(key)
 
 
-def test_an_unknown_one_is_a_key_error():
+def test_an_unknown_name_is_a_key_error():
     with pytest.raises(KeyError):
-        algorithm_of("HS257")
+        get_algorithm("HS257")

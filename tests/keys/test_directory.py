@@ -19,12 +19,12 @@ from rest_framework_simplejwt.keys import files
 from rest_framework_simplejwt.keys.directory import KeyDirectory
 from rest_framework_simplejwt.keys.ring import BadKey, read_key
 from rest_framework_simplejwt.tokens import AccessToken
-from tests.forking import in_a_child
+from tests.forking import succeeds_in_child
 from tests.signing_keys import DAY, NOW, pem, put
 
 pytestmark = pytest.mark.needs("bare")
 
-MOMENT = NOW.timestamp()
+TIME = NOW.timestamp()
 
 
 class Clock:
@@ -35,15 +35,15 @@ class Clock:
 
 
 @pytest.fixture
-def ticking():
+def clock():
     return Clock()
 
 
 @pytest.fixture
-def directory(tmp_path, ticking):
-    """Of the key `a`."""
+def directory(tmp_path, clock):
+    """With the key `a`."""
     put(tmp_path, "a")
-    return KeyDirectory(tmp_path, now=ticking)
+    return KeyDirectory(tmp_path, now=clock)
 
 
 def wait_until(condition):
@@ -53,29 +53,29 @@ def wait_until(condition):
         time.sleep(0.005)
 
 
-def threads_that_look():
+def scan_threads():
     return [thread for thread in threading.enumerate() if thread.name == "simplejwt-key-directory"]
 
 
 def header(text):
-    return jws.json_object(text.partition(".")[0].encode())
+    return jws.decode_object(text.partition(".")[0].encode())
 
 
-def look(directory, ticking):
-    """The ring once the next look, which it waits for, is over."""
-    ticking.now += 4
+def scanned(directory, clock):
+    """The ring after another scan."""
+    clock.now += 4
     return directory.ring()
 
 
 def kids(ring):
-    return [key.kid for key in ring.published(MOMENT)]
+    return [key.kid for key in ring.published_keys(TIME)]
 
 
 @pytest.fixture
-def looks():
-    """How often the directory was looked at since."""
-    with mock.patch.object(files, "stamps", wraps=files.stamps) as stamps:
-        yield lambda: stamps.call_count
+def scans():
+    """The number of scans since."""
+    with mock.patch.object(files, "list_stamps", wraps=files.list_stamps) as list_stamps:
+        yield lambda: list_stamps.call_count
 
 
 class TestRing:
@@ -84,47 +84,47 @@ class TestRing:
         put(tmp_path, "b", not_before=NOW)
         ring = KeyDirectory(tmp_path).ring()
         assert kids(ring) == ["a", "b"]
-        assert ring.current(MOMENT - 1).kid == "a"
-        assert ring.current(MOMENT).kid == "b"
+        assert ring.signing_key(TIME - 1).kid == "a"
+        assert ring.signing_key(TIME).kid == "b"
 
-    def test_has_those_that_only_verify_besides(self, tmp_path):
+    def test_has_the_verifying_keys_too(self, tmp_path):
         put(tmp_path, "a")
         other = read_key({"kid": "b", "algorithm": "ES256", "key": pem("b")}, signs=False)
         ring = KeyDirectory(str(tmp_path), verifying=[other]).ring()
-        assert ring.verifying("b", MOMENT) == (other,)
-        assert ring.current(MOMENT).kid == "a"
+        assert ring.verifying_keys("b", TIME) == (other,)
+        assert ring.signing_key(TIME).kid == "a"
 
-    def test_of_a_kid_that_both_have_the_directory_has_the_key(self, tmp_path, directory, ticking):
-        """As while a roll-out brings the directory, one machine after the other."""
+    def test_a_kid_that_is_in_both_means_the_key_in_the_directory(self, tmp_path, directory, clock):
+        """As during a roll-out of the directory, one machine after the other."""
         other = read_key({"kid": "a", "algorithm": "ES256", "key": pem("b")}, signs=False)
-        directory = KeyDirectory(tmp_path, verifying=[other], now=ticking)
-        (found,) = directory.ring().verifying("a", MOMENT)
+        directory = KeyDirectory(tmp_path, verifying=[other], now=clock)
+        (found,) = directory.ring().verifying_keys("a", TIME)
         assert found.can_sign
         assert kids(directory.ring()) == ["a"]
         (tmp_path / "a.pem").unlink()
-        assert look(directory, ticking).verifying("a", MOMENT) == (other,), "the settings still have it"
+        assert scanned(directory, clock).verifying_keys("a", TIME) == (other,), "the settings still have it"
 
-    def test_a_kid_that_comes_to_be_in_both_is_no_fault(self, tmp_path, ticking):
+    def test_a_kid_that_is_later_in_both_is_no_fault(self, tmp_path, clock):
         put(tmp_path, "a")
         other = read_key({"kid": "b", "algorithm": "ES256", "key": pem("b")}, signs=False)
-        directory = KeyDirectory(tmp_path, verifying=[other], now=ticking)
+        directory = KeyDirectory(tmp_path, verifying=[other], now=clock)
         put(tmp_path, "b")
         (tmp_path / "a.pem").unlink()
-        assert [key.can_sign for key in look(directory, ticking).published(MOMENT)] == [True]
+        assert [key.can_sign for key in scanned(directory, clock).published_keys(TIME)] == [True]
         assert directory.faults == []
 
-    def test_two_that_only_verify_with_one_kid_are_an_error(self, tmp_path):
+    def test_two_verifying_keys_with_the_same_kid_are_an_error(self, tmp_path):
         put(tmp_path, "a")
         others = [read_key({"kid": "a", "algorithm": "ES256", "key": pem(kid)}, signs=False) for kid in "bc"]
         with pytest.raises(BadKey, match="two keys have the kid 'a'"):
             KeyDirectory(tmp_path, verifying=others)
 
-    def test_a_key_may_have_two_names(self, tmp_path, directory, ticking):
+    def test_one_key_may_have_two_kids(self, tmp_path, directory, clock):
         put(tmp_path, "b", material=pem("a"))
-        assert kids(look(directory, ticking)) == ["a", "b"]
+        assert kids(scanned(directory, clock)) == ["a", "b"]
 
-    def test_without_any_key_there_is_none(self, tmp_path):
-        with pytest.raises(BadKey, match="there is no key in it"):
+    def test_a_directory_without_a_readable_key_is_an_error(self, tmp_path):
+        with pytest.raises(BadKey, match="it contains no key"):
             KeyDirectory(tmp_path)
         with pytest.raises(BadKey, match="No such file"):
             KeyDirectory(tmp_path / "missing")
@@ -132,13 +132,13 @@ class TestRing:
         with pytest.raises(BadKey, match=r"a\.pem"):
             KeyDirectory(tmp_path)
 
-    def test_at_the_start_the_exception_says_it_and_nothing_is_logged(self, tmp_path, caplog):
+    def test_an_error_at_the_start_is_raised_and_not_logged(self, tmp_path, caplog):
         for path in (tmp_path, tmp_path / "nowhere"):
             with pytest.raises(BadKey):
                 KeyDirectory(path)
         assert caplog.records == []
 
-    def test_one_that_can_not_be_read_does_not_hinder_the_others(self, tmp_path, caplog):
+    def test_a_key_that_can_not_be_read_is_skipped(self, tmp_path, caplog):
         put(tmp_path, "a")
         put(tmp_path, "b", material=b"junk")
         directory = KeyDirectory(tmp_path)
@@ -148,108 +148,108 @@ class TestRing:
 
 
 class TestChange:
-    def test_is_noticed_within_two_seconds(self, tmp_path, directory, ticking, looks):
+    def test_is_noticed_after_two_seconds(self, tmp_path, directory, clock, scans):
         put(tmp_path, "b")
-        ticking.now += 1.9
+        clock.now += 1.9
         assert kids(directory.ring()) == ["a"]
-        assert looks() == 0
-        ticking.now += 0.1
+        assert scans() == 0
+        clock.now += 0.1
         directory.ring()
         wait_until(lambda: kids(directory.ring()) == ["a", "b"])
-        assert looks() == 1
+        assert scans() == 1
 
     @pytest.mark.parametrize("name", ["a.pem", "a.json"])
-    def test_either_file_takes_its_key_away(self, tmp_path, directory, ticking, name):
+    def test_deleting_either_file_removes_the_key(self, tmp_path, directory, clock, name):
         put(tmp_path, "b")
         (tmp_path / name).unlink()
-        assert kids(look(directory, ticking)) == ["b"]
+        assert kids(scanned(directory, clock)) == ["b"]
 
-    def test_of_a_role_counts(self, tmp_path, directory, ticking):
+    def test_of_the_metadata_is_noticed(self, tmp_path, directory, clock):
         put(tmp_path, "a", retire_after=NOW - DAY)
-        assert kids(look(directory, ticking)) == []
+        assert kids(scanned(directory, clock)) == []
 
-    def test_a_file_is_read_once_while_it_stays(self, tmp_path, directory, ticking):
+    def test_a_file_is_read_again_only_when_it_changes(self, tmp_path, directory, clock):
         put(tmp_path, "b")
         with mock.patch.object(files, "read", wraps=files.read) as read:
-            ring = look(directory, ticking)
-            assert look(directory, ticking) is ring
+            ring = scanned(directory, clock)
+            assert scanned(directory, clock) is ring
         read.assert_called_once_with(tmp_path, "b")
 
 
 @pytest.fixture
 def hanging(directory):
-    """Within `with hanging() as answer:` the disk is silent, until `answer()`; `hanging.begun` once it is asked."""
+    """Within `with hanging() as answer:` no scan ends until `answer()`. Sets `hanging.started` when a scan starts."""
 
     class Disk:
-        begun, free = threading.Event(), threading.Event()
+        started, free = threading.Event(), threading.Event()
 
         def stamps(self, folder):
-            self.begun.set()
+            self.started.set()
             assert self.free.wait(10)
             return real(folder)
 
         @contextmanager
         def __call__(self):
-            with mock.patch.object(files, "stamps", self.stamps):
+            with mock.patch.object(files, "list_stamps", self.stamps):
                 yield self.free.set
             self.free.set()
-            wait_until(lambda: directory._under_way is None)
+            wait_until(lambda: directory._running_scan is None)
 
-    real, disk = files.stamps, Disk()
-    with mock.patch.object(key_directory, "PATIENCE", 0.1):
+    real, disk = files.list_stamps, Disk()
+    with mock.patch.object(key_directory, "SCAN_TIMEOUT", 0.1):
         yield disk
 
 
 class TestHangingDisk:
-    def test_nobody_waits_for_a_look_that_is_in_time(self, tmp_path, directory, ticking, hanging):
+    def test_no_request_waits_for_a_scan_that_starts_in_time(self, tmp_path, directory, clock, hanging):
         put(tmp_path, "b")
-        ticking.now += 3.9
-        with hanging() as answer, mock.patch.object(key_directory, "PATIENCE", 60):
+        clock.now += 3.9
+        with hanging() as answer, mock.patch.object(key_directory, "SCAN_TIMEOUT", 60):
             assert kids(directory.ring()) == ["a"]
-            assert hanging.begun.wait(10)
+            assert hanging.started.wait(10)
             assert kids(directory.ring()) == ["a"]
             answer()
             wait_until(lambda: kids(directory.ring()) == ["a", "b"])
 
-    def test_after_a_long_rest_all_wait(self, tmp_path, directory, ticking, hanging):
-        """What was read hours ago may have a key that has leaked since."""
+    def test_after_an_idle_time_all_requests_wait(self, tmp_path, directory, clock, hanging):
+        """The keys that were read hours ago may include one that has leaked since."""
         (tmp_path / "a.pem").unlink()
-        ticking.now += 3600
+        clock.now += 3600
         with (
             hanging() as answer,
-            mock.patch.object(key_directory, "PATIENCE", 60),
+            mock.patch.object(key_directory, "SCAN_TIMEOUT", 60),
             ThreadPoolExecutor(3) as pool,
         ):
             found = [pool.submit(lambda: kids(directory.ring())) for _ in range(3)]
-            assert hanging.begun.wait(10)
+            assert hanging.started.wait(10)
             answer()
             assert [each.result(10) for each in found] == [[], [], []]
 
-    def test_one_waits_in_vain_and_nobody_after_it(self, directory, ticking, hanging, caplog):
-        ticking.now += 3600
+    def test_one_request_waits_in_vain_and_none_after_it(self, directory, clock, hanging, caplog):
+        clock.now += 3600
         with hanging() as answer:
             assert kids(directory.ring()) == ["a"]
-            with mock.patch.object(key_directory, "PATIENCE", 60):
+            with mock.patch.object(key_directory, "SCAN_TIMEOUT", 60):
                 for _ in range(3):
-                    ticking.now += 10
+                    clock.now += 10
                     assert kids(directory.ring()) == ["a"]
-                    assert directory.ring().verifying("forged", MOMENT) == ()
-            assert [thread.daemon for thread in threads_that_look()] == [True], "one, and the process may end"
+                    assert directory.ring().verifying_keys("forged", TIME) == ()
+            assert [thread.daemon for thread in scan_threads()] == [True], "one, which does not keep the process alive"
             assert [record.levelname for record in caplog.records] == ["ERROR"]
             answer()
 
-    def test_who_waits_beside_one_that_gives_up_waits_no_longer(self, directory, ticking, hanging):
-        ticking.now += 3600
+    def test_when_one_request_gives_up_the_others_stop_waiting_too(self, directory, clock, hanging):
+        clock.now += 3600
         with hanging(), ThreadPoolExecutor(1) as pool:
-            with mock.patch.object(key_directory, "PATIENCE", 60):
+            with mock.patch.object(key_directory, "SCAN_TIMEOUT", 60):
                 long = pool.submit(directory.ring)
-                assert hanging.begun.wait(10)
+                assert hanging.started.wait(10)
             directory.ring()
             assert long.result(10)
 
-    def test_it_is_followed_again_once_it_answers(self, tmp_path, directory, ticking, hanging, caplog):
+    def test_changes_are_noticed_again_once_the_disk_answers(self, tmp_path, directory, clock, hanging, caplog):
         caplog.set_level(logging.INFO, "rest_framework_simplejwt")
-        ticking.now += 3600
+        clock.now += 3600
         with hanging() as answer:
             directory.ring()
             put(tmp_path, "b")
@@ -257,64 +257,64 @@ class TestHangingDisk:
             wait_until(lambda: kids(directory.ring()) == ["a", "b"])
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
-    def test_a_process_that_can_start_no_thread_looks_without_one(self, tmp_path, directory, ticking):
+    def test_a_scan_runs_in_the_request_if_no_thread_can_start(self, tmp_path, directory, clock):
         (tmp_path / "a.pem").unlink()
         for kid in "bc":
             put(tmp_path, kid)
-            ticking.now += 2
+            clock.now += 2
             with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
                 assert kids(directory.ring())[-1] == kid
-        assert kids(look(directory, ticking)) == ["b", "c"], "and with one as soon as it can"
+        assert kids(scanned(directory, clock)) == ["b", "c"], "and in a thread again as soon as one can start"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 class TestAfterAFork:
-    def test_a_look_and_a_lock_that_stayed_in_the_parent_hold_nobody(self, tmp_path, directory, ticking, hanging):
+    def test_the_child_does_not_wait_for_the_scan_and_the_lock_of_the_parent(self, tmp_path, directory, clock, hanging):
         (tmp_path / "a.pem").unlink()
-        ticking.now += 2
-        real = files.stamps
+        clock.now += 2
+        real = files.list_stamps
         with hanging():
             directory.ring()
-            assert hanging.begun.wait(10)
+            assert hanging.started.wait(10)
 
             def in_the_child():
-                files.stamps = real
-                ticking.now += 2
-                with mock.patch.object(key_directory, "PATIENCE", 60):
+                files.list_stamps = real
+                clock.now += 2
+                with mock.patch.object(key_directory, "SCAN_TIMEOUT", 60):
                     return kids(directory.ring()) == []
 
             with directory._lock:
-                assert in_a_child(in_the_child)
+                assert succeeds_in_child(in_the_child)
 
-    def test_the_lock_is_new(self, directory):
+    def test_the_lock_is_replaced(self, directory):
         with directory._lock:
-            forks.begin_anew()
+            forks.reset_all()
             assert not directory._lock.locked()
 
 
 class TestUnknownKid:
-    def test_is_looked_for_at_once(self, tmp_path, directory, ticking):
+    def test_causes_a_scan_at_once(self, tmp_path, directory, clock):
         put(tmp_path, "b")
-        ticking.now += 1
-        (found,) = directory.ring().verifying("b", MOMENT)
+        clock.now += 1
+        (found,) = directory.ring().verifying_keys("b", TIME)
         assert found.kid == "b"
 
-    def test_costs_one_look_a_second(self, directory, ticking, looks):
+    def test_causes_one_scan_a_second_at_most(self, directory, clock, scans):
         ring = directory.ring()
         for _ in range(10):
-            assert ring.verifying("forged", MOMENT) == ()
-        assert looks() == 0, "it has just been looked at"
-        ticking.now += 1
+            assert ring.verifying_keys("forged", TIME) == ()
+        assert scans() == 0, "the directory has just been scanned"
+        clock.now += 1
         for _ in range(10):
-            assert ring.verifying("forged", MOMENT) == ()
-        assert looks() == 1
+            assert ring.verifying_keys("forged", TIME) == ()
+        assert scans() == 1
 
-    def test_known_ones_and_none_cost_nothing(self, directory, ticking, looks):
+    def test_a_known_kid_and_no_kid_cause_no_scan(self, directory, clock, scans):
         ring = directory.ring()
-        ticking.now += 60
-        assert ring.verifying("a", MOMENT)
-        assert ring.verifying(None, MOMENT) == ()
-        assert looks() == 0
+        clock.now += 60
+        assert ring.verifying_keys("a", TIME)
+        assert ring.verifying_keys(None, TIME) == ()
+        assert scans() == 0
 
 
 def circle(path):
@@ -347,58 +347,58 @@ class TestFault:
         caplog.set_level(logging.INFO, "rest_framework_simplejwt")
         caplog.handler.setLevel(logging.INFO)
 
-    def see(self, directory, ticking):
-        return kids(look(directory, ticking))
+    def kids_after_scan(self, directory, clock):
+        return kids(scanned(directory, clock))
 
     @pytest.mark.parametrize("suffix", [".pem", ".json"])
     @pytest.mark.parametrize("spoil", [circle, pipe, folder, huge, half])
-    def test_of_one_file_is_skipped_and_logged_once(self, tmp_path, directory, ticking, caplog, spoil, suffix):
+    def test_in_a_new_key_makes_it_skipped_and_is_logged_once(self, tmp_path, directory, clock, caplog, spoil, suffix):
         put(tmp_path, "b")
         spoil(tmp_path / f"b{suffix}")
         for _ in range(3):
-            assert self.see(directory, ticking) == ["a"]
+            assert self.kids_after_scan(directory, clock) == ["a"]
         (record,) = caplog.records
         assert record.levelname == "ERROR"
         assert f"b{suffix}" in record.getMessage()
         put(tmp_path, "c")
         (tmp_path / "a.pem").unlink()
-        assert self.see(directory, ticking) == ["c"], "the others are followed"
+        assert self.kids_after_scan(directory, clock) == ["c"], "changes of other keys are noticed"
 
     @pytest.mark.parametrize("suffix", [".pem", ".json"])
     @pytest.mark.parametrize("spoil", [circle, pipe, folder, huge, half])
-    def test_of_a_key_that_was_read_leaves_it_as_it_was_until_a_file_is_gone(
-        self, tmp_path, directory, ticking, caplog, spoil, suffix
+    def test_in_a_key_that_was_read_leaves_it_in_use_until_a_file_is_deleted(
+        self, tmp_path, directory, clock, caplog, spoil, suffix
     ):
-        """A run of the command as root, say, must log nobody out; a key is withdrawn by `rm`."""
+        """The command run as root, say, must not log anyone out. A key is withdrawn with `rm`."""
         put(tmp_path, "b")
         spoil(tmp_path / f"a{suffix}")
-        assert self.see(directory, ticking) == ["a", "b"]
+        assert self.kids_after_scan(directory, clock) == ["a", "b"]
         assert [record.levelname for record in caplog.records] == ["ERROR"]
         (tmp_path / ("a.json" if suffix == ".pem" else "a.pem")).unlink()
-        assert self.see(directory, ticking) == ["b"]
+        assert self.kids_after_scan(directory, clock) == ["b"]
 
     @pytest.mark.parametrize("suffix", [".pem", ".json"])
     @pytest.mark.parametrize("spoil", [circle, pipe, folder])
-    def test_of_a_file_that_is_alone_is_logged_too(self, tmp_path, directory, ticking, caplog, spoil, suffix):
+    def test_in_a_file_without_its_other_half_is_logged(self, tmp_path, directory, clock, caplog, spoil, suffix):
         spoil(tmp_path / f"b{suffix}")
-        assert self.see(directory, ticking) == ["a"]
+        assert self.kids_after_scan(directory, clock) == ["a"]
         assert f"b{suffix}: " in caplog.text
 
-    def test_of_a_name_that_is_no_text_can_be_logged(self, tmp_path, directory, ticking, caplog):
+    def test_in_a_file_whose_name_is_no_text_is_logged(self, tmp_path, directory, clock, caplog):
         name = os.fsdecode(b"b\xff")
         put(tmp_path, name)
-        assert self.see(directory, ticking) == ["a"]
+        assert self.kids_after_scan(directory, clock) == ["a"]
         assert r"b\xff.pem" in caplog.text
         assert caplog.text.encode()
 
-    def test_each_is_logged_when_it_begins_and_when_it_is_over(self, tmp_path, directory, ticking, caplog):
+    def test_is_logged_when_it_starts_and_when_it_ends(self, tmp_path, directory, clock, caplog):
         for kid in "bc":
             put(tmp_path, kid, material=b"junk")
-            self.see(directory, ticking)
+            self.kids_after_scan(directory, clock)
         put(tmp_path, "b")
-        self.see(directory, ticking)
+        self.kids_after_scan(directory, clock)
         (tmp_path / "c.pem").unlink()
-        self.see(directory, ticking)
+        self.kids_after_scan(directory, clock)
         assert [(record.levelname, record.getMessage()[:17]) for record in caplog.records] == [
             ("ERROR", "The signing key b"),
             ("ERROR", "The signing key c"),
@@ -407,48 +407,48 @@ class TestFault:
         ]
         assert directory.faults == []
 
-    def test_a_file_that_is_deleted_while_it_is_read_is_no_fault(self, tmp_path, directory, ticking, caplog):
+    def test_a_file_that_is_deleted_during_a_scan_is_no_fault(self, tmp_path, directory, clock, caplog):
         put(tmp_path, "b")
-        stamps = files.stamps(tmp_path)
+        stamps = files.list_stamps(tmp_path)
         for file in [*tmp_path.glob("b.*"), tmp_path / "a.pem"]:
             file.unlink()
         put(tmp_path, "a", accepts_no_kid=True)
-        with mock.patch.object(files, "stamps", return_value=stamps):
-            assert self.see(directory, ticking) == ["a"]
+        with mock.patch.object(files, "list_stamps", return_value=stamps):
+            assert self.kids_after_scan(directory, clock) == ["a"]
         assert caplog.records == []
 
     @pytest.mark.parametrize("error", [PermissionError, FileNotFoundError, OSError(errno.ESTALE, "Stale file handle")])
-    def test_a_directory_that_can_not_be_listed_changes_nothing(self, directory, ticking, caplog, error):
-        with mock.patch.object(files, "stamps", side_effect=error):
+    def test_while_the_directory_can_not_be_listed_all_keys_stay_in_use(self, directory, clock, caplog, error):
+        with mock.patch.object(files, "list_stamps", side_effect=error):
             for _ in range(2):
-                assert self.see(directory, ticking) == ["a"]
+                assert self.kids_after_scan(directory, clock) == ["a"]
         assert len(directory.faults) == 1
         assert [record.levelname for record in caplog.records] == ["ERROR"]
-        self.see(directory, ticking)
+        self.kids_after_scan(directory, clock)
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
-    def test_the_last_key_may_be_taken_away_too(self, tmp_path, directory, ticking, caplog):
+    def test_the_last_key_can_be_withdrawn(self, tmp_path, directory, clock, caplog):
         (tmp_path / "a.pem").unlink()
         for _ in range(2):
-            assert self.see(directory, ticking) == []
+            assert self.kids_after_scan(directory, clock) == []
         put(tmp_path, "b")
-        assert self.see(directory, ticking) == ["b"]
+        assert self.kids_after_scan(directory, clock) == ["b"]
         assert [record.getMessage().partition(str(tmp_path))[2] for record in caplog.records] == [
-            " has no key in it; none of its keys signs or verifies",
-            " has keys again",
+            " contains no key; no token is signed or verified with a key of it",
+            " contains keys again",
         ]
 
-    def test_what_was_forbidden_is_read_once_it_is_allowed(self, tmp_path, directory, ticking):
-        """chmod changes neither the size nor the time of a file."""
+    def test_a_file_is_read_again_once_its_permissions_allow_it(self, tmp_path, directory, clock):
+        """chmod changes neither the size nor the modification time of a file."""
         put(tmp_path, "b")
         with mock.patch.object(files, "open", side_effect=PermissionError, create=True):
-            assert self.see(directory, ticking) == ["a"]
-        assert self.see(directory, ticking) == ["a", "b"]
+            assert self.kids_after_scan(directory, clock) == ["a"]
+        assert self.kids_after_scan(directory, clock) == ["a", "b"]
 
-    def test_nothing_of_a_key_is_logged(self, tmp_path, directory, ticking, caplog):
+    def test_no_part_of_a_key_is_logged(self, tmp_path, directory, clock, caplog):
         (tmp_path / "a.json").write_bytes(pem("a"))
         (tmp_path / "a.pem").write_bytes(pem("b") + b"x" + pem("a")[40:80])
-        self.see(directory, ticking)
+        self.kids_after_scan(directory, clock)
         formatted = "\n".join(logging.Formatter().format(record) for record in caplog.records)
         for line in (pem("a") + pem("b")).decode().splitlines():
             assert "-----" in line or line not in formatted
@@ -462,7 +462,7 @@ class TestTokens:
 
         return using
 
-    def test_are_signed_by_the_key_of_the_moment(self, tmp_path, use):
+    def test_are_signed_with_the_key_that_is_active_now(self, tmp_path, use):
         put(tmp_path, "a")
         put(tmp_path, "next", not_before=datetime.now(timezone.utc) + DAY)
         use()
@@ -473,35 +473,35 @@ class TestTokens:
         with mock.patch("rest_framework_simplejwt.backends.time.time", lambda: tomorrow):
             assert header(str(AccessToken()))["kid"] == "next"
 
-    def test_of_a_key_that_has_just_come_are_accepted(self, tmp_path, use):
-        """Another machine has it, and its clock is ahead."""
+    def test_signed_with_a_key_that_was_just_added_are_accepted(self, tmp_path, use):
+        """By another machine, whose clock is fast."""
         put(tmp_path, "a")
         use()
-        state.token_backend.ring.__self__._looked -= 1
+        state.token_backend.ring.__self__._scanned_at -= 1
         put(tmp_path, "b", not_before=NOW - 365 * DAY)
         elsewhere = TokenBackend("HS256", ring=KeyDirectory(tmp_path).ring)
         text = elsewhere.encode(AccessToken().payload)
         assert header(text)["kid"] == "b"
         assert AccessToken(text)
 
-    def test_of_a_deleted_key_are_refused(self, tmp_path, use):
+    def test_signed_with_a_deleted_key_are_refused(self, tmp_path, use):
         put(tmp_path, "a")
         put(tmp_path, "b", not_before=datetime.now(timezone.utc) + DAY)
         use()
         text = str(AccessToken())
         (tmp_path / "a.pem").unlink()
-        state.token_backend.ring.__self__._looked -= 4
+        state.token_backend.ring.__self__._scanned_at -= 4
         with pytest.raises(TokenError):
             AccessToken(text)
 
-    def test_of_the_verifying_keys_are_accepted(self, tmp_path, use, settings):
+    def test_signed_with_a_verifying_key_are_accepted(self, tmp_path, use, settings):
         text = str(AccessToken())
         put(tmp_path, "a")
         use(VERIFYING_KEYS=[{"algorithm": "HS256", "key": settings.SECRET_KEY, "accepts_no_kid": True}])
         assert AccessToken(text)
         assert header(str(AccessToken()))["alg"] == "ES256"
 
-    def test_the_backend_stays_while_the_files_change(self, tmp_path, use):
+    def test_the_backend_is_not_rebuilt_when_files_change(self, tmp_path, use):
         put(tmp_path, "a")
         use()
         backend = state.token_backend
@@ -509,13 +509,13 @@ class TestTokens:
         assert state.token_backend is backend
 
     @pytest.mark.parametrize("path", ["/no/such/directory", 5])
-    def test_no_directory_is_improperly_configured(self, simple_jwt, path):
+    def test_a_missing_directory_is_improperly_configured(self, simple_jwt, path):
         simple_jwt(SIGNING_KEYS_DIR=path)
         with pytest.raises(ImproperlyConfigured, match="SIGNING_KEYS_DIR"):
             str(AccessToken())
 
-    def test_so_are_keys_in_the_settings_as_well(self, tmp_path, use):
+    def test_keys_in_the_settings_too_are_improperly_configured(self, tmp_path, use):
         put(tmp_path, "a")
         use(SIGNING_KEYS=[{"algorithm": "ES256", "key": pem("b")}])
         with pytest.raises(ImproperlyConfigured, match="both"):
-            state.key_ring()
+            state.get_ring_source()

@@ -10,7 +10,7 @@ import pytest
 from rest_framework_simplejwt.keys import files
 from rest_framework_simplejwt.keys.files import Metadata
 from rest_framework_simplejwt.keys.ring import BadKey
-from tests.signing_keys import NOW, file_names, pem, put
+from tests.signing_keys import NOW, file_contents, pem, put
 
 pytestmark = pytest.mark.needs("bare")
 
@@ -20,12 +20,12 @@ def mode(path):
 
 
 class TestMetadata:
-    def test_is_read_as_it_was_written(self):
+    def test_round_trip(self):
         key = Metadata("a", "ES256", NOW, NOW.astimezone(timezone(timedelta(hours=2))), None, True)
-        assert files.parse(key.as_json()) == key
+        assert files.parse_metadata(key.to_json()) == key
 
-    def test_is_iso_8601_with_a_zone_or_null(self):
-        written = json.loads(Metadata("a", "ES256", created_at=NOW).as_json())
+    def test_times_are_written_in_iso_8601_with_a_time_zone_or_as_null(self):
+        written = json.loads(Metadata("a", "ES256", created_at=NOW).to_json())
         assert written == {
             "kid": "a",
             "algorithm": "ES256",
@@ -35,12 +35,12 @@ class TestMetadata:
             "accepts_no_kid": False,
         }
 
-    def test_what_is_left_out_is_null(self):
-        assert files.parse(b'{"kid": "a", "algorithm": "ES256"}') == Metadata("a", "ES256")
+    def test_a_name_that_is_left_out_counts_as_null(self):
+        assert files.parse_metadata(b'{"kid": "a", "algorithm": "ES256"}') == Metadata("a", "ES256")
 
-    def test_utc_may_be_a_z(self):
+    def test_utc_may_be_written_as_z(self):
         text = b'{"kid": "a", "algorithm": "ES256", "not_before": "2026-11-24T12:00:00Z"}'
-        assert files.parse(text).not_before == NOW
+        assert files.parse_metadata(text).not_before == NOW
 
     @pytest.mark.parametrize(
         "changed",
@@ -52,33 +52,33 @@ class TestMetadata:
             {"accepts_no_kid": None},
         ],
     )
-    def test_anything_else_is_refused(self, changed):
-        with pytest.raises(ValueError, match=r"not a JSON|no time zone|Invalid|neither"):
-            files.parse(json.dumps({"kid": "a", "algorithm": "ES256", **changed}).encode())
+    def test_an_unknown_name_or_a_wrong_value_is_refused(self, changed):
+        with pytest.raises(ValueError, match=r"must be a JSON object|no time zone|Invalid|must be true or false"):
+            files.parse_metadata(json.dumps({"kid": "a", "algorithm": "ES256", **changed}).encode())
 
     @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"kid": "a"}', b'{"algorithm": "ES256"}', b"\xff"])
-    def test_other_text_is_refused(self, text):
+    def test_any_other_text_is_refused(self, text):
         with pytest.raises(ValueError, match=r"."):
-            files.parse(text)
+            files.parse_metadata(text)
 
 
 class TestKey:
-    def test_is_there_while_both_of_its_files_are(self, tmp_path):
+    def test_exists_while_both_of_its_files_do(self, tmp_path):
         for kid in "cab":
             put(tmp_path, kid)
         (tmp_path / "a.pem").unlink()
         (tmp_path / "b.json").unlink()
-        assert list(files.stamps(tmp_path)) == ["c"]
+        assert list(files.list_stamps(tmp_path)) == ["c"]
 
-    def test_stray_files_do_not_matter(self, tmp_path):
+    def test_other_files_are_ignored(self, tmp_path):
         put(tmp_path, "a")
         for name in ("README", "a.pem.bak", ".b.pem", ".b.json", "b.pem~"):
             (tmp_path / name).write_text("x")
         (tmp_path / "gone.pem").symlink_to(tmp_path / "nowhere")
         (tmp_path / "gone.json").write_text("x")
-        assert list(files.stamps(tmp_path)) == ["a"]
+        assert list(files.list_stamps(tmp_path)) == ["a"]
 
-    def test_may_lie_elsewhere(self, tmp_path):
+    def test_may_be_a_symbolic_link(self, tmp_path):
         """As Kubernetes mounts secrets."""
         elsewhere, folder = tmp_path / "elsewhere", tmp_path / "keys"
         elsewhere.mkdir()
@@ -86,11 +86,11 @@ class TestKey:
         put(elsewhere, "a")
         for name in ("a.pem", "a.json"):
             (folder / name).symlink_to(elsewhere / name)
-        before = files.stamps(folder)
+        before = files.list_stamps(folder)
         put(elsewhere, "a", accepts_no_kid=True)
-        assert files.stamps(folder) != before
+        assert files.list_stamps(folder) != before
 
-    def test_has_the_role_of_its_metadata(self, tmp_path):
+    def test_has_the_role_in_its_metadata(self, tmp_path):
         put(tmp_path, "a", created_at=NOW, not_before=NOW, accepts_no_kid=True)
         metadata, key = files.read(tmp_path, "a")
         assert metadata == Metadata("a", "ES256", NOW, NOW, None, True)
@@ -109,7 +109,7 @@ class TestKey:
             {"not_before": 5},
         ],
     )
-    def test_that_can_not_be_read_names_its_files(self, tmp_path, wrong):
+    def test_the_error_names_the_files_of_a_key_that_can_not_be_read(self, tmp_path, wrong):
         metadata = {name: value for name, value in wrong.items() if name not in ("material", "kid")}
         put(tmp_path, "a", material=wrong.get("material"), **metadata)
         if "kid" in wrong:
@@ -119,7 +119,7 @@ class TestKey:
 
     @pytest.mark.parametrize("name", ["a.pem", "a.json"])
     @pytest.mark.parametrize("spoil", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
-    def test_that_is_no_file_is_refused_at_once(self, tmp_path, name, spoil):
+    def test_that_is_no_regular_file_is_refused_without_waiting(self, tmp_path, name, spoil):
         put(tmp_path, "a")
         (tmp_path / name).unlink()
         spoil(tmp_path / name)
@@ -128,40 +128,40 @@ class TestKey:
 
 
 class TestWriting:
-    def test_a_key_is_there_and_gone(self, tmp_path):
+    def test_a_key_is_added_and_removed(self, tmp_path):
         key = Metadata("a", "ES256", created_at=NOW)
         files.add(tmp_path, key, pem("a"))
-        assert file_names(tmp_path) == {"a.pem": pem("a"), "a.json": key.as_json()}
+        assert file_contents(tmp_path) == {"a.pem": pem("a"), "a.json": key.to_json()}
         assert files.read(tmp_path, "a")[0] == key
         files.remove(tmp_path, "a")
         files.remove(tmp_path, "a")
-        assert file_names(tmp_path) == {}
+        assert file_contents(tmp_path) == {}
 
-    def test_nobody_else_may_read_it_from_the_first_byte_on(self, tmp_path):
+    def test_a_private_file_is_readable_by_its_owner_only_before_anything_is_written(self, tmp_path):
         modes, path = [], tmp_path / "a"
         with mock.patch("os.fsync", lambda handle: modes.append(mode(path))):
-            files.create(path, b"secret")
+            files.create_private(path, b"secret")
         assert modes == [mode(path)] == [0o600]
 
-    def test_what_is_there_is_not_overwritten(self, tmp_path):
-        files.create(tmp_path / "a", b"one")
+    def test_an_existing_file_is_not_overwritten(self, tmp_path):
+        files.create_private(tmp_path / "a", b"one")
         with pytest.raises(FileExistsError):
-            files.create(tmp_path / "a", b"two")
+            files.create_private(tmp_path / "a", b"two")
         assert (tmp_path / "a").read_bytes() == b"one"
 
-    def test_half_a_file_is_never_left(self, tmp_path):
+    def test_a_failed_write_leaves_no_file(self, tmp_path):
         with mock.patch("os.fsync", side_effect=BlockingIOError), pytest.raises(BlockingIOError):
-            files.create(tmp_path / "a", b"secret")
-        assert file_names(tmp_path) == {}
+            files.create_private(tmp_path / "a", b"secret")
+        assert file_contents(tmp_path) == {}
 
-    def test_the_old_file_stays_until_the_new_one_is_whole(self, tmp_path):
+    def test_a_failed_update_leaves_the_old_file(self, tmp_path):
         old = Metadata("a", "ES256")
         files.add(tmp_path, old, pem("a"))
         with mock.patch("pathlib.Path.replace", side_effect=BlockingIOError), pytest.raises(BlockingIOError):
             files.update(tmp_path, Metadata("a", "ES384"))
-        assert file_names(tmp_path) == {"a.pem": pem("a"), "a.json": old.as_json()}
+        assert file_contents(tmp_path) == {"a.pem": pem("a"), "a.json": old.to_json()}
 
-    def test_a_directory_that_is_made_is_its_owners(self, tmp_path):
+    def test_the_lock_creates_a_directory_that_only_its_owner_can_use(self, tmp_path):
         with files.locked(tmp_path / "new" / "keys"):
             assert mode(tmp_path / "new" / "keys") == 0o700
         with files.locked(tmp_path / "new" / "keys"):

@@ -52,4 +52,4 @@ def _meeting_after(check):
 
 def install():
     rotation.present = _meeting_after(rotation.present)
-    rotation.present_to_end = _meeting_after(rotation.present_to_end)
+    rotation.present_to_log_out = _meeting_after(rotation.present_to_log_out)

@@ -4,17 +4,23 @@ import os
 import signal
 import time
 
+from django.conf import settings
 from django.db import connections
 
 from rest_framework_simplejwt import signals
+from rest_framework_simplejwt.revocation import direct
+from rest_framework_simplejwt.revocation.redis import RedisStore
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from . import tasks
 from .crew import TIMEOUT
 
-# When the process is killed: after the successor was recorded; after the old token was revoked, but before the commit;
-# or after the commit, but before the response. In Redis the second equals the third, since there is no commit.
-MOMENTS = ["recorded", "revoked", "committed"]
+# When the process is killed. "recorded" and "revoked": in a project's own methods, after they recorded the successor,
+# and after they revoked the old token, before the commit. "exchanged": after the store exchanged the tokens, before
+# the commit; in Redis, which has no transaction, after the store recorded the successor only. "committed": after the
+# commit, before the response. In Redis "revoked" equals "committed"; on PostgreSQL "exchanged" does, since it is one
+# statement without a transaction.
+MOMENTS = ["recorded", "revoked", "exchanged", "committed"]
 
 
 def be_killed_while_refreshing(text, moment):
@@ -36,14 +42,18 @@ def _arrange_kill(moment):
     if moment == "committed":
         signals.token_refreshed.connect(_kill, weak=False)
         return
-    name = {"recorded": "outstand", "revoked": "blacklist"}[moment]
-    method = getattr(RefreshToken, name)
+    owner, name = {
+        "recorded": (RefreshToken, "outstand"),
+        "revoked": (RefreshToken, "blacklist"),
+        "exchanged": (RedisStore, "remember") if settings.STORE == "redis" else (direct, "exchange"),
+    }[moment]
+    method = getattr(owner, name)
 
-    def call_and_kill(token):
-        method(token)
+    def call_and_kill(*args, **kwargs):
+        method(*args, **kwargs)
         _kill()
 
-    setattr(RefreshToken, name, call_and_kill)
+    setattr(owner, name, call_and_kill)
 
 
 def _kill(*args, **kwargs):

@@ -31,7 +31,7 @@ def use_redis(simple_jwt):
     for client in clients:
         client.close()
     module._build_client.cache_clear()
-    module._outage.over()
+    module._outage.end()
 
 
 @pytest.fixture

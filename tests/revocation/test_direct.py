@@ -270,7 +270,7 @@ class TestExchange:
         def spoiled(connection, key, build):
             return build().replace("INSERT", "NONSENSE")
 
-        nonsense = mock.patch.object(direct.compiled, "kept", spoiled)
+        nonsense = mock.patch.object(direct.compiled, "cached_on", spoiled)
         with nonsense, transaction.atomic(using=alias()), pytest.raises(DatabaseError, match="nowhere|syntax"):
             exchange()
 

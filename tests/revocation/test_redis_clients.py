@@ -89,7 +89,7 @@ def test_credentials_and_options_are_read_from_the_cache(tmp_path, settings, sim
                 assert RedisStore("token").client.client_info()["db"] == (3 if options is django else 4)
         finally:
             module._build_client.cache_clear()
-            module._outage.over()
+            module._outage.end()
 
 
 @pytest.mark.parametrize(

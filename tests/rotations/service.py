@@ -1,4 +1,4 @@
-"""The service in processes of its own, and clients that never rest."""
+"""Runs the service in separate processes, and clients that send requests without a pause."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from http.client import HTTPConnection
 WORKERS = 2
 
 
-def manage(*command, folder):
-    """What a management command prints, run as cron would."""
+def run_command(*command, folder):
+    """Runs a management command in a new process, as cron would, and returns its output."""
     done = subprocess.run(
         [sys.executable, "-m", "django", *command], env=environment(folder), capture_output=True, text=True, timeout=60
     )
@@ -30,10 +30,10 @@ def environment(folder):
 
 
 @contextmanager
-def serving(folder):
-    """The port on 127.0.0.1 that several worker processes answer at."""
+def run_service(folder):
+    """Starts several worker processes and yields their port on 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        # Or else each answer waits 40 ms for the acknowledgement of its headers.
+        # Without it, each response waits 40 ms for the acknowledgement of its headers.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         command = ["gunicorn", "--workers", str(WORKERS), "--threads", "8", "--worker-class", "gthread"]
         command += ["--keep-alive", "60", "--log-level", "warning", "--bind", f"fd://{listening.fileno()}"]
@@ -55,12 +55,12 @@ def claims_and_kid(token):
 
 
 class Clients:
-    """Threads that log in, and call the protected view with the new token or an older one that is still alive."""
+    """Threads that log in, and request the protected view with the new token and with older valid ones."""
 
     def __init__(self, port):
         self._port = port
-        # With when it is presented no more: a request may be under way for a while.
-        self._alive = deque(maxlen=20_000)
+        # Each token with the time after which it is not presented: a request may take a while.
+        self._valid = deque(maxlen=20_000)
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self.answers = Counter()
@@ -69,15 +69,15 @@ class Clients:
         self.refused = []
 
     @contextmanager
-    def at_work(self, threads):
-        crew = [threading.Thread(target=self._work, args=(random.Random(seed),)) for seed in range(threads)]
-        for each in crew:
+    def running(self, threads):
+        workers = [threading.Thread(target=self._work, args=(random.Random(seed),)) for seed in range(threads)]
+        for each in workers:
             each.start()
         try:
             yield
         finally:
             self._stopped.set()
-            for each in crew:
+            for each in workers:
                 each.join(30)
 
     def count(self):
@@ -87,8 +87,8 @@ class Clients:
     def _work(self, choice):
         try:
             self._call(choice)
-        except Exception as error:  # noqa: BLE001  # a thread that dies says nothing
-            # A connection that breaks is a request that was refused.
+        except Exception as error:  # noqa: BLE001  # an exception in a thread is not reported
+            # A broken connection counts as a refused request.
             self.refused.append(repr(error))
 
     def _call(self, choice):
@@ -98,20 +98,20 @@ class Clients:
             claims, kid = claims_and_kid(token)
             with self._lock:
                 self.kids[kid] += 1
-                self._alive.append((claims["exp"] - 2.5, token))
+                self._valid.append((claims["exp"] - 2.5, token))
             self._present(connection, token)
             for _ in range(4):
-                self._present(connection, self._older(choice))
+                self._present(connection, self._pick_older(choice))
                 self.older += 1
         connection.close()
 
-    def _older(self, choice):
+    def _pick_older(self, choice):
         with self._lock:
-            while self._alive[0][0] < time.time():
-                self._alive.popleft()
-            # Of the oldest a key may have retired, and the newest another worker may have signed with a newer one.
+            while self._valid[0][0] < time.time():
+                self._valid.popleft()
+            # Prefers the oldest tokens (their key may have retired) and the newest (a worker may not have their key).
             place = choice.random() ** 2
-            return self._alive[int(len(self._alive) * choice.choice([place, 1 - place])) - 1][1]
+            return self._valid[int(len(self._valid) * choice.choice([place, 1 - place])) - 1][1]
 
     def _present(self, connection, token):
         self._get(connection, "/whoami/", {"Authorization": f"Bearer {token}"})

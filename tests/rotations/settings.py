@@ -1,4 +1,4 @@
-"""A service whose keys are in SIGNING_KEYS_DIR, and rotate every few seconds."""
+"""The settings of a service whose keys are in SIGNING_KEYS_DIR and rotate every few seconds."""
 
 import os
 from datetime import timedelta
@@ -17,7 +17,7 @@ MIDDLEWARE = []
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 REST_FRAMEWORK = {"DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"]}
 
-# Long enough for a token to meet the next key but one, short enough for a key to retire within a run.
+# Tokens must outlive two rotations, and keys must retire within a run.
 LIFETIME = timedelta(seconds=10)
 
 SIMPLE_JWT = {

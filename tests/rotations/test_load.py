@@ -1,12 +1,12 @@
-"""Keys rotate under load, and nobody is refused."""
+"""Keys rotate under load, and no request is refused."""
 
 import time
 
-from .service import Clients, manage, serving
+from .service import Clients, run_command, run_service
 
 REQUESTS = 20_000
 ROTATIONS = 3
-# Longer than it takes a process to look, shorter than a token lives.
+# Longer than a process takes to read the directory again, shorter than the lifetime of a token.
 PUBLISH_FOR = 4
 SECONDS = 110
 
@@ -21,21 +21,21 @@ def wait(clients, condition, until):
 def test_no_request_is_refused_while_keys_rotate(tmp_path, capsys):
     folder, start = tmp_path / "keys", time.monotonic()
     until = start + SECONDS
-    manage("rotatesigningkeys", folder=folder)
+    run_command("rotatesigningkeys", folder=folder)
     deleted = 0
-    with serving(folder) as port:
+    with run_service(folder) as port:
         clients = Clients(port)
-        with clients.at_work(threads=6):
+        with clients.running(threads=6):
             wait(clients, lambda: clients.kids, until)
             for rotation in range(1, ROTATIONS + 1):
-                told = manage("rotatesigningkeys", "--publish-for", str(PUBLISH_FOR), folder=folder)
-                assert "New: " in told
-                deleted += told.count("Deleted")
+                output = run_command("rotatesigningkeys", "--publish-for", str(PUBLISH_FOR), folder=folder)
+                assert "New key: " in output
+                deleted += output.count("Deleted")
                 wait(clients, lambda signed=rotation: len(clients.kids) > signed, until)
-            # The tokens of the last key but one, to their end.
+            # Until the tokens of the previous key have expired.
             switched = time.monotonic()
             wait(clients, lambda: clients.count() >= REQUESTS and time.monotonic() > switched + 11, until)
-            deleted += manage("rotatesigningkeys", "--publish-for", "3600", folder=folder).count("Deleted")
+            deleted += run_command("rotatesigningkeys", "--publish-for", "3600", folder=folder).count("Deleted")
             asked = clients.count()
             wait(clients, lambda: clients.count() >= asked + 500, until)
     seconds = time.monotonic() - start

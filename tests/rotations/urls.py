@@ -9,7 +9,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 
 def issue(request):
-    """What a log-in answers, without the password's hash, which would be all that takes time."""
+    """Issues a token without checking a password: hashing would take nearly all of the time."""
     token = AccessToken()
     token["user_id"] = "7"
     return JsonResponse({"access": str(token)})

@@ -1,7 +1,7 @@
-"""Everything public that the published package has is here too: `compare.py <file of describe.py>`.
+"""Compares the public names of this package with those of the published one: `compare.py <file of describe.py>`.
 
-Run by `uvx nox -s surface` with our package. Prints each difference, and exits with 1 if there is one
-that `exceptions.py` does not know, or an exception that nothing needs.
+Run by `uvx nox -s surface` with this package. Prints each difference, and exits with 1 if there is one
+that `exceptions.py` does not list, or an exception there that is not needed.
 """
 
 import json
@@ -17,7 +17,7 @@ from tests.surface.describe import describe_one, find, has_members, public, reso
 from tests.surface.exceptions import EXCEPTIONS
 
 POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
-# Classes that projects subclass: a name that ours adds there can be a name of theirs.
+# Modules of classes that projects subclass: a name that this package adds there may clash with a project's.
 SUBCLASSED = ("authentication", "backends", "models", "serializers", "settings", "tokens", "views")
 
 
@@ -31,7 +31,7 @@ class Difference(NamedTuple):
 
 
 def differences(published):
-    """What a caller of the published package would miss. What hangs on a missing name is not listed again."""
+    """Yields what a caller of the published package would miss, without the members of a missing name."""
     missing = set()
     for path, theirs in published.items():
         parent = path.rpartition("." if "." in path.partition(":")[2] else ":")[0]
@@ -53,16 +53,16 @@ def differences(published):
 def compare(theirs, ours):
     if theirs.get("callable") and not ours.get("callable", True):
         yield "callable", "can't be called"
-    if "value" in theirs and not holds(theirs["value"], ours.get("value")):
+    if "value" in theirs and not contains(theirs["value"], ours.get("value")):
         yield "value", f"{theirs['value']!r} there, {ours.get('value')!r} here"
-    if "signature" in theirs and (problem := refused(theirs["signature"], ours.get("signature"))):
+    if "signature" in theirs and (problem := find_call_problem(theirs["signature"], ours.get("signature"))):
         yield "signature", problem
     if "fields" in theirs:
         yield from (("field", problem) for problem in field_problems(theirs["fields"], ours.get("fields", {})))
 
 
-def holds(theirs, ours):
-    """Whether it is the same constant, or a dictionary or list that has everything of theirs."""
+def contains(theirs, ours):
+    """Returns whether `ours` equals `theirs`, or is a dictionary or list that contains all of its items."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         return theirs.items() <= ours.items()
     if isinstance(theirs, list) and isinstance(ours, list):
@@ -71,7 +71,7 @@ def holds(theirs, ours):
 
 
 def is_the_same(origin, thing):
-    """Whether the same object is at the place where the published package has it."""
+    """Returns whether `thing` is the object that can be imported from `origin`."""
 
     try:
         return find(origin) is thing
@@ -79,38 +79,38 @@ def is_the_same(origin, thing):
         return False
 
 
-def refused(theirs, ours):
-    """Which call of theirs ours would not take in the same way; an empty text if there is none."""
+def find_call_problem(theirs, ours):
+    """Returns why a call that fits `theirs` would fail with `ours`, or an empty text."""
     if ours is None:
-        return "tells no signature"
+        return "has no signature"
     kinds = {found["kind"] for found in ours}
     for wanted in theirs:
         if wanted["kind"].startswith("VAR") and wanted["kind"] not in kinds:
             return f"no *{wanted['name']}"
-        if wanted["kind"] == "KEYWORD_ONLY" and (problem := refused_by_name(wanted, ours)):
+        if wanted["kind"] == "KEYWORD_ONLY" and (problem := find_keyword_problem(wanted, ours)):
             return problem
-    return refused_by_position(theirs, ours) or required_in_addition(theirs, ours)
+    return find_positional_problem(theirs, ours) or find_new_required(theirs, ours)
 
 
-def refused_by_position(theirs, ours):
+def find_positional_problem(theirs, ours):
     places = [found for found in ours if found["kind"] in POSITIONAL]
     takes_any = {"VAR_POSITIONAL", "VAR_KEYWORD"} <= {found["kind"] for found in ours}
     for place, wanted in enumerate(found for found in theirs if found["kind"] in POSITIONAL):
         if place >= len(places):
             return "" if takes_any else f"{wanted['name']!r} can't be given by position"
-        if problem := differs(wanted, places[place]):
+        if problem := find_difference(wanted, places[place]):
             return f"parameter {place + 1}: {problem}"
     return ""
 
 
-def refused_by_name(wanted, ours):
+def find_keyword_problem(wanted, ours):
     for found in ours:
         if found["name"] == wanted["name"] and found["kind"] in ("POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY"):
-            return differs(wanted, found)
+            return find_difference(wanted, found)
     return "" if any(found["kind"] == "VAR_KEYWORD" for found in ours) else f"no {wanted['name']!r}"
 
 
-def required_in_addition(theirs, ours):
+def find_new_required(theirs, ours):
     names = {found["name"] for found in theirs}
     more = [found["name"] for found in ours if found["name"] not in names and is_required(found)]
     return f"also requires {', '.join(more)}" if more else ""
@@ -120,7 +120,7 @@ def is_required(found):
     return "default" not in found and not found["kind"].startswith("VAR")
 
 
-def differs(wanted, found):
+def find_difference(wanted, found):
     if wanted["kind"] == "POSITIONAL_OR_KEYWORD" and (found["kind"], found["name"]) != (wanted["kind"], wanted["name"]):
         return f"{wanted['name']!r} there, {found['name']!r} here"
     if "default" in wanted and found.get("default", "required") != wanted["default"]:
@@ -138,12 +138,12 @@ def field_problems(theirs, ours):
             yield f"{name!r} has {wanted['flags']} there, {ours[name]['flags']} here"
 
 
-def added(published):
-    """The public attributes that ours adds to classes that projects subclass."""
+def added_attributes(published):
+    """Yields the public attributes that this package adds to classes that projects subclass."""
     for path, theirs in published.items():
         module, _, name = path.partition(":")
         if module in SUBCLASSED and "." not in name and "signature" in theirs and has_members(path):
-            # The settings, in capitals, are no names that a subclass would take.
+            # A subclass would not use the names of settings, in capitals.
             names = [member for member in public(resolve(path)) if not member.isupper()]
             more = [member for member in names if f"{path}.{member}" not in published]
             yield from ([f"{path}: {', '.join(more)}"] if more else [])
@@ -160,10 +160,14 @@ def main(file):
         if not known:
             unexpected.append(difference)
     unused = [found for found in EXCEPTIONS if not used[found]]
-    print("For information, what ours adds to classes that projects subclass:", *added(published), sep="\n  ")
+    print(
+        "For information, what this package adds to classes that projects subclass:",
+        *added_attributes(published),
+        sep="\n  ",
+    )
     print(f"{len(published)} names of the published package.")
     print(f"{sum(used.values())} differences are exceptions.")
-    for heading, lines in (("Not as published:", unexpected), ("Exceptions that nothing needs:", unused)):
+    for heading, lines in (("Not as published:", unexpected), ("Exceptions that are not needed:", unused)):
         if lines:
             print(heading, *lines, sep="\n  ")
     return bool(unexpected or unused)

@@ -1,6 +1,6 @@
-"""The public names of the package in this environment, and what a caller sees of each: `describe.py <file>`.
+"""Writes the public names of the installed package, and what a caller sees of each: `describe.py <file>`.
 
-Run by `uvx nox -s surface` with the published package. A path is a module below the package and what is in it:
+Run by `uvx nox -s surface` with the published package. A path is a module below the package and a name in it:
 `tokens:Token.for_user`.
 """
 
@@ -24,36 +24,36 @@ MODEL_FLAGS = ("null", "blank", "max_length", "unique", "column")
 
 
 def resolve(path):
-    """The object at a path below the package. Raises `AttributeError` or `ImportError` where there is none."""
+    """Returns the object at a path below the package. Raises `AttributeError` or `ImportError` if there is none."""
     return find(f"{PACKAGE}.{path}" if path.partition(":")[0] else f"{PACKAGE}{path}")
 
 
 def find(path):
-    """As `pkgutil.resolve_name` does, which refuses the modules of migrations, whose names begin with a digit."""
+    """Returns the object at a path. `pkgutil.resolve_name` rejects modules of migrations, which start with a digit."""
     module, _, attributes = path.partition(":")
     return reduce(getattr, filter(None, attributes.split(".")), import_module(module))
 
 
 def modules():
-    """Each module of the package, by its name below the package; the package itself is an empty name."""
+    """Returns the names of all modules relative to the package. The name of the package itself is empty."""
     found = [module.name for module in pkgutil.walk_packages(import_module(PACKAGE).__path__, f"{PACKAGE}.")]
     return ["", *(name.removeprefix(f"{PACKAGE}.") for name in found)]
 
 
 def public(thing):
-    """The public names in the namespace of a module or class that can be read from it, without a package's modules."""
+    """Returns the public names of a module or class that can be read, without submodules."""
     names = [name for name in dir(thing) if not name.startswith("_") and hasattr(thing, name)]
     return [name for name in names if not is_submodule(thing, name)]
 
 
 def is_submodule(thing, name):
-    """Whether it is in the namespace of a package only because something has imported it."""
+    """Returns whether the name is a submodule, which an import elsewhere has added to the package."""
     inner = getattr(thing, name)
     return inspect.ismodule(inner) and inspect.ismodule(thing) and inner.__name__ == f"{thing.__name__}.{name}"
 
 
 def describe():
-    """The facts about every public name of every module, and about the members of its classes and instances."""
+    """Returns the facts about every public name of every module, and about the members of classes and instances."""
     facts = {}
     for module in modules():
         facts[f"{module}:"] = {}
@@ -61,7 +61,7 @@ def describe():
             path = f"{module}:{name}"
             facts[path] = describe_one(path)
             if has_members(path):
-                # The one private name that subclasses of a view set.
+                # The only private name that subclasses of a view set.
                 names = [*public(resolve(path)), "_serializer_class"]
                 members = [f"{path}.{member}" for member in names if hasattr(resolve(path), member)]
                 facts.update({member: describe_one(member) for member in members})
@@ -69,7 +69,7 @@ def describe():
 
 
 def has_members(path):
-    """Whether it is a class that this module defines, and not a migration, or an instance of a class of the package."""
+    """Returns whether it is a class of this module (migrations excepted) or an instance of the package's classes."""
     thing = resolve(path)
     if inspect.isclass(thing):
         return is_home(path, thing) and ".migrations." not in path
@@ -77,12 +77,12 @@ def has_members(path):
 
 
 def is_home(path, thing):
-    """Whether it is defined in this module, and not merely imported there."""
+    """Returns whether it is defined in this module, and not only imported."""
     return thing.__module__ == resolve(f"{path.partition(':')[0]}:").__name__
 
 
 def describe_one(path):
-    """Of what is imported from elsewhere, and of a class in a class, only where it is from."""
+    """Returns the facts about one name. For an imported object and for a nested class, only its origin."""
     thing = resolve(path)
     is_member = "." in path.partition(":")[2]
     found = origin(thing)
@@ -93,7 +93,7 @@ def describe_one(path):
 
 
 def origin(thing):
-    """Where a class, function or module can be imported from; None for what is not imported, an instance for one."""
+    """Returns where a class, function or module can be imported from; None for other objects, such as an instance."""
     if inspect.ismodule(thing):
         return thing.__name__
     path = f"{getattr(thing, '__module__', None)}:{getattr(thing, '__qualname__', None)}"
@@ -104,7 +104,7 @@ def origin(thing):
 
 
 def value(thing):
-    """A constant, in JSON; None for anything that is more than that."""
+    """Returns a constant as JSON, or the origin of an object that is not a constant."""
     if isinstance(thing, str | bytes | int | float | timedelta | Promise | None):
         return str(thing) if isinstance(thing, str | Promise) else repr(thing)
     if isinstance(thing, tuple | list):
@@ -117,7 +117,7 @@ def value(thing):
 
 
 def signature(thing):
-    """The parameters, in order; None for what tells nothing about how it is called."""
+    """Returns the parameters in order; None for a callable without a signature."""
     try:
         parameters = inspect.signature(thing).parameters.values()
     except (TypeError, ValueError):
@@ -130,7 +130,7 @@ def signature(thing):
 
 
 def fields(thing):
-    """The fields of a serializer or of a model: the names of each one's classes, and its flags."""
+    """Returns the fields of a serializer or model, each with the names of its classes, and its flags."""
     if not inspect.isclass(thing):
         return None
     if issubclass(thing, Serializer):

@@ -1,4 +1,4 @@
-"""A project with everything that the published package has: the translations, the admin and the blacklist."""
+"""A project with everything that the published package has: translations, admin and blacklist."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, INSTALLED_APPS, SECRET_KEY, database

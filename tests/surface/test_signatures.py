@@ -1,16 +1,16 @@
-"""The comparison of signatures finds each way in which a call of the published package would fail."""
+"""The comparison of signatures finds every way in which a call that fits the published package would fail."""
 
 import pytest
 
-from tests.surface.compare import refused
+from tests.surface.compare import find_call_problem
 from tests.surface.describe import signature
 
-# A comparison of functions depends on no project.
+# One project is enough: the comparison does not depend on settings.
 pytestmark = pytest.mark.needs("full")
 
 
 def problem(theirs, ours):
-    return refused(signature(theirs), signature(ours))
+    return find_call_problem(signature(theirs), signature(ours))
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def problem(theirs, ours):
         (lambda a: 0, lambda a=1: 0),
     ],
 )
-def test_a_signature_that_takes_every_call_of_theirs_is_no_difference(theirs, ours):
+def test_a_signature_that_accepts_every_published_call_is_no_difference(theirs, ours):
     assert problem(theirs, ours) == ""
 
 
@@ -45,5 +45,5 @@ def test_a_signature_that_takes_every_call_of_theirs_is_no_difference(theirs, ou
         (lambda a, **more: 0, lambda a: 0, "no *more"),
     ],
 )
-def test_a_call_that_ours_would_not_take_in_the_same_way_is_named(theirs, ours, expected):
+def test_a_published_call_that_would_fail_is_reported(theirs, ours, expected):
     assert problem(theirs, ours) == expected

@@ -1,7 +1,7 @@
-"""One leg of the way from the published package to ours and back: `journey.py <state file>`.
+"""One step of the upgrade from the published package to this one and back: `journey.py <state file>`.
 
 Run by `uvx nox -s upgrade` in the environment of each package in turn, with the witness's settings
-on one database file. A leg first asks for what the legs before it left behind, then leaves its own.
+on one database file. A step first checks the tokens of the steps before it, then leaves tokens of its own.
 """
 
 import json
@@ -40,37 +40,37 @@ def log_in():
     return expect(api().post("/api/token/", {"username": "bob", "password": PASSWORD}), 200)
 
 
-def start():
+def create_user():
     get_user_model().objects.create_user("bob", password=PASSWORD)
 
 
-def arrive(luggage):
-    """What the legs before this one issued is good, and what they revoked is not."""
-    good, revoked = luggage["good"], luggage["revoked"]
-    for pair in good:
+def check_tokens(tokens):
+    """Checks that tokens which earlier steps issued are valid, and that those they revoked are refused."""
+    valid, revoked = tokens["valid"], tokens["revoked"]
+    for pair in valid:
         expect(me(pair["access"]), 200)
         expect(api().post("/api/token/verify/", {"token": pair["refresh"]}), 200)
     for text in revoked:
         assert expect(refresh(text), 401)["detail"] == "Token is blacklisted"
-    for sliding in luggage["sliding"]:
+    for sliding in tokens["sliding"]:
         expect(api().post("/api/sliding/refresh/", {"token": sliding}), 200)
-    if good:
-        spent = good.pop(0)["refresh"]
-        good.append(expect(refresh(spent), 200))
-        expect(refresh(spent), 401)
-        revoked.append(spent)
+    if valid:
+        consumed = valid.pop(0)["refresh"]
+        valid.append(expect(refresh(consumed), 200))
+        expect(refresh(consumed), 401)
+        revoked.append(consumed)
 
 
-def pack(luggage):
-    """Leave two good pairs, a token that was logged out, one that was spent, and a sliding one."""
-    luggage["good"] += [log_in(), log_in()]
-    out = log_in()["refresh"]
-    expect(api().post("/api/token/blacklist/", {"refresh": out}), 200)
-    spent = log_in()["refresh"]
-    luggage["good"].append(expect(refresh(spent), 200))
-    luggage["revoked"] += [out, spent]
+def leave_tokens(tokens):
+    """Adds two valid pairs, a token that was logged out, one that was consumed, and a sliding token."""
+    tokens["valid"] += [log_in(), log_in()]
+    logged_out = log_in()["refresh"]
+    expect(api().post("/api/token/blacklist/", {"refresh": logged_out}), 200)
+    consumed = log_in()["refresh"]
+    tokens["valid"].append(expect(refresh(consumed), 200))
+    tokens["revoked"] += [logged_out, consumed]
     login = {"username": "bob", "password": PASSWORD}
-    luggage["sliding"].append(expect(api().post("/api/sliding/", login), 200)["token"])
+    tokens["sliding"].append(expect(api().post("/api/sliding/", login), 200)["token"])
 
 
 def main(state):
@@ -78,15 +78,15 @@ def main(state):
     setup_test_environment()
     call_command("migrate", verbosity=0)
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
-    luggage = {"good": [], "revoked": [], "sliding": []}
+    tokens = {"valid": [], "revoked": [], "sliding": []}
     if state.exists():
-        luggage = json.loads(state.read_text())
+        tokens = json.loads(state.read_text())
     else:
-        start()
-    arrive(luggage)
-    pack(luggage)
-    state.write_text(json.dumps(luggage))
-    counts = ", ".join(f"{len(texts)} {kind}" for kind, texts in luggage.items())
+        create_user()
+    check_tokens(tokens)
+    leave_tokens(tokens)
+    state.write_text(json.dumps(tokens))
+    counts = ", ".join(f"{len(texts)} {kind}" for kind, texts in tokens.items())
     print(f"djangorestframework-simplejwt {version('djangorestframework-simplejwt')}: {counts}")
 
 

@@ -1,31 +1,31 @@
-"""System checks: what is wrong with the settings, said before the server takes traffic.
+"""The system checks of ``SIMPLE_JWT``: they report wrong settings before the server takes traffic.
 
-Each check is a function in one of these modules, by subject; ``CHECKS`` has them by their id.
-An error is what can't work, or protects nothing; it stops ``migrate`` and ``runserver``, so what
-worked until now is a warning at most. Advice on security comes with ``check --deploy``,
-and what asks a database runs with ``check --database``.
+Each check is one function. The modules group the checks by subject, and ``CHECKS`` finds them by id.
+An error reports a setting that can't work or that protects nothing. Errors stop ``migrate`` and
+``runserver``, so a setting that worked with 5.5.1 is reported as a warning at most. Security advice runs
+with ``check --deploy`` only, and checks that query a database run with ``check --database`` only.
 """
 
 from __future__ import annotations
 
-# Importing them registers them.
+# Importing these modules registers their checks with Django.
 from . import advice, caches, generated, imports, keys, names, revocation, rings, tables, trust
 from .registry import CHECKS, Check
-from .shapes import complaint, grace_period_is_sound
+from .shapes import is_grace_period_valid, unmet_expectation
 
 __all__ = [
     "CHECKS",
     "Check",
     "advice",
     "caches",
-    "complaint",
     "generated",
-    "grace_period_is_sound",
     "imports",
+    "is_grace_period_valid",
     "keys",
     "names",
     "revocation",
     "rings",
     "tables",
     "trust",
+    "unmet_expectation",
 ]

@@ -1,10 +1,9 @@
-"""The algorithm, its keys, and where an issuer publishes them. No message says anything of a key."""
+"""Checks of ``ALGORITHM``, its keys and ``JWK_URL``. No message contains a key or a part of one."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -15,173 +14,197 @@ from ..backends import TokenBackend
 from ..exceptions import TokenBackendError
 from ..keys import algorithms, fetch
 from ..keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
-from .project import authenticators, descends, is_blank, mounts, written
+from .project import all_authentication_classes, configured, has_route_to, is_blank, is_subclass_of
 from .registry import Finding, check
 
 SIGNING_VIEWS = ("TokenObtainPairView", "TokenRefreshView", "TokenObtainSlidingView", "TokenRefreshSlidingView")
-_VERIFYING = (
+_VERIFYING_VIEWS = (
     "TokenRefreshView",
     "TokenRefreshSlidingView",
     "TokenVerifyView",
     "TokenBlacklistView",
     "TokenFamilyBlacklistView",
 )
-# Not a call in the settings: each process would make a secret of its own.
+# The hint must not be a call in the settings: each process would generate a secret of its own.
 NEW_SECRET = (
-    'Print one once with `python -c "import secrets; print(secrets.token_urlsafe(64))"`, and read it from the '
-    "environment: SIMPLE_JWT['SIGNING_KEY'] = os.environ['JWT_SIGNING_KEY']; or paste it."
+    'Generate a secret once with `python -c "import secrets; print(secrets.token_urlsafe(64))"`, and read it from '
+    "the environment: SIMPLE_JWT['SIGNING_KEY'] = os.environ['JWT_SIGNING_KEY']."
 )
-_PAIR = "-----BEGIN PRIVATE KEY-----... as SIGNING_KEY and -----BEGIN PUBLIC KEY-----... as VERIFYING_KEY"
+_KEY_PAIR = "-----BEGIN PRIVATE KEY-----... as SIGNING_KEY and -----BEGIN PUBLIC KEY-----... as VERIFYING_KEY"
 
 
-def has_ring() -> bool:
-    """Whether a ring of keys stands in for ALGORITHM, SIGNING_KEY and VERIFYING_KEY."""
-    return any(written(name) for name in ("SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR"))
+def has_key_ring() -> bool:
+    """Whether the project configures a key ring, which replaces ALGORITHM, SIGNING_KEY and VERIFYING_KEY."""
+    return any(configured(name) for name in ("SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR"))
 
 
-def algorithm() -> str | None:
-    """The algorithm, if there is such a one, and no ring."""
-    value = None if has_ring() else written("ALGORITHM")
+def known_algorithm() -> str | None:
+    """The value of ``ALGORITHM``; ``None`` if this package does not know it or a key ring replaces it."""
+    value = None if has_key_ring() else configured("ALGORITHM")
     return value if isinstance(value, str) and value in ALLOWED_ALGORITHMS else None
 
 
-def is_asymmetric() -> bool:
-    return algorithm() is not None and algorithm() not in HMAC_ALGORITHMS
+def uses_key_pair() -> bool:
+    """Whether ``ALGORITHM`` is an asymmetric one."""
+    return known_algorithm() is not None and known_algorithm() not in HMAC_ALGORITHMS
 
 
 def uses_hmac() -> bool:
-    return algorithm() in HMAC_ALGORITHMS
+    return known_algorithm() in HMAC_ALGORITHMS
 
 
 def signs_with_secret_key() -> bool:
-    key = written("SIGNING_KEY")
+    """Whether ``SIGNING_KEY`` equals Django's ``SECRET_KEY``, which is its default."""
+    key = configured("SIGNING_KEY")
     return isinstance(key, (str, bytes)) and force_bytes(key) == force_bytes(settings.SECRET_KEY)
 
 
 def _has_signing_key() -> bool:
-    """Whether there is one; SECRET_KEY, the default, is no private key."""
-    return _is_key(written("SIGNING_KEY")) and not (is_asymmetric() and signs_with_secret_key())
+    """Whether ``SIGNING_KEY`` is set. For a key pair the default ``SECRET_KEY`` does not count."""
+    return _is_not_blank(configured("SIGNING_KEY")) and not (uses_key_pair() and signs_with_secret_key())
 
 
 def _has_verifying_key() -> bool:
-    return _is_key(written("VERIFYING_KEY"))
+    return _is_not_blank(configured("VERIFYING_KEY"))
 
 
-def _is_key(value: Any) -> bool:
+def _is_not_blank(value: object) -> bool:
     return value is not None and not algorithms.is_blank(value)
 
 
-def _backend() -> TokenBackend | None:
-    """What signs and verifies, of the algorithm and the keys alone; ``None`` if the algorithm can't be used."""
-    name = algorithm()
+def _build_backend() -> TokenBackend | None:
+    """A backend of the algorithm and the two keys; ``None`` if the algorithm is unknown or lacks ``cryptography``."""
+    name = known_algorithm()
     try:
-        return None if name is None else TokenBackend(name, written("SIGNING_KEY"), written("VERIFYING_KEY"))
+        return None if name is None else TokenBackend(name, configured("SIGNING_KEY"), configured("VERIFYING_KEY"))
     except TokenBackendError:
         return None
 
 
-def _probe() -> str | None:
-    """A token, ``None`` if the key signs none."""
-    backend = _backend()
+def _sign_test_token() -> str | None:
+    """An empty token signed with ``SIGNING_KEY``; ``None`` if the key can't sign."""
+    backend = _build_backend()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return None if backend is None else backend.encode({})
-    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise what they like
+    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise any exception for an invalid key
         return None
 
 
-def _loads_verifying_key() -> bool:
-    backend = _backend()
+def _can_load_verifying_key() -> bool:
+    backend = _build_backend()
     try:
-        # Older PyJWT loads a key of another type; it fails to export it.
+        # Older PyJWT versions load a key of another type and fail only when they export it.
         return backend is not None and bool(backend._algorithm.to_jwk(backend.prepared_verifying_key))
-    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise what they like
+    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise any exception for an invalid key
         return False
 
 
-def _verifies(probe: str) -> bool:
-    backend = _backend()
+def _can_verify(test_token: str) -> bool:
+    """Whether ``VERIFYING_KEY`` verifies ``test_token``."""
+    backend = _build_backend()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return backend is not None and backend.decode(probe) == {}
-    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise what they like
+            return backend is not None and backend.decode(test_token) == {}
+    except Exception:  # noqa: BLE001  # PyJWT and cryptography raise any exception for an invalid key
         return False
 
 
-@check("simplejwt.E007", hint="Write 'HS256', or 'ES256' or 'RS256' with a key pair.")
+@check(
+    "simplejwt.E007",
+    hint="Write SIMPLE_JWT['ALGORITHM'] = 'HS256', or 'ES256' or 'RS256' if you have a key pair.",
+)
 def unknown_algorithm() -> Iterator[Finding]:
-    """``ALGORITHM`` is none that there is."""
-    value = written("ALGORITHM")
-    if isinstance(value, str) and value not in ALLOWED_ALGORITHMS and not is_blank(value) and not has_ring():
-        yield Finding(f"SIMPLE_JWT['ALGORITHM'] {value!r} is none of {', '.join(sorted(ALLOWED_ALGORITHMS))}.")
+    """``ALGORITHM`` is unknown."""
+    value = configured("ALGORITHM")
+    if isinstance(value, str) and value not in ALLOWED_ALGORITHMS and not is_blank(value) and not has_key_ring():
+        known = ", ".join(sorted(ALLOWED_ALGORITHMS))
+        yield Finding(f"Unknown SIMPLE_JWT['ALGORITHM'] {value!r}. The known ones are {known}.")
 
 
 @check("simplejwt.E008", hint="Run: pip install 'djangorestframework-simplejwt[crypto]'.")
 def missing_cryptography() -> Iterator[Finding]:
     """The algorithm needs the package ``cryptography``, which is not installed."""
-    if is_asymmetric() and _backend() is None:
-        yield Finding(f"SIMPLE_JWT['ALGORITHM'] {algorithm()!r} needs the package cryptography.")
+    if uses_key_pair() and _build_backend() is None:
+        name = known_algorithm()
+        yield Finding(f"SIMPLE_JWT['ALGORITHM'] is {name!r}: it needs the package cryptography, which is missing.")
 
 
-@check("simplejwt.E009", hint=f"Leave SIGNING_KEY out, or write a secret. {NEW_SECRET}")
+@check("simplejwt.E009", hint=f"Remove SIGNING_KEY to use SECRET_KEY, or set a secret. {NEW_SECRET}")
 def empty_secret() -> Iterator[Finding]:
-    """The secret of an HMAC algorithm is blank or ``None``: tokens can be neither issued nor verified."""
+    """The HMAC secret is blank or ``None``: tokens can be neither issued nor verified."""
     if uses_hmac() and not _has_signing_key():
-        yield Finding("SIMPLE_JWT['SIGNING_KEY'] is empty or blank.")
+        yield Finding("SIMPLE_JWT['SIGNING_KEY'] is blank: tokens can be neither issued nor verified.")
 
 
 @check(
     "simplejwt.W025",
-    hint="Write the whole PEM text of a private key of that kind, line breaks included; for HMAC, any secret but PEM.",
+    hint="Set SIGNING_KEY to the whole PEM text of a private key for the algorithm, with its line breaks. "
+    "For HMAC, set a secret that is not a PEM text.",
 )
 def unusable_signing_key() -> Iterator[Finding]:
-    """``SIGNING_KEY`` can't be read, or is no key that the algorithm signs with."""
-    if _backend() is not None and _has_signing_key() and _probe() is None:
-        yield Finding(f"SIMPLE_JWT['SIGNING_KEY'] is no key that {algorithm()} can sign with.")
+    """``SIGNING_KEY`` can't be read, or is not a signing key for the algorithm."""
+    if _build_backend() is not None and _has_signing_key() and _sign_test_token() is None:
+        yield Finding(f"SIMPLE_JWT['SIGNING_KEY'] is not a key that {known_algorithm()} can sign with.")
 
 
-@check("simplejwt.W026", hint="Write the PEM text of the private key as SIGNING_KEY, or take these views away.")
+@check(
+    "simplejwt.W026",
+    hint="Set SIGNING_KEY to the PEM text of the private key, or remove the views that issue tokens.",
+)
 def missing_signing_key() -> Iterator[Finding]:
-    """The algorithm needs a private key, there is none, and views that issue tokens are mounted."""
-    if is_asymmetric() and not _has_signing_key() and mounts(*SIGNING_VIEWS):
-        yield Finding(f"{algorithm()} needs SIMPLE_JWT['SIGNING_KEY'] to issue tokens; SECRET_KEY is no private key.")
+    """The algorithm needs a private key, ``SIGNING_KEY`` is not set, and your URLs have views that issue tokens."""
+    if uses_key_pair() and not _has_signing_key() and has_route_to(*SIGNING_VIEWS):
+        yield Finding(
+            f"{known_algorithm()} needs a private key in SIMPLE_JWT['SIGNING_KEY'] to issue tokens. The default, "
+            "SECRET_KEY, is not one."
+        )
 
 
-@check("simplejwt.W027", hint="Write the PEM text of the public key as VERIFYING_KEY, or the issuer's JWK_URL.")
+@check(
+    "simplejwt.W027",
+    hint="Set VERIFYING_KEY to the PEM text of the public key, or set JWK_URL to the URL of the issuer's keys.",
+)
 def missing_verifying_key() -> Iterator[Finding]:
-    """The algorithm needs a public key, there is neither that nor a ``JWK_URL``, and something verifies tokens."""
-    if not is_asymmetric() or written("JWK_URL") or _has_verifying_key():
+    """The algorithm needs a public key to verify tokens, and neither ``VERIFYING_KEY`` nor ``JWK_URL`` is set."""
+    if not uses_key_pair() or configured("JWK_URL") or _has_verifying_key():
         return
     ours = "rest_framework_simplejwt.authentication.JWTAuthentication"
-    if mounts(*_VERIFYING) or any(descends(each, ours) for each in authenticators()):
-        yield Finding(f"{algorithm()} needs SIMPLE_JWT['VERIFYING_KEY'] or SIMPLE_JWT['JWK_URL'] to verify tokens.")
+    if has_route_to(*_VERIFYING_VIEWS) or any(is_subclass_of(each, ours) for each in all_authentication_classes()):
+        name = known_algorithm()
+        yield Finding(f"{name} needs SIMPLE_JWT['VERIFYING_KEY'] or SIMPLE_JWT['JWK_URL'] to verify tokens.")
 
 
-@check("simplejwt.W028", hint="Write the whole PEM text of a public key of that kind, with its line breaks.")
+@check(
+    "simplejwt.W028",
+    hint="Set VERIFYING_KEY to the whole PEM text of a public key for the algorithm, with its line breaks.",
+)
 def unusable_verifying_key() -> Iterator[Finding]:
-    """``VERIFYING_KEY`` can't be read, or is of another kind than the algorithm's."""
-    if _relies_on_verifying_key() and not _loads_verifying_key():
-        yield Finding(f"SIMPLE_JWT['VERIFYING_KEY'] is no key that {algorithm()} can verify with.")
+    """``VERIFYING_KEY`` can't be read, or is not a public key for the algorithm."""
+    if _is_verifying_key_used() and not _can_load_verifying_key():
+        yield Finding(f"SIMPLE_JWT['VERIFYING_KEY'] is not a key that {known_algorithm()} can verify with.")
 
 
-def _relies_on_verifying_key() -> bool:
-    return is_asymmetric() and _backend() is not None and _has_verifying_key() and not written("JWK_URL")
+def _is_verifying_key_used() -> bool:
+    """Whether tokens are verified with ``VERIFYING_KEY``, and not with the keys at ``JWK_URL``."""
+    return uses_key_pair() and _build_backend() is not None and _has_verifying_key() and not configured("JWK_URL")
 
 
-@check("simplejwt.W029", hint=f"Write both halves of one pair: {_PAIR}.")
+@check("simplejwt.W029", hint=f"Write both halves of one key pair: {_KEY_PAIR}.")
 def mismatched_keys() -> Iterator[Finding]:
     """``VERIFYING_KEY`` does not verify what ``SIGNING_KEY`` signs."""
-    if _relies_on_verifying_key() and _has_signing_key() and _loads_verifying_key():
-        probe = _probe()
-        if probe is not None and not _verifies(probe):
+    if _is_verifying_key_used() and _has_signing_key() and _can_load_verifying_key():
+        test_token = _sign_test_token()
+        if test_token is not None and not _can_verify(test_token):
             yield Finding("SIMPLE_JWT['VERIFYING_KEY'] does not verify what SIMPLE_JWT['SIGNING_KEY'] signs.")
 
 
-def _is_refused(url: str) -> str | None:
+def _url_error(url: str) -> str | None:
+    """Why keys are not fetched from ``url``; ``None`` if they are."""
     try:
-        fetch.checked(url, allow_http=bool(written("JWK_ALLOW_HTTP")))
+        fetch.check_url(url, allow_http=bool(configured("JWK_ALLOW_HTTP")))
     except (fetch.FetchError, ValueError) as error:
         return str(error)
     return None
@@ -189,35 +212,39 @@ def _is_refused(url: str) -> str | None:
 
 @check(
     "simplejwt.W030",
-    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json; "
-    "or SIMPLE_JWT['JWK_ALLOW_HTTP'] = True for an http:// URL on a private network.",
+    hint="Write a URL that begins with https://, such as https://issuer.example/.well-known/jwks.json. For an http:// "
+    "URL on a private network, write SIMPLE_JWT['JWK_ALLOW_HTTP'] = True.",
 )
 def insecure_jwk_url() -> Iterator[Finding]:
-    """``JWK_URL`` is not fetched, for it is neither ``https`` nor on this machine, say: tokens are answered 503."""
-    url = written("JWK_URL")
-    if isinstance(url, str) and url and is_asymmetric() and (reason := _is_refused(url)):
+    """``JWK_URL`` is invalid, or neither ``https`` nor on this machine. It is not fetched: tokens are answered 503."""
+    url = configured("JWK_URL")
+    if isinstance(url, str) and url and uses_key_pair() and (reason := _url_error(url)):
         yield Finding(f"SIMPLE_JWT['JWK_URL'] is not fetched: {reason}.")
 
 
-@check("simplejwt.W004", hint="Write ALGORITHM = 'RS256', or whichever the issuer signs with; or leave JWK_URL out.")
+@check(
+    "simplejwt.W004",
+    hint="Set ALGORITHM to the algorithm that the issuer signs with, such as 'RS256'; or remove JWK_URL.",
+)
 def ignored_jwk_url() -> Iterator[Finding]:
-    """``JWK_URL`` is ignored, as the algorithm has no public keys."""
-    if written("JWK_URL") and uses_hmac():
-        yield Finding(f"SIMPLE_JWT['JWK_URL'] is ignored: {algorithm()} has no public keys.")
+    """``JWK_URL`` is ignored, because an HMAC algorithm has no public keys."""
+    if configured("JWK_URL") and uses_hmac():
+        yield Finding(f"SIMPLE_JWT['JWK_URL'] is ignored: {known_algorithm()} has no public keys.")
 
 
 @check("simplejwt.E022", hint="Write {{'kid': ..., 'algorithm': 'ES256', 'key_file': ...}} for each key of the ring.")
-def unreadable_ring() -> Iterator[Finding]:
-    """A key of ``SIGNING_KEYS`` or ``VERIFYING_KEYS`` can't be read, or two have one ``kid``."""
+def unreadable_key_ring() -> Iterator[Finding]:
+    """A key of ``SIGNING_KEYS`` or ``VERIFYING_KEYS`` can't be read, or two keys have the same ``kid``."""
     try:
-        state.written_keys()
+        state.configured_keys()
     except ImproperlyConfigured as error:
         yield Finding(str(error))
-    except Exception as error:  # noqa: BLE001  # a list was expected, and anything may be there
-        yield Finding(f"SIMPLE_JWT['SIGNING_KEYS'] or ['VERIFYING_KEYS'] is no list of dicts: {type(error).__name__}.")
+    except Exception as error:  # noqa: BLE001  # the setting may hold anything instead of a list
+        name = type(error).__name__
+        yield Finding(f"SIMPLE_JWT['SIGNING_KEYS'] or ['VERIFYING_KEYS'] is not a list of dicts: {name}.")
 
 
-def secret() -> bytes | None:
-    """The secret of an HMAC algorithm, if there is one."""
-    key: Any = written("SIGNING_KEY")
+def hmac_secret() -> bytes | None:
+    """The HMAC secret in bytes; ``None`` for other algorithms, or if the secret is blank or not a string."""
+    key: object = configured("SIGNING_KEY")
     return force_bytes(key) if uses_hmac() and _has_signing_key() and isinstance(key, (str, bytes)) else None

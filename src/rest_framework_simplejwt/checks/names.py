@@ -1,24 +1,34 @@
-"""Names: of settings, of claims, of the header, of the user's field."""
+"""Checks of names: of settings, claims, the header and the user's field; and of the claims that a profile requires."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from inspect import getattr_static
-from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db.models import Model
 
 from .. import profile
 from ..revocation import family_installed
 from ..settings import DEFAULTS
 from .keys import SIGNING_VIEWS
-from .project import authenticators, descends, imported, is_blank, is_customized, mounts, unknown, written
+from .project import (
+    all_authentication_classes,
+    configured,
+    has_route_to,
+    import_or_none,
+    is_blank,
+    is_customized,
+    is_subclass_of,
+    unknown_keys,
+)
 from .registry import Finding, check
 from .revocation import refresh_token_classes
-from .shapes import complaint
+from .shapes import unmet_expectation
 
-# The share of letters in common from which on a name is a typo of ours. At 0.8, GUEST_TOKEN_LIFETIME would be.
+# From this similarity (difflib's ratio) on, an unknown name counts as a misspelling. With 0.8, the project's own
+# GUEST_TOKEN_LIFETIME would count as one.
 _SIMILARITY = 0.83
 
 _FAMILY_CLAIMS = ("TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM")
@@ -33,141 +43,162 @@ _CLAIMS = (
 _OBTAINING_VIEWS = ("TokenObtainPairView", "TokenObtainSlidingView")
 
 
-def _guess(name: Any) -> str | None:
+def _similar_setting(name: object) -> str | None:
+    """The setting that ``name`` is probably a misspelling of."""
     return next(iter(get_close_matches(str(name).upper(), DEFAULTS, n=1, cutoff=_SIMILARITY)), None)
 
 
-@check("simplejwt.W003", hint="Did you mean {guess!r}?")
+@check("simplejwt.W003", hint="Did you mean {similar!r}?")
 def misspelled_names() -> Iterator[Finding]:
-    """A key of ``SIMPLE_JWT`` resembles the name of a setting, and has no effect."""
-    for name in unknown():
-        if guess := _guess(name):
-            yield Finding(f"SIMPLE_JWT[{name!r}] is no setting, and has no effect.", guess=guess)
+    """A key of ``SIMPLE_JWT`` is not a setting, but resembles the name of one. It has no effect."""
+    for name in unknown_keys():
+        if similar := _similar_setting(name):
+            yield Finding(f"SIMPLE_JWT[{name!r}] is not a setting and has no effect.", similar=similar)
 
 
-@check("simplejwt.I001", hint="Nothing, if code of your own reads them. Otherwise take them out.")
+@check("simplejwt.I001", hint="Keep them if your own code reads them. Otherwise remove them.")
 def unknown_names() -> Iterator[Finding]:
     """``SIMPLE_JWT`` has keys that this package does not read."""
-    names = [repr(name) for name in unknown() if not _guess(name)]
+    names = [repr(name) for name in unknown_keys() if not _similar_setting(name)]
     if names:
         yield Finding(f"SIMPLE_JWT has keys that this package does not read: {', '.join(names)}.")
 
 
-@check("simplejwt.W032", hint="Write SIMPLE_JWT['{name}'] = {default!r}, which is the default, or another free name.")
+@check(
+    "simplejwt.W032",
+    hint="Write SIMPLE_JWT['{name}'] = {default!r}, which is the default, or another name that is not taken.",
+)
 def colliding_claims() -> Iterator[Finding]:
-    """Two settings name one claim, or one names a registered claim that tokens have for another purpose."""
+    """Two settings name the same claim, or one names a registered claim that has another purpose."""
     by_claim: dict[str, list[str]] = {}
     for name in _CLAIMS:
-        claim = written(name)
-        # Where the app is installed, a wrong family claim prevents start-up.
+        claim = configured(name)
+        # If token_family is installed, a wrong family claim prevents start-up, so it is not reported here.
         if isinstance(claim, str) and not is_blank(claim) and not (name in _FAMILY_CLAIMS and family_installed()):
             by_claim.setdefault(claim, []).append(name)
     for claim, names in by_claim.items():
         name = next(filter(is_customized, names), names[0])
-        blanks = {"name": name, "default": DEFAULTS[name]}
+        hint_values = {"name": name, "default": DEFAULTS[name]}
         if len(names) > 1:
             which = " and ".join(f"SIMPLE_JWT[{each!r}]" for each in names)
-            yield Finding(f"{which} are both {claim!r}: one overwrites the other.", **blanks)
+            yield Finding(f"{which} are both {claim!r}: one overwrites the other.", **hint_values)
         elif claim in _registered_claims() and (name, claim) != ("JTI_CLAIM", "jti"):
-            yield Finding(f"SIMPLE_JWT[{name!r}] is {claim!r}, which RFC 7519 has for another purpose.", **blanks)
+            text = f"SIMPLE_JWT[{name!r}] is {claim!r}, which RFC 7519 defines for another purpose."
+            yield Finding(text, **hint_values)
 
 
 def _registered_claims() -> set[str]:
-    """Those that this package writes or checks."""
+    """The registered claims (RFC 7519 section 4.1) that this package sets or checks with the current settings."""
     parties = {"AUDIENCE": "aud", "ISSUER": "iss"}
-    return {"exp", "iat", "nbf", "jti"} | {claim for name, claim in parties.items() if written(name) is not None}
+    return {"exp", "iat", "nbf", "jti"} | {claim for name, claim in parties.items() if configured(name) is not None}
 
 
 @check(
     "simplejwt.E025",
-    hint="Write ISSUER, AUDIENCE and CLIENT_ID in SIMPLE_JWT, and leave JTI_CLAIM out.",
+    hint="Set ISSUER, AUDIENCE and CLIENT_ID in SIMPLE_JWT, and remove JTI_CLAIM.",
 )
 def incomplete_profile() -> Iterator[Finding]:
-    """``ACCESS_TOKEN_PROFILE`` is ``"rfc9068"``, and a claim that it requires is left out: no token is accepted."""
-    if written("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
+    """``ACCESS_TOKEN_PROFILE`` is ``"rfc9068"``, and a required claim has no setting: no token is accepted."""
+    if configured("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
         return
-    # A value of a wrong type is E004.
-    missing = [name for name in ("ISSUER", "AUDIENCE", "CLIENT_ID") if not written(name) and not complaint(name)]
-    if written("JTI_CLAIM") != "jti" and not complaint("JTI_CLAIM"):
+    # E004 reports a value of a wrong type.
+    missing = [
+        name for name in ("ISSUER", "AUDIENCE", "CLIENT_ID") if not configured(name) and not unmet_expectation(name)
+    ]
+    if configured("JTI_CLAIM") != "jti" and not unmet_expectation("JTI_CLAIM"):
         missing.append("JTI_CLAIM = 'jti'")
     if missing:
-        yield Finding(f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] needs {', '.join(missing)}.")
+        yield Finding(f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] also needs {', '.join(missing)}: no token is accepted.")
 
 
 @check(
     "simplejwt.W052",
-    hint="Let encode() of {backend} take typ and write it into the header, or leave ACCESS_TOKEN_PROFILE out.",
+    hint="Add a parameter typ to encode() of {backend} and write it into the token's header, or remove "
+    "ACCESS_TOKEN_PROFILE.",
 )
-def backends_without_types() -> Iterator[Finding]:
-    """``ACCESS_TOKEN_PROFILE`` is on, and a token class has a backend whose ``encode`` takes no ``typ``."""
-    if written("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
+def backends_without_typ() -> Iterator[Finding]:
+    """``ACCESS_TOKEN_PROFILE`` is set, and a token class has a backend whose ``encode`` does not take ``typ``."""
+    if configured("ACCESS_TOKEN_PROFILE") != profile.RFC_9068:
         return
-    accepted = written("AUTH_TOKEN_CLASSES")
+    accepted = configured("AUTH_TOKEN_CLASSES")
     paths = accepted if isinstance(accepted, (list, tuple)) else ()
-    classes = (each for each in (*map(imported, paths), *refresh_token_classes()) if isinstance(each, type))
+    classes = (each for each in (*map(import_or_none, paths), *refresh_token_classes()) if isinstance(each, type))
     for token_class in dict.fromkeys(classes):
         backend = getattr(token_class, "_token_backend", None)
-        if hasattr(backend, "encode") and not profile.is_carried_by(backend):
+        if hasattr(backend, "encode") and not profile.supports_typ(backend):
             name = f"{token_class.__module__}.{token_class.__qualname__}"
-            text = f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] has no effect on {name}: its backend can't write a type."
+            text = f"SIMPLE_JWT['ACCESS_TOKEN_PROFILE'] has no effect on {name}: its backend can't write a typ."
             yield Finding(text, backend=type(backend).__name__)
 
 
 @check("simplejwt.W033", hint="Write {instead}.")
-def parties_that_only_verify() -> Iterator[Finding]:
-    """``ISSUER`` or ``AUDIENCE`` is a collection that verifies tokens and can't be in one, and views issue tokens."""
-    if not mounts(*SIGNING_VIEWS):
+def unissuable_issuer_or_audience() -> Iterator[Finding]:
+    """``ISSUER`` or ``AUDIENCE`` is a collection that can't be a claim, and your URLs have views that issue tokens."""
+    if not has_route_to(*SIGNING_VIEWS):
         return
     for name, writable, instead in (
-        ("ISSUER", str, "the name of this service as ISSUER, and an entry of TRUSTED_ISSUERS for each other one"),
-        ("AUDIENCE", (str, list, tuple), "AUDIENCE as a list"),
+        (
+            "ISSUER",
+            str,
+            "SIMPLE_JWT['ISSUER'] as the name of this service, and an entry of TRUSTED_ISSUERS for each other issuer",
+        ),
+        ("AUDIENCE", (str, list, tuple), "SIMPLE_JWT['AUDIENCE'] as a list"),
     ):
-        value = written(name)
+        value = configured(name)
         if isinstance(value, Collection) and not isinstance(value, writable) and any(isinstance(x, str) for x in value):
-            yield Finding(f"SIMPLE_JWT[{name!r}] verifies tokens, but none can be issued with it.", instead=instead)
+            text = f"SIMPLE_JWT[{name!r}] can verify tokens, but no token can be issued with it."
+            yield Finding(text, instead=instead)
 
 
 @check("simplejwt.W034", hint="Write SIMPLE_JWT['AUTH_HEADER_NAME'] = {key!r}.")
-def header_without_http() -> Iterator[Finding]:
-    """``AUTH_HEADER_NAME`` is no key that ``request.META`` has for a header: those begin with ``HTTP_``."""
-    name = written("AUTH_HEADER_NAME")
+def invalid_header_name() -> Iterator[Finding]:
+    """``AUTH_HEADER_NAME`` is not a key of a header in ``request.META``, such as ``HTTP_AUTHORIZATION``."""
+    name = configured("AUTH_HEADER_NAME")
     if not isinstance(name, str) or is_blank(name):
         return
     key = "HTTP_" + name.strip().upper().replace("-", "_").removeprefix("HTTP_")
     if name != key:
-        yield Finding(f"SIMPLE_JWT['AUTH_HEADER_NAME'] {name!r} is not how request.META names a header.", key=key)
+        text = f"SIMPLE_JWT['AUTH_HEADER_NAME'] is {name!r}, which is not the key of a header in request.META."
+        yield Finding(text, key=key)
 
 
 @check("simplejwt.W035", hint="Write SIMPLE_JWT['USER_ID_FIELD'] = 'pk', or the name of a field of {model}.")
 def missing_user_field() -> Iterator[Finding]:
-    """The user model has no ``USER_ID_FIELD``, or that is a look-up, which finds users but can't be issued."""
-    model, field = _user_model(), written("USER_ID_FIELD")
-    if model is None or not isinstance(field, str) or is_blank(field) or not _reads_user_field():
+    """The user model has no field ``USER_ID_FIELD``; or it is a look-up, with which no token can be issued."""
+    model, field = _user_model(), configured("USER_ID_FIELD")
+    if model is None or not isinstance(field, str) or is_blank(field) or not _is_user_id_field_read():
         return
     label = model._meta.label
-    if not _has(model, field.partition("__")[0]):
-        yield Finding(f"SIMPLE_JWT['USER_ID_FIELD']: {label} has no field {field!r}.", model=label)
-    elif not _has(model, field) and mounts(*_OBTAINING_VIEWS):
-        yield Finding(f"SIMPLE_JWT['USER_ID_FIELD'] {field!r} is a look-up: a token can't be issued.", model=label)
+    if not _has_attribute(model, field.partition("__")[0]):
+        yield Finding(f"SIMPLE_JWT['USER_ID_FIELD'] is {field!r}, but {label} has no such field.", model=label)
+    elif not _has_attribute(model, field) and has_route_to(*_OBTAINING_VIEWS):
+        text = (
+            f"SIMPLE_JWT['USER_ID_FIELD'] is {field!r}, a look-up: it finds users, but no token can be issued with it."
+        )
+        yield Finding(text, model=label)
 
 
-def _user_model() -> Any:
+def _user_model() -> type[Model] | None:
     try:
         return get_user_model()
-    except Exception:  # noqa: BLE001  # without django.contrib.auth there is none
+    except Exception:  # noqa: BLE001  # there is no user model without django.contrib.auth
         return None
 
 
-def _reads_user_field() -> bool:
-    """Whether the project wrote one, or has something that reads the default."""
-    ours, stateless = (
+def _is_user_id_field_read() -> bool:
+    """Whether the project sets ``USER_ID_FIELD``, issues tokens for users, or reads the user on requests."""
+    any_class, stateless = (
         f"rest_framework_simplejwt.authentication.{name}"
         for name in ("JWTAuthentication", "JWTStatelessUserAuthentication")
     )
-    stateful = (each for each in authenticators() if descends(each, ours) and not descends(each, stateless))
-    return is_customized("USER_ID_FIELD") or mounts(*_OBTAINING_VIEWS) or any(stateful)
+    reading_user = (
+        each
+        for each in all_authentication_classes()
+        if is_subclass_of(each, any_class) and not is_subclass_of(each, stateless)
+    )
+    return is_customized("USER_ID_FIELD") or has_route_to(*_OBTAINING_VIEWS) or any(reading_user)
 
 
-def _has(model: Any, name: str) -> bool:
-    # One with a __getattr__ may have anything.
+def _has_attribute(model: object, name: str) -> bool:
+    # A model with __getattr__ may compute any attribute.
     return name == "pk" or any(getattr_static(model, each, None) is not None for each in (name, "__getattr__"))

@@ -1,12 +1,14 @@
-"""What a check may ask of the project. None of it raises, whatever else is wrong, and none of it asks a server."""
+"""Questions that checks ask about the project: its settings, its URLs and its classes.
+
+No function here raises, whatever else is wrong with the project, and none connects to a server.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from django.conf import settings
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 from rest_framework import settings as drf
 
@@ -14,91 +16,98 @@ from ..revocation import blacklist_installed, family_installed
 from ..settings import DEFAULTS, api_settings
 
 
-def written(name: str) -> Any:
-    """The setting's value as the project wrote it, or the default: a dotted path stays one."""
+def configured(name: str) -> object:
+    """The project's value of a setting, or its default. A dotted path is returned as a string, not imported."""
     return vars(api_settings).get(name, api_settings.user_settings.get(name, DEFAULTS[name]))
 
 
 def is_customized(name: str) -> bool:
-    """Whether the project wrote another value than the default."""
-    return bool(written(name) != DEFAULTS[name])
+    """Whether the project's value differs from the default."""
+    return bool(configured(name) != DEFAULTS[name])
 
 
-def is_dict() -> bool:
-    """Whether ``SIMPLE_JWT`` can be read: a dict, or left out."""
+def is_simple_jwt_a_dict() -> bool:
+    """Whether ``settings.SIMPLE_JWT`` is a mapping, ``None`` or missing."""
     return isinstance(getattr(settings, "SIMPLE_JWT", None), Mapping | None)
 
 
-def unknown() -> list[Any]:
-    """The keys of ``SIMPLE_JWT`` that are no settings."""
+def unknown_keys() -> list[object]:
+    """The keys of ``SIMPLE_JWT`` that are not names of settings of this package."""
     return [name for name in api_settings.user_settings if name not in DEFAULTS]
 
 
-def is_blank(name: Any) -> bool:
-    """Whether a name is an empty string, or nothing but white space."""
+def is_blank(name: object) -> bool:
+    """Whether ``name`` is a string that is empty or only white space."""
     return isinstance(name, str) and not name.strip()
 
 
-def imported(path: Any) -> Any:
-    """What ``path`` leads to, itself if it is no path, ``None`` if it can't be imported."""
+def import_or_none(path: object) -> object:
+    """The object at the dotted path ``path``; ``path`` itself if it is not a string; ``None`` if the import fails."""
     try:
         return import_string(path) if isinstance(path, str) else path
-    except Exception:  # noqa: BLE001  # a module may raise what it likes; W023 reports it
+    except Exception:  # noqa: BLE001  # a module may raise anything; W023 reports it
         return None
 
 
-def remembers_tokens() -> bool:
-    return written("REVOCATION_STORE") is not None or blacklist_installed()
+def has_token_store() -> bool:
+    """Whether a store keeps revoked tokens: ``REVOCATION_STORE``, or the tables of ``token_blacklist``."""
+    return configured("REVOCATION_STORE") is not None or blacklist_installed()
 
 
-def remembers_families() -> bool:
-    return written("REVOCATION_STORE") is not None or family_installed()
+def has_family_store() -> bool:
+    """Whether a store keeps families: ``REVOCATION_STORE``, or the tables of ``token_family``."""
+    return configured("REVOCATION_STORE") is not None or family_installed()
 
 
-def descends(candidate: Any, *paths: str) -> bool:
-    """Whether ``candidate`` is one of the classes at ``paths`` or a subclass, found without importing them."""
+def is_subclass_of(candidate: object, *paths: str) -> bool:
+    """Whether ``candidate`` is one of the classes named by ``paths``, or a subclass.
+
+    The classes are compared by dotted path and are not imported.
+    """
     bases = candidate.__mro__ if isinstance(candidate, type) else ()
     return any(f"{base.__module__}.{base.__qualname__}" in paths for base in bases)
 
 
-def mounts(*names: str) -> bool:
-    """Whether a URL leads to one of our views of these names, or to a subclass."""
+def has_route_to(*names: str) -> bool:
+    """Whether a URL leads to one of the views ``names`` of this package, or to a subclass of one."""
     paths = [f"rest_framework_simplejwt.views.{name}" for name in names]
-    return any(descends(view, *paths) for view in views())
+    return any(is_subclass_of(view, *paths) for view in routed_view_classes())
 
 
-def authenticators() -> list[Any]:
-    """The authentication classes by default, and those of the views that URLs lead to."""
-    return [*default_authenticators(), *(each for view in views() for each in _authenticators_of(view))]
+def all_authentication_classes() -> list[object]:
+    """The default authentication classes, and those of every view that a URL leads to."""
+    of_views = [each for view in routed_view_classes() for each in _authentication_classes_of(view)]
+    return [*default_authentication_classes(), *of_views]
 
 
-def default_authenticators() -> list[Any]:
+def default_authentication_classes() -> list[object]:
+    """DRF's ``DEFAULT_AUTHENTICATION_CLASSES``, imported; empty if one can't be imported."""
     try:
-        # Through the module: override_settings replaces DRF's object.
+        # Read through the module, because override_settings replaces DRF's settings object.
         return list(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
-    except Exception:  # noqa: BLE001  # DRF reports it, at the first view
+    except Exception:  # noqa: BLE001  # DRF reports it when the first view is imported
         return []
 
 
-def _authenticators_of(view: Any) -> list[Any]:
+def _authentication_classes_of(view: object) -> list[object]:
     classes = getattr(view, "authentication_classes", ())
     return list(classes) if isinstance(classes, (list, tuple)) else []
 
 
-def views() -> list[Any]:
-    """The classes behind the URLs; none without a ``ROOT_URLCONF``."""
+def routed_view_classes() -> list[object]:
+    """The class of each view that a URL leads to, ``None`` for a plain function; empty without a ``ROOT_URLCONF``."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     try:
-        return list(_classes(get_resolver()))
-    except Exception:  # noqa: BLE001  # Django's own check reports a URLconf that is broken
+        return list(_view_classes(get_resolver()))
+    except Exception:  # noqa: BLE001  # Django's own check reports a broken URLconf
         return []
 
 
-def _classes(resolver: Any) -> Iterator[Any]:
+def _view_classes(resolver: URLResolver) -> Iterator[object]:
     for entry in resolver.url_patterns:
-        if hasattr(entry, "url_patterns"):
-            yield from _classes(entry)
+        if isinstance(entry, URLResolver):
+            yield from _view_classes(entry)
         else:
-            # DRF's as_view and @api_view leave `cls`, Django's as_view leaves `view_class`.
+            # DRF's as_view and @api_view set `cls`, Django's as_view sets `view_class`.
             yield getattr(entry.callback, "cls", None) or getattr(entry.callback, "view_class", None)

@@ -1,10 +1,9 @@
-"""The table of checks by id, and the decorator that enters one in it and with Django."""
+"""The table of checks by id, and the decorator that adds a check to it and registers it with Django."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
@@ -13,17 +12,17 @@ from . import project
 
 
 class Finding:
-    """One thing that is wrong, with what its check's hint leaves open."""
+    """One problem that a check found: its message, and the values for the placeholders of the check's hint."""
 
-    def __init__(self, message: str, **blanks: str) -> None:
+    def __init__(self, message: str, **hint_values: str) -> None:
         self.message = message
-        self.blanks = blanks
+        self.hint_values = hint_values
 
 
-Find = Callable[..., Iterable[Finding]]
+FindFunction = Callable[..., Iterable[Finding]]
 
-# It says that SIMPLE_JWT is no dict. The others would judge the defaults, which are not meant.
-_NO_DICT = "E026"
+# E026 reports that SIMPLE_JWT is not a dict. The other checks would then check the defaults, so they don't run.
+_NOT_A_DICT = "E026"
 _LEVELS: dict[str, type[checks.Error | checks.Warning | checks.Info]] = {
     "E": checks.Error,
     "W": checks.Warning,
@@ -33,52 +32,59 @@ _LEVELS: dict[str, type[checks.Error | checks.Warning | checks.Info]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """A check as the documentation lists it. Ids are never reused.
+    """One check. The id of a removed check is never given to another one.
 
-    ``hint`` says what to write, a format string with the blanks of a finding. ``find`` takes the
-    aliases of the databases that it may ask, if it is a check of the ``database``.
+    ``hint`` says what to write. It is a format string, filled with ``Finding.hint_values``. ``find`` yields
+    the findings; a ``database`` check is called with the aliases of the databases that it may query.
     """
 
     id: str
     hint: str
-    find: Find
+    find: FindFunction
     deploy: bool
     database: bool = False
 
     @property
     def level(self) -> str:
-        """``Error``, ``Warning`` or ``Info``: the id's letter says which."""
-        return self._message.__name__
+        """``"Error"``, ``"Warning"`` or ``"Info"``, by the letter in the id."""
+        return self._message_class.__name__
 
     @property
-    def _message(self) -> type[checks.Error | checks.Warning | checks.Info]:
+    def _message_class(self) -> type[checks.Error | checks.Warning | checks.Info]:
         return _LEVELS[self.id.partition(".")[2][0]]
 
     @property
-    def appears(self) -> str:
-        """What it finds: the first line of the function's docstring."""
+    def description(self) -> str:
+        """What the check finds: the first line of the docstring of ``find``. The reference page lists it."""
         return (self.find.__doc__ or "").partition("\n")[0]
 
     def messages(self, databases: Iterable[str] | None = None) -> list[CheckMessage]:
-        if not project.is_dict() and not self.id.endswith(_NO_DICT):
+        """Run the check and return its findings as Django's messages."""
+        if not project.is_simple_jwt_a_dict() and not self.id.endswith(_NOT_A_DICT):
             return []
         findings = self.find(databases or ()) if self.database else self.find()
-        return [self._message(found.message, hint=self.hint.format(**found.blanks), id=self.id) for found in findings]
+        return [
+            self._message_class(found.message, hint=self.hint.format(**found.hint_values), id=self.id)
+            for found in findings
+        ]
 
 
 CHECKS: dict[str, Check] = {}
 
 
-def check(check_id: str, *, hint: str, deploy: bool = False, database: bool = False) -> Callable[[Find], Find]:
-    """Register a function that yields ``Finding`` as the check ``check_id``.
+def check(
+    check_id: str, *, hint: str, deploy: bool = False, database: bool = False
+) -> Callable[[FindFunction], FindFunction]:
+    """Decorate a function that yields ``Finding`` and register it as the check ``check_id``.
 
-    With ``deploy`` it is advice on security; with ``database`` it runs on the databases that Django names.
+    With ``deploy`` it runs with ``check --deploy`` only. With ``database`` it runs only on the databases that
+    Django passes, as with ``check --database``.
     """
 
-    def enter(find: Find) -> Find:
+    def register_check(find: FindFunction) -> FindFunction:
         entry = CHECKS[check_id] = Check(check_id, hint, find, deploy, database)
 
-        def run(app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+        def run(app_configs: object, databases: Iterable[str] | None = None, **kwargs: object) -> list[CheckMessage]:
             return entry.messages(databases)
 
         if database:
@@ -89,4 +95,4 @@ def check(check_id: str, *, hint: str, deploy: bool = False, database: bool = Fa
             register(run)
         return find
 
-    return enter
+    return register_check

@@ -1,100 +1,104 @@
-"""Types and ranges: whether a setting's value is of its kind."""
+"""Checks of types and ranges: whether the value of each setting is one that it accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta, timezone
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 
 from .. import profile
 from ..settings import DEFAULTS
-from .caches import relies_on_cache
-from .project import is_blank, is_dict, mounts, written
+from .caches import is_cache_name_read
+from .project import configured, has_route_to, is_blank, is_simple_jwt_a_dict
 from .registry import Finding, check
 
 LONGEST_GRACE_PERIOD = timedelta(minutes=5)
 
 
-def grace_period_is_sound() -> bool:
-    period = written("REFRESH_TOKEN_GRACE_PERIOD")
+def is_grace_period_valid() -> bool:
+    """Whether ``REFRESH_TOKEN_GRACE_PERIOD`` is a timedelta from zero to ``LONGEST_GRACE_PERIOD``."""
+    period = configured("REFRESH_TOKEN_GRACE_PERIOD")
     return isinstance(period, timedelta) and timedelta(0) <= period <= LONGEST_GRACE_PERIOD
 
 
-def _is_none_or(is_sound: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or is_sound(value)
+def _is_none_or(is_valid: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or is_valid(value)
 
 
-def _is_text(value: Any) -> bool:
+def _is_string(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and not is_blank(value)
 
 
-def _is_switch(value: Any) -> bool:
+def _is_bool(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _is_span(value: Any) -> bool:
+def _is_timedelta(value: object) -> bool:
     return isinstance(value, timedelta)
 
 
-def _is_lifetime(value: Any) -> bool:
+def _is_positive_timedelta(value: object) -> bool:
     return isinstance(value, timedelta) and value > timedelta(0)
 
 
-def _is_count(value: Any) -> bool:
+def _is_positive_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _is_size(value: Any) -> bool:
-    return (value == 0 and not isinstance(value, bool)) or _is_count(value)
+def _is_non_negative_int(value: object) -> bool:
+    return (value == 0 and not isinstance(value, bool)) or _is_positive_int(value)
 
 
-def _is_duration(value: Any) -> bool:
+def _is_positive_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
 
 
-def _is_skew(value: Any) -> bool:
+def _is_number_or_timedelta(value: object) -> bool:
     return isinstance(value, timedelta) or (isinstance(value, (int, float)) and isfinite(value))
 
 
-def _is_sound_skew(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value >= timedelta(0) if isinstance(value, timedelta) else is_number and value >= 0
+def _is_non_negative_skew(value: object) -> bool:
+    if isinstance(value, timedelta):
+        return value >= timedelta(0)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
-def _schemes(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[object]:
+    """The items of a collection, a string as a list of one, ``[]`` for anything else."""
     return [value] if isinstance(value, str) else list(value) if isinstance(value, Collection) else []
 
 
-def _are_texts(value: Any) -> bool:
-    schemes = _schemes(value)
-    return bool(schemes) and all(isinstance(scheme, str) for scheme in schemes)
+def _are_strings(value: object) -> bool:
+    items = _as_list(value)
+    return bool(items) and all(isinstance(item, str) for item in items)
 
 
-def _are_words(value: Any) -> bool:
-    return all(len(scheme.split()) == 1 and scheme == scheme.strip() for scheme in _schemes(value))
+def _have_no_white_space(value: object) -> bool:
+    return all(isinstance(item, str) and item.split() == [item] for item in _as_list(value))
 
 
-def _names_somebody(value: Any) -> bool:
+def _contains_string(value: object) -> bool:
     return isinstance(value, str) or any(isinstance(name, str) for name in _members(value))
 
 
-def _names_each(value: Any) -> bool:
+def _are_names(value: object) -> bool:
     return _is_name(value) or (bool(_members(value)) and all(map(_is_name, _members(value))))
 
 
-def _members(value: Any) -> list[Any]:
+def _members(value: object) -> list[object]:
+    """The items of a collection; ``[]`` for a string and for anything else."""
     return list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
 
 
-def overflows(lifetime: timedelta) -> bool:
-    """Whether a token that is issued now would expire after the year 9999, the last of a ``datetime``."""
+def ends_after_year_9999(lifetime: timedelta) -> bool:
+    """Whether a token issued now would expire after the year 9999, the last one that a ``datetime`` can hold."""
     try:
         datetime.now(timezone.utc) + lifetime
     except OverflowError:
@@ -103,8 +107,10 @@ def overflows(lifetime: timedelta) -> bool:
 
 
 class Rule(NamedTuple):
+    """What the settings ``names`` accept. ``expected`` completes the sentence "The setting must be ..."."""
+
     names: Collection[str]
-    is_sound: Callable[[Any], bool]
+    is_valid: Callable[[object], bool]
     expected: str
 
 
@@ -113,134 +119,150 @@ _LIFETIMES = [
 ]
 _CLAIMS = ["USER_ID_CLAIM", "REVOKE_TOKEN_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM"]
 _CLAIMS_OR_NONE = ["TOKEN_TYPE_CLAIM", "JTI_CLAIM"]
+_NAMES = ["AUTH_HEADER_NAME", "USER_ID_FIELD", "ALGORITHM"]
 _FAMILY_CLAIMS = ["TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM"]
 _SWITCHES = [name for name, default in DEFAULTS.items() if isinstance(default, bool)]
 _TTLS = [name for name in DEFAULTS if name.startswith("CACHE_TTL_")]
 _PREFIXES = [name for name in DEFAULTS if name.startswith("CACHE_KEY_PREFIX_")]
 
-# What a setting can't work without.
+# A setting can't work with a value that breaks one of these rules: an error, E004.
 MUST = [
-    Rule(_LIFETIMES, _is_span, "a timedelta"),
-    Rule(["TOKEN_FAMILY_LIFETIME"], _is_none_or(_is_lifetime), "a timedelta above zero, or None"),
-    Rule(["LEEWAY"], _is_none_or(_is_skew), "a number of seconds or a timedelta, zero or above"),
-    Rule(_TTLS, _is_count, "a whole number of seconds above zero"),
-    Rule(["JWKS_MAX_AGE"], _is_count, "a whole number of seconds above zero"),
-    Rule(["JWK_TIMEOUT"], _is_duration, "a number of seconds above zero"),
-    Rule(["VERIFIED_TOKEN_CACHE_SIZE"], _is_size, "a whole number of tokens, zero or above"),
-    Rule(["MAX_TOKEN_LENGTH"], _is_count, "a whole number of characters above zero"),
-    Rule(_CLAIMS, _is_text, "a string that is not blank"),
-    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_text), "a string that is not blank, or None"),
+    Rule(_LIFETIMES, _is_timedelta, "a timedelta"),
+    Rule(["TOKEN_FAMILY_LIFETIME"], _is_none_or(_is_positive_timedelta), "a timedelta above zero, or None"),
+    Rule(["LEEWAY"], _is_none_or(_is_number_or_timedelta), "a number of seconds or a timedelta, zero or above"),
+    Rule(_TTLS, _is_positive_int, "a whole number of seconds above zero"),
+    Rule(["JWKS_MAX_AGE"], _is_positive_int, "a whole number of seconds above zero"),
+    Rule(["JWK_TIMEOUT"], _is_positive_number, "a number of seconds above zero"),
+    Rule(["VERIFIED_TOKEN_CACHE_SIZE"], _is_non_negative_int, "a whole number of tokens, zero or above"),
+    Rule(["MAX_TOKEN_LENGTH"], _is_positive_int, "a whole number of characters above zero"),
+    Rule(_CLAIMS, _is_string, "a string that is not blank"),
+    Rule(_CLAIMS_OR_NONE, _is_none_or(_is_string), "a string that is not blank, or None"),
     Rule([*_FAMILY_CLAIMS, *_PREFIXES], _is_name, "a string that is not blank"),
-    Rule(["AUTH_HEADER_TYPES"], _are_texts, "a tuple of strings, such as ('Bearer',)"),
-    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "SJWT_CACHE_NAME", "ALGORITHM"], _is_text, "a string that is not blank"),
+    Rule(["AUTH_HEADER_TYPES"], _are_strings, "a tuple of strings, such as ('Bearer',)"),
+    Rule(_NAMES, _is_string, "a string that is not blank"),
+    Rule(["SJWT_CACHE_NAME"], _is_string, "a string that is not blank"),
     Rule(["ACCESS_TOKEN_PROFILE"], lambda value: value in (None, profile.RFC_9068), "'rfc9068', or None"),
     Rule(["CLIENT_ID"], _is_none_or(_is_name), "a string that is not blank, or None"),
-    Rule(["JWK_URL", "REVOCATION_REDIS_URL"], _is_none_or(_is_text), "a URL, or None"),
-    Rule(["AUDIENCE"], _is_none_or(_names_somebody), "a string, a list of strings, or None"),
-    Rule(["ISSUER"], _is_none_or(_names_somebody), "a string, or None"),
+    Rule(["JWK_URL", "REVOCATION_REDIS_URL"], _is_none_or(_is_string), "a URL, or None"),
+    Rule(["AUDIENCE"], _is_none_or(_contains_string), "a string, a list of strings, or None"),
+    Rule(["ISSUER"], _is_none_or(_contains_string), "a string, or None"),
 ]
-# What it does not mean, though it works with it.
+# A setting works with a value that breaks one of these rules, but hardly as intended: a warning, W002.
 SHOULD = [
-    Rule(_SWITCHES, _is_switch, "True or False"),
-    Rule(_LIFETIMES, _is_lifetime, "a timedelta above zero"),
-    Rule(["LEEWAY"], _is_sound_skew, "a number of seconds or a timedelta, zero or above"),
+    Rule(_SWITCHES, _is_bool, "True or False"),
+    Rule(_LIFETIMES, _is_positive_timedelta, "a timedelta above zero"),
+    Rule(["LEEWAY"], _is_non_negative_skew, "a number of seconds or a timedelta, zero or above"),
     Rule(_CLAIMS, _is_name, "a string that is not blank"),
     Rule(_CLAIMS_OR_NONE, _is_none_or(_is_name), "a string that is not blank, or None"),
-    Rule(["AUTH_HEADER_TYPES"], _are_words, "a tuple of schemes without white space, such as ('Bearer',)"),
-    Rule(["AUTH_HEADER_NAME", "USER_ID_FIELD", "ALGORITHM"], _is_name, "a string that is not blank"),
-    Rule(["AUDIENCE"], _is_none_or(_names_each), "a string that is not blank, a list of such strings, or None"),
-    Rule(["ISSUER"], _is_none_or(_names_each), "a string that is not blank, or None"),
+    Rule(["AUTH_HEADER_TYPES"], _have_no_white_space, "a tuple of schemes without white space, such as ('Bearer',)"),
+    Rule(_NAMES, _is_name, "a string that is not blank"),
+    Rule(["AUDIENCE"], _is_none_or(_are_names), "a string that is not blank, a list of such strings, or None"),
+    Rule(["ISSUER"], _is_none_or(_are_names), "a string that is not blank, or None"),
 ]
 
 SLIDING_VIEWS = ("TokenObtainSlidingView", "TokenRefreshSlidingView")
-# Settings that only one feature reads, by how their names begin, and whether it is in use.
-_FEATURES: dict[str, Callable[[], Any]] = {
-    "SLIDING_TOKEN_": lambda: mounts(*SLIDING_VIEWS),
-    "REVOKE_TOKEN_CLAIM": lambda: written("CHECK_REVOKE_TOKEN"),
-    "TOKEN_FAMILY_": lambda: written("TOKEN_FAMILY_ENABLED"),
-    "CACHE_TTL_BLACKLISTED_R": lambda: written("CACHE_BLACKLISTED_REFRESH_TOKENS"),
-    "CACHE_TTL_BLACKLISTED_F": lambda: written("CACHE_BLACKLISTED_FAMILIES"),
-    "CACHE_KEY_PREFIX_BLACKLISTED_R": lambda: written("CACHE_BLACKLISTED_REFRESH_TOKENS"),
-    "CACHE_KEY_PREFIX_BLACKLISTED_F": lambda: written("CACHE_BLACKLISTED_FAMILIES"),
-    "SJWT_CACHE_NAME": relies_on_cache,
+# Settings that only one feature reads: the beginning of their names, and whether the feature is in use.
+_FEATURES: dict[str, Callable[[], object]] = {
+    "SLIDING_TOKEN_": lambda: has_route_to(*SLIDING_VIEWS),
+    "REVOKE_TOKEN_CLAIM": lambda: configured("CHECK_REVOKE_TOKEN"),
+    "TOKEN_FAMILY_": lambda: configured("TOKEN_FAMILY_ENABLED"),
+    "CACHE_TTL_BLACKLISTED_R": lambda: configured("CACHE_BLACKLISTED_REFRESH_TOKENS"),
+    "CACHE_TTL_BLACKLISTED_F": lambda: configured("CACHE_BLACKLISTED_FAMILIES"),
+    "CACHE_KEY_PREFIX_BLACKLISTED_R": lambda: configured("CACHE_BLACKLISTED_REFRESH_TOKENS"),
+    "CACHE_KEY_PREFIX_BLACKLISTED_F": lambda: configured("CACHE_BLACKLISTED_FAMILIES"),
+    "SJWT_CACHE_NAME": is_cache_name_read,
 }
 
 
-def _is_used(name: str) -> bool:
-    return all(in_use() for beginning, in_use in _FEATURES.items() if name.startswith(beginning))
+def _is_read(name: str) -> bool:
+    """Whether a feature that is in use reads the setting."""
+    return all(is_in_use() for prefix, is_in_use in _FEATURES.items() if name.startswith(prefix))
 
 
-def complaint(name: str, *tables: list[Rule]) -> str | None:
-    """What the setting must be and is not, by the rules in ``tables``, else by all of them."""
-    value = written(name)
+def unmet_expectation(name: str, *tables: list[Rule]) -> str | None:
+    """What the setting must be, such as ``"a timedelta"``, if its value breaks a rule; otherwise ``None``.
+
+    Checks the rules of ``tables``: ``MUST``, ``SHOULD``, or both if none is given.
+    """
+    value = configured(name)
     for rule in (rule for table in tables or (MUST, SHOULD) for rule in table):
-        if name in rule.names and not rule.is_sound(value):
+        if name in rule.names and not rule.is_valid(value):
             return rule.expected
     return None
 
 
 @check(
-    "simplejwt.E001", hint="Write timedelta(seconds=10): long enough for a retry, too short for a thief to count on."
+    "simplejwt.E001",
+    hint="Write SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] = timedelta(seconds=10). It should be as long as a client "
+    "needs for a retry, and no longer: a stolen token is accepted within it.",
 )
-def grace_period() -> Iterator[Finding]:
-    """The grace period is none, or longer than 5 minutes."""
-    if not grace_period_is_sound():
+def invalid_grace_period() -> Iterator[Finding]:
+    """``REFRESH_TOKEN_GRACE_PERIOD`` is not a timedelta from zero to 5 minutes."""
+    if not is_grace_period_valid():
         yield Finding("SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] must be a timedelta from 0 to 5 minutes.")
 
 
-@check("simplejwt.E002", hint="Write 'full' or 'none'; 'none' unless your own code reads that column.")
-def stored_texts() -> Iterator[Finding]:
-    """``STORE_OUTSTANDING_TOKENS`` is no choice that there is."""
-    if written("STORE_OUTSTANDING_TOKENS") not in ("full", "none"):
+@check(
+    "simplejwt.E002",
+    hint="Write SIMPLE_JWT['STORE_OUTSTANDING_TOKENS'] = 'none', or 'full' if your own code reads the column token.",
+)
+def unknown_storage_choice() -> Iterator[Finding]:
+    """``STORE_OUTSTANDING_TOKENS`` is neither ``"full"`` nor ``"none"``."""
+    if configured("STORE_OUTSTANDING_TOKENS") not in ("full", "none"):
         yield Finding("SIMPLE_JWT['STORE_OUTSTANDING_TOKENS'] must be one of ('full', 'none').")
 
 
-@check("simplejwt.E003", hint="Write 'closed', so that a revoked token stays refused while Redis is away, or 'open'.")
-def fail_mode() -> Iterator[Finding]:
-    """``REVOCATION_FAIL_MODE`` is no choice that there is."""
-    if written("REVOCATION_FAIL_MODE") not in ("closed", "open"):
+@check(
+    "simplejwt.E003",
+    hint="Write SIMPLE_JWT['REVOCATION_FAIL_MODE'] = 'closed' to answer 503 while Redis is unavailable, or 'open' to "
+    "accept tokens without checking whether they are revoked.",
+)
+def unknown_fail_mode() -> Iterator[Finding]:
+    """``REVOCATION_FAIL_MODE`` is neither ``"closed"`` nor ``"open"``."""
+    if configured("REVOCATION_FAIL_MODE") not in ("closed", "open"):
         yield Finding("SIMPLE_JWT['REVOCATION_FAIL_MODE'] must be one of ('closed', 'open').")
 
 
-_HINT = "Write SIMPLE_JWT['{name}'] = {default}, which is the default, or else {expected}."
+_HINT = "Write SIMPLE_JWT['{name}'] = {default}, which is the default, or another value: {expected}."
 
 
 @check(
     "simplejwt.E026",
-    hint="Write a dict, such as SIMPLE_JWT = {{'ACCESS_TOKEN_LIFETIME': timedelta(minutes=5)}}, or leave it out.",
+    hint="Write a dict, such as SIMPLE_JWT = {{'ACCESS_TOKEN_LIFETIME': timedelta(minutes=5)}}, or remove SIMPLE_JWT.",
 )
-def no_dict() -> Iterator[Finding]:
+def settings_not_a_dict() -> Iterator[Finding]:
     """``SIMPLE_JWT`` is not a dict."""
-    if not is_dict():
+    if not is_simple_jwt_a_dict():
         yield Finding(f"settings.SIMPLE_JWT must be a dict, not {type(settings.SIMPLE_JWT).__name__}.")
 
 
 @check("simplejwt.E004", hint=_HINT)
-def impossible_values() -> Iterator[Finding]:
-    """A setting's value is of a type, or out of a range, that it can't work with."""
+def invalid_values() -> Iterator[Finding]:
+    """The value of a setting has a type with which it can't work, or is out of range."""
     for name in DEFAULTS:
-        if (expected := complaint(name, MUST)) and _is_used(name):
-            yield _misfit(name, expected)
+        if (expected := unmet_expectation(name, MUST)) and _is_read(name):
+            yield _invalid_value(name, expected)
 
 
 @check("simplejwt.W002", hint=_HINT)
-def odd_values() -> Iterator[Finding]:
-    """A value is hardly meant: a lifetime of zero, a text for a switch, a wrong type that no feature in use reads."""
+def dubious_values() -> Iterator[Finding]:
+    """A value is probably a mistake: a lifetime of zero, ``"False"`` for ``False``, a wrong type that nothing reads."""
     for name in DEFAULTS:
-        if (expected := complaint(name)) and not (complaint(name, MUST) and _is_used(name)):
-            yield _misfit(name, expected)
+        if (expected := unmet_expectation(name)) and not (unmet_expectation(name, MUST) and _is_read(name)):
+            yield _invalid_value(name, expected)
 
 
-def _misfit(name: str, expected: str) -> Finding:
+def _invalid_value(name: str, expected: str) -> Finding:
+    """The finding that the setting must be ``expected``, with the default as Python code for the hint."""
     default = DEFAULTS[name]
     text = f"timedelta(seconds={default.total_seconds():.0f})" if isinstance(default, timedelta) else repr(default)
     return Finding(f"SIMPLE_JWT[{name!r}] must be {expected}.", name=name, default=text, expected=expected)
 
 
-@check("simplejwt.W036", hint="Write SIMPLE_JWT['{name}'] = timedelta(days=365), or less.")
-def endless_lifetimes() -> Iterator[Finding]:
-    """A lifetime ends after the year 9999, and no date can say when: such a token can't be issued."""
+@check("simplejwt.W036", hint="Write SIMPLE_JWT['{name}'] = timedelta(days=365), or a shorter one.")
+def lifetimes_after_year_9999() -> Iterator[Finding]:
+    """A lifetime ends after the year 9999, the last one that a ``datetime`` can hold: no token can be issued."""
     for name in (*_LIFETIMES, "TOKEN_FAMILY_LIFETIME"):
-        value = written(name)
-        if isinstance(value, timedelta) and overflows(value):
+        value = configured(name)
+        if isinstance(value, timedelta) and ends_after_year_9999(value):
             yield Finding(f"SIMPLE_JWT[{name!r}] ends after the year 9999: no token can be issued with it.", name=name)

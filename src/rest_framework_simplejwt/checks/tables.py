@@ -1,4 +1,4 @@
-"""The tables of the two optional apps: whether they are as new as this code."""
+"""Checks of the tables of the two optional apps: whether all migrations are applied."""
 
 from __future__ import annotations
 
@@ -14,44 +14,47 @@ _APPS = ("rest_framework_simplejwt.token_blacklist", "rest_framework_simplejwt.t
 
 @check(
     "simplejwt.W022",
-    hint="Run: python manage.py migrate {app}{option}, before the new code takes traffic.",
+    hint="Run `python manage.py migrate {app}{option}` before the new code takes traffic.",
     database=True,
 )
-def old_tables(databases: Collection[str]) -> Iterator[Finding]:
-    """Some migrations of our apps are applied to a database, and not all: requests may be answered 503."""
+def outdated_tables(databases: Collection[str]) -> Iterator[Finding]:
+    """A database has some, but not all migrations of this package's apps: requests may be answered 503."""
     for alias in databases:
         option = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
-        for label, names in _unapplied(alias).items():
-            text = f"The tables of {label} in the database {alias!r} lack the migrations {', '.join(names)}."
+        for label, names in _unapplied_migrations(alias).items():
+            text = f"In the database {alias!r}, the tables of {label} lack the migrations {', '.join(names)}."
             yield Finding(text, app=label, option=option)
 
 
-def _unapplied(alias: str) -> dict[str, list[str]]:
-    """The names of the migrations that each app lacks; of an app that has none or all of them, nothing."""
+def _unapplied_migrations(alias: str) -> dict[str, list[str]]:
+    """The missing migrations of each app that has some of its migrations applied, but not all.
+
+    Empty if the database is unavailable.
+    """
     try:
-        labels = _labels(alias)
-        known, applied = _migrations(alias) if labels else (set(), set())
-    except Exception:  # noqa: BLE001  # the database is away, or a router or a migration of the project fails
+        labels = _labels_of_apps_in(alias)
+        known, applied = _known_and_applied_migrations(alias) if labels else (set(), set())
+    except Exception:  # noqa: BLE001  # the database is unavailable, or a router or migration of the project fails
         return {}
-    lacks = {}
+    unapplied = {}
     for label in labels:
         of_app = {key for key in known if key[0] == label}
         if not of_app.isdisjoint(applied) and (missing := of_app - applied):
-            lacks[label] = sorted(name for _, name in missing)
-    return lacks
+            unapplied[label] = sorted(name for _, name in missing)
+    return unapplied
 
 
-def _migrations(alias: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Those that there are, and those that are applied."""
-    # Not for each process that starts: only commands ask for migrations.
+def _known_and_applied_migrations(alias: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """All migrations of the project, and those that are applied; each as (app label, name)."""
+    # Imported here, because only commands need it, and not every process that starts.
     from django.db.migrations.loader import MigrationLoader
 
     loader = MigrationLoader(connections[alias])
     return set(loader.graph.nodes), set(loader.applied_migrations)
 
 
-def _labels(alias: str) -> list[str]:
-    """Which of our apps have tables in that database, by the routers."""
+def _labels_of_apps_in(alias: str) -> list[str]:
+    """The labels of this package's apps whose tables belong in that database, by the project's routers."""
     return [
         config.label
         for config in apps.get_app_configs()

@@ -1,12 +1,11 @@
-"""``TRUSTED_ISSUERS``: whether each entry can be used, and whether two of them can name one user."""
+"""Checks of ``TRUSTED_ISSUERS``: whether each entry is valid, and whether two entries can name the same user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .. import trust
-from .project import written
+from .project import configured
 from .registry import Finding, check
 
 _ENTRY = (
@@ -15,15 +14,15 @@ _ENTRY = (
 )
 
 
-def _entries() -> list[Any]:
-    value = written("TRUSTED_ISSUERS")
+def _entries() -> list[object]:
+    value = configured("TRUSTED_ISSUERS")
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-@check("simplejwt.E024", hint=f"Write {_ENTRY}, or static keys instead of the jwk_url.")
-def unusable_issuers() -> Iterator[Finding]:
-    """An entry of ``TRUSTED_ISSUERS`` lacks something, can't be read, or has the name of another or of ourselves."""
-    if not isinstance(written("TRUSTED_ISSUERS") or (), (list, tuple)):
+@check("simplejwt.E024", hint=f"Write {_ENTRY}; or a list of keys instead of the jwk_url.")
+def invalid_issuers() -> Iterator[Finding]:
+    """An entry of ``TRUSTED_ISSUERS`` is incomplete or invalid, or names the issuer of another entry or ``ISSUER``."""
+    if not isinstance(configured("TRUSTED_ISSUERS") or (), (list, tuple)):
         yield Finding("SIMPLE_JWT['TRUSTED_ISSUERS'] must be a list of dicts.")
     for number, found in enumerate(trust.read_issuers(_entries())):
         if isinstance(found, trust.BadIssuer):
@@ -32,17 +31,21 @@ def unusable_issuers() -> Iterator[Finding]:
 
 @check(
     "simplejwt.W016",
-    hint="Write a USER_FROM_CLAIMS that goes by the issuer and its name for the user, both.",
+    hint="Set USER_FROM_CLAIMS to a function that finds the user by both the issuer and its id for the user.",
     deploy=True,
 )
-def users_of_two_issuers() -> Iterator[Finding]:
-    """Two of ``TRUSTED_ISSUERS`` name users by their id here: each can be taken for a user of the other."""
-    claim = written("USER_ID_CLAIM")
-    naming = [entry for entry in _entries() if isinstance(entry, Mapping) and claim in _names_of_ours(entry)]
-    if len(naming) > 1 and written("USER_FROM_CLAIMS") is None:
-        yield Finding(f"{len(naming)} of SIMPLE_JWT['TRUSTED_ISSUERS'] have claims that lead to {claim!r}.")
+def ambiguous_issuer_users() -> Iterator[Finding]:
+    """Two of ``TRUSTED_ISSUERS`` set your ``USER_ID_CLAIM``: a user of one can be taken for a user of the other."""
+    claim = configured("USER_ID_CLAIM")
+    mapping = [entry for entry in _entries() if isinstance(entry, Mapping) and claim in _mapped_claims(entry)]
+    if len(mapping) > 1 and configured("USER_FROM_CLAIMS") is None:
+        yield Finding(
+            f"{len(mapping)} entries of SIMPLE_JWT['TRUSTED_ISSUERS'] map a claim to {claim!r}: a user of one issuer "
+            "can be taken for a user of another."
+        )
 
 
-def _names_of_ours(entry: Mapping[str, Any]) -> list[Any]:
+def _mapped_claims(entry: Mapping[str, object]) -> list[object]:
+    """The names of this project's claims to which the entry maps claims of its issuer."""
     claims = entry.get("claims")
     return list(claims.values()) if isinstance(claims, Mapping) else []

@@ -1,1 +1,1 @@
-"""Key material: our own keys, an issuer's published keys, and the algorithms that use them. Knows no Django."""
+"""Key material: our own keys, an issuer's published keys, and the algorithms that use them. Imports no Django."""

@@ -1,7 +1,4 @@
-"""The ring of the keys in a directory, which is looked at again while the process runs.
-
-Knows no Django.
-"""
+"""A key ring whose keys are files in a directory, which is scanned for changes while the process runs."""
 
 from __future__ import annotations
 
@@ -16,23 +13,28 @@ from ..outage import Outage
 from . import files
 from .ring import BadKey, Key, KeyRing
 
-# Seconds. A kid that is not there may be of a key that has just come; forged ones must not cost a look each.
-LOOK_EVERY = 2.0
-LOOK_FOR_A_KID_EVERY = 1.0
-# How long requests wait for a look, if they must: a disk may hang.
-PATIENCE = 1.0
+# Seconds. The second interval is for a token whose kid is unknown: its key may be a new one. It has a lower bound so
+# that tokens with invented kids do not cause a scan each.
+SCAN_INTERVAL = 2.0
+SCAN_INTERVAL_FOR_UNKNOWN_KID = 1.0
+# Seconds that a request waits for a scan at most, as the disk may not answer.
+SCAN_TIMEOUT = 1.0
 
-_Known = tuple[files.Stamp, Key]
+_StampedKey = tuple[files.Stamp, Key]
 
 
 class KeyDirectory:
-    """The keys of the files in ``path``, and those of ``verifying`` besides. One for all threads.
+    """The keys in the files of the directory ``path``, plus the keys ``verifying``. One instance for all threads.
 
-    Reads the directory before it returns, and raises ``BadKey`` if no key of it can be read. Later looks run
-    in a thread of their own, one at a time. A key is removed when one of its two files is gone. A key whose files
-    are there and can't be read is skipped, or stays as it was if it was read before; all keys stay as they were while
-    the directory can't be listed. Each fault is logged once. Where ``path`` and ``verifying`` have the same ``kid``,
-    the key in ``path`` is used. ``now`` is a clock that never goes back, in seconds.
+    The constructor scans the directory, and raises ``BadKey`` if it can read no key there, or if two of ``verifying``
+    have the same ``kid``. Later scans run in a thread, one at a time:
+
+    - A key is removed when one of its two files is missing.
+    - A key whose files exist but can't be read is skipped, or used as it was last read.
+    - While the directory can't be listed, all keys are used as they were last read.
+
+    Each of these faults is logged once. A ``kid`` that is in both ``path`` and ``verifying`` means the key in ``path``.
+    ``now`` is a monotonic clock in seconds.
     """
 
     def __init__(
@@ -40,113 +42,123 @@ class KeyDirectory:
     ) -> None:
         self.path = Path(path)
         self._verifying = tuple(verifying)
-        # Raises now what it would raise later, when a key that hides one of two equal kids is removed.
+        # Raises BadKey for two equal kids now. Otherwise a scan could, once a key in the directory no longer hides one.
         KeyRing(verifying=self._verifying)
         self._now = now
         self._lock = Lock()
-        # Set once nobody needs to wait for the look that is under way.
-        self._under_way: Event | None = None
-        self._known: dict[str, _Known] = {}
-        self._ring: KeyRing = _Ring(self, (), ())
-        # What could not be read at the last look.
+        # None while no scan is running. Set when the scan has finished, or when requests no longer need to wait for it.
+        self._running_scan: Event | None = None
+        self._keys: dict[str, _StampedKey] = {}
+        self._ring: KeyRing = _DirectoryRing(self, (), ())
+        # What could not be read in the last scan, for system checks.
         self.faults: list[Exception] = []
-        self._unlisted = Outage(f"The directory of signing keys {path}", "what was read of it before stays in use")
-        self._empty = Outage(
+        self._listing_outage = Outage(
             f"The directory of signing keys {path}",
-            "none of its keys signs or verifies",
-            begins="has no key in it",
-            ends="has keys again",
+            "the keys that were last read from it stay in use",
+            started="can't be listed",
+            ended="can be listed again",
         )
-        self._bad: dict[str, Outage] = {}
-        # Not logged: what is raised says it.
+        self._empty_outage = Outage(
+            f"The directory of signing keys {path}",
+            "no token is signed or verified with a key of it",
+            started="contains no key",
+            ended="contains keys again",
+        )
+        self._key_outages: dict[str, Outage] = {}
         try:
-            bad = self._look()
+            bad = self._scan()
         except (OSError, ValueError) as error:
             raise BadKey(f"{self.path}: {error}") from error
-        if not self._known:
+        if not self._keys:
             raise BadKey(f"{self.path}: {self.faults[0]}")
-        self._log(bad)
-        forks.follow(self)
+        self._log_faults(bad)
+        forks.register(self)
 
     def ring(self) -> KeyRing:
-        """The keys as they were four seconds ago, or later; only while the disk does not answer, older.
+        """Return the keys as they were at most ``2 * SCAN_INTERVAL`` ago; while the disk does not answer, older ones.
 
-        A look begins when the last one is two seconds old. A request waits for it only where none was made for four
-        seconds, as in an idle process, and ``PATIENCE`` at the most.
+        Starts a scan when the last one is ``SCAN_INTERVAL`` old. Waits for it, for ``SCAN_TIMEOUT`` at most, only when
+        the last one is twice as old, as in a process that has been idle.
         """
-        age = self._now() - self._looked
-        if age >= LOOK_EVERY:
-            self._look_again(LOOK_EVERY, waits=age >= 2 * LOOK_EVERY)
+        age = self._now() - self._scanned_at
+        if age >= SCAN_INTERVAL:
+            self._scan_if_older(SCAN_INTERVAL, wait=age >= 2 * SCAN_INTERVAL)
         return self._ring
 
-    def ring_looked_at_again(self) -> KeyRing:
-        """The keys as they were one second ago, or later. Waits for them as ``ring`` does."""
-        self._look_again(LOOK_FOR_A_KID_EVERY, waits=True)
+    def ring_for_unknown_kid(self) -> KeyRing:
+        """Return the keys as they were at most ``SCAN_INTERVAL_FOR_UNKNOWN_KID`` ago. Waits as ``ring`` does."""
+        self._scan_if_older(SCAN_INTERVAL_FOR_UNKNOWN_KID, wait=True)
         return self._ring
 
-    def _look_again(self, max_age: float, *, waits: bool) -> None:
+    def _scan_if_older(self, max_age: float, *, wait: bool) -> None:
+        """If the last scan is ``max_age`` seconds old, start one unless it is running already, and ``wait`` for it."""
         with self._lock:
-            if self._now() - self._looked < max_age:
+            if self._now() - self._scanned_at < max_age:
                 return
-            look = self._under_way
-            begins = look is None
-            if look is None:
-                look = self._under_way = Event()
-        if begins:
+            scan = self._running_scan
+            is_new = scan is None
+            if scan is None:
+                scan = self._running_scan = Event()
+        if is_new:
             try:
-                Thread(target=self._run, args=(look,), name="simplejwt-key-directory", daemon=True).start()
+                Thread(target=self._run_scan, args=(scan,), name="simplejwt-key-directory", daemon=True).start()
             except RuntimeError:
-                # No more threads, or the interpreter is about to end: a deleted key must be noticed all the same.
-                self._run(look)
-        if waits and not look.wait(PATIENCE):
-            # One has waited in vain: the others go on with the keys of before until the disk answers.
-            look.set()
-            self._unlisted.failed(TimeoutError(f"no answer within {PATIENCE} seconds"))
+                # No thread can start, for there are too many, or the interpreter is shutting down. A deleted key must
+                # be noticed nevertheless.
+                self._run_scan(scan)
+        if wait and not scan.wait(SCAN_TIMEOUT):
+            # One request has waited in vain. The others use the last keys at once, until the disk answers.
+            scan.set()
+            self._listing_outage.start(TimeoutError(f"no answer within {SCAN_TIMEOUT} seconds"))
 
-    def _run(self, look: Event) -> None:
+    def _run_scan(self, scan: Event) -> None:
+        """Scan the directory, log what has changed about its faults, and set ``scan``. Raises nothing."""
         try:
-            bad = self._look()
-            self._unlisted.over()
-            self._log(bad)
+            bad = self._scan()
+            self._listing_outage.end()
+            self._log_faults(bad)
         except (OSError, ValueError) as error:
             self.faults = [error]
-            self._unlisted.failed(error)
+            self._listing_outage.start(error)
         finally:
-            self._under_way = None
-            look.set()
+            self._running_scan = None
+            scan.set()
 
-    def _look(self) -> dict[str, BadKey]:
-        """Why which key can't be read, by ``kid``. Raises ``OSError`` or ``ValueError`` if none can be listed."""
-        began = self._now()
+    def _scan(self) -> dict[str, BadKey]:
+        """Read what has changed in the directory. Return an error by ``kid`` for each key that can't be read.
+
+        Raises ``OSError`` or ``ValueError`` if the directory can't be listed.
+        """
+        started_at = self._now()
         try:
-            known, bad = self._read(files.stamps(self.path))
-            if known != self._known:
-                # A kid is one key: that of the directory, which can sign and may have an end.
-                others = [key for key in self._verifying if key.kid not in known]
-                # In this order: a process that is forked in between finds the difference once more.
-                self._ring = _Ring(self, [key for _, key in known.values()], others)
-                self._known = known
-            self.faults = [*bad.values()] if known or bad else [BadKey("there is no key in it")]
+            keys, bad = self._read_keys(files.list_stamps(self.path))
+            if keys != self._keys:
+                # A kid has one key: the one in the directory, which can sign and may retire.
+                others = [key for key in self._verifying if key.kid not in keys]
+                # The ring comes before the keys: a process that is forked in between sees the difference again.
+                self._ring = _DirectoryRing(self, [key for _, key in keys.values()], others)
+                self._keys = keys
+            self.faults = [*bad.values()] if keys or bad else [BadKey("it contains no key")]
         finally:
-            self._looked = began
+            self._scanned_at = started_at
         return bad
 
-    def _read(self, stamps: Mapping[str, files.Stamp]) -> tuple[dict[str, _Known], dict[str, BadKey]]:
-        """What is known from now on, and why which key can't be read."""
-        known, bad = {}, {}
+    def _read_keys(self, stamps: Mapping[str, files.Stamp]) -> tuple[dict[str, _StampedKey], dict[str, BadKey]]:
+        """Return the keys to use from now on, and an error for each key that can't be read, both by ``kid``."""
+        keys, bad = {}, {}
         for kid, stamp in stamps.items():
-            # With one of its files, a key was taken away.
-            before = self._known.get(kid) if files.is_whole(stamp) else None
+            # A key that has lost one of its files is not used as it was: it was withdrawn.
+            last = self._keys.get(kid) if files.is_complete(stamp) else None
             try:
-                known[kid] = before if before and before[0] == stamp else (stamp, self._read_key(kid, stamp))
+                keys[kid] = last if last and last[0] == stamp else (stamp, self._read_key(kid, stamp))
             except BadKey as error:
                 if isinstance(error.__cause__, FileNotFoundError):
-                    continue  # Deleted since.
+                    continue  # It was deleted after the directory was listed.
                 bad[kid] = error
-                if before:
-                    # With the stamp of then: it is read again at the next look.
-                    known[kid] = before
-        return known, bad
+                if last:
+                    # It keeps its old stamp, so that the next scan reads it again.
+                    keys[kid] = last
+        return keys, bad
 
     def _read_key(self, kid: str, stamp: files.Stamp) -> Key:
         for file in stamp:
@@ -154,36 +166,37 @@ class KeyDirectory:
                 raise file
         return files.read(self.path, kid)[1]
 
-    def _log(self, bad: Mapping[str, BadKey]) -> None:
-        if self._known:
-            self._empty.over()
+    def _log_faults(self, bad: Mapping[str, BadKey]) -> None:
+        """Start and end the outage of each key, and that of an empty directory."""
+        if self._keys:
+            self._empty_outage.end()
         else:
-            self._empty.failed(self.faults[0])
-        for kid in self._bad.keys() - bad:
-            self._bad.pop(kid).over()
+            self._empty_outage.start(self.faults[0])
+        for kid in self._key_outages.keys() - bad:
+            self._key_outages.pop(kid).end()
         for kid, error in bad.items():
-            if kid not in self._bad:
-                self._bad[kid] = Outage(
-                    f"The signing key {files.shown(kid)} in {self.path}",
-                    "it is skipped, or stays as it was if it was read before",
-                    begins=f"can't be read ({error})",
-                    ends="can be read again, or is gone",
+            if kid not in self._key_outages:
+                self._key_outages[kid] = Outage(
+                    f"The signing key {files.printable(kid)} in {self.path}",
+                    "it is skipped, or used as it was last read",
+                    started=f"can't be read ({error})",
+                    ended="can be read again, or was deleted",
                 )
-            self._bad[kid].failed(error)
+            self._key_outages[kid].start(error)
 
-    def begin_anew(self) -> None:
-        self._lock, self._under_way = Lock(), None
+    def reset_after_fork(self) -> None:
+        self._lock, self._running_scan = Lock(), None
 
 
-class _Ring(KeyRing):
-    """Looks at its directory again for the sake of a ``kid`` that it does not have."""
+class _DirectoryRing(KeyRing):
+    """A ring that asks its directory for new keys when it does not have a ``kid``."""
 
     def __init__(self, directory: KeyDirectory, signing: Iterable[Key], verifying: Iterable[Key]) -> None:
         super().__init__(signing, verifying)
         self._directory = directory
 
-    def verifying(self, kid: str | None, now: float) -> tuple[Key, ...]:
-        found = super().verifying(kid, now)
+    def verifying_keys(self, kid: str | None, now: float) -> tuple[Key, ...]:
+        found = super().verifying_keys(kid, now)
         if found or kid is None:
             return found
-        return KeyRing.verifying(self._directory.ring_looked_at_again(), kid, now)
+        return KeyRing.verifying_keys(self._directory.ring_for_unknown_kid(), kid, now)

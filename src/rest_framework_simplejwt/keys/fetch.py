@@ -1,4 +1,4 @@
-"""One GET that is bounded: in time, in size, and in the places it may lead to."""
+"""An HTTP GET with bounds: a total time, a maximum size, and rules about which URLs may be fetched."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from io import BufferedReader, RawIOBase
 from ipaddress import ip_address
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 MAX_BYTES = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -21,56 +24,56 @@ HEADERS = {"Accept": "application/jwk-set+json, application/json", "User-Agent":
 
 
 class FetchError(Exception):
-    """No whole answer of status 200 came in time from a place that may be asked."""
+    """The URL may not be fetched, or no complete response with status 200 came in time. The text says which."""
 
 
 class Deadline:
-    """A moment after which nothing is waited for, ``seconds`` from now on the clock ``now``."""
+    """The time ``seconds`` from now. ``now`` is a clock in seconds."""
 
     def __init__(self, seconds: float, now: Callable[[], float]) -> None:
         self._now = now
         self._end = now() + seconds
 
-    def left(self) -> float:
-        """The seconds until then, more than 0. Raises ``TimeoutError`` once it has passed."""
+    def remaining(self) -> float:
+        """Return the seconds until the deadline, always more than 0. Raises ``TimeoutError`` once it has passed."""
         seconds = self._end - self._now()
         if seconds <= 0:
-            raise TimeoutError("no whole answer in time")
+            raise TimeoutError("no complete response in time")
         return seconds
 
 
 def get(url: str, *, timeout: float, allow_http: bool = False, now: Callable[[], float] = monotonic) -> bytes:
-    """The body behind ``url``, which is ``https``, or ``http`` on this machine or, with ``allow_http``, on any.
+    """Return the body at ``url``. ``check_url`` says which URLs are allowed.
 
-    Redirects are followed within the origin of ``url`` alone. Gives up after ``timeout`` seconds in all,
-    whatever the bytes drip; a name that resolves slowly is noticed only when it has resolved.
+    Follows redirects to the same origin only. Takes ``timeout`` seconds at most, however slowly the bytes come; only
+    the resolution of the host name can't be interrupted, and may take longer. ``now`` is a monotonic clock in seconds.
     Raises ``FetchError``, and nothing else.
     """
     deadline = Deadline(timeout, now)
     try:
         for _ in range(1 + MAX_REDIRECTS):
-            with closing(_get(url, deadline, allow_http=allow_http)) as response:
+            with closing(_open(url, deadline, allow_http=allow_http)) as response:
                 if response.status not in {301, 302, 303, 307, 308}:
-                    return _body(response)
-                url = _target(url, response.headers.get("Location"))
+                    return _read_body(response)
+                url = _redirect_target(url, response.headers.get("Location"))
     except (OSError, HTTPException, ValueError) as error:
         raise FetchError(f"{type(error).__name__}: {error}") from error
     raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
 
-def _get(url: str, deadline: Deadline, *, allow_http: bool) -> HTTPResponse:
-    """The answer's head, of whatever status."""
-    # Nothing but these: no opener for file: or ftp:, and none that reads a redirect's body to its end.
+def _open(url: str, deadline: Deadline, *, allow_http: bool) -> HTTPResponse:
+    """Send the request and read the head of the response, whatever its status is."""
+    # These handlers only: none for file: or ftp:, and none for redirects, which would read a redirect's whole body.
     opener = OpenerDirector()
     opener.addheaders = list(HEADERS.items())
-    opener.add_handler(_Bounded(deadline))
-    if not _is_loopback(checked(url, allow_http=allow_http)):
+    opener.add_handler(_DeadlineHandler(deadline))
+    if not _is_loopback(check_url(url, allow_http=allow_http)):
         opener.add_handler(ProxyHandler())
-    response: HTTPResponse = opener.open(Request(url), timeout=deadline.left())  # noqa: S310  # checked says what may be opened
+    response: HTTPResponse = opener.open(Request(url), timeout=deadline.remaining())  # noqa: S310  # check_url allows it
     return response
 
 
-def _body(response: HTTPResponse) -> bytes:
+def _read_body(response: HTTPResponse) -> bytes:
     if response.status != 200:
         raise FetchError(f"status {response.status}")
     body = response.read(MAX_BYTES + 1)
@@ -79,34 +82,38 @@ def _body(response: HTTPResponse) -> bytes:
     return body
 
 
-def _target(url: str, location: str | None) -> str:
+def _redirect_target(url: str, location: str | None) -> str:
     if location is None:
-        raise FetchError("a redirect to nowhere")
+        raise FetchError("a redirect without a Location header")
     target = urljoin(url, location)
-    # Who answers there would say whose tokens are good (an open redirect of the issuer's is enough).
+    # The server at the target chooses the keys that verify tokens. An open redirect at the issuer must not choose it.
     if _origin(target) != _origin(url):
         raise FetchError("a redirect to another origin")
     return target
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """As RFC 6454 section 4 has it: scheme, host and port."""
+    """Return scheme, host and port (RFC 6454 section 4)."""
     parts = urlsplit(url)
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, parts.hostname, default if parts.port is None else parts.port
 
 
-def checked(url: str, *, allow_http: bool = False) -> SplitResult:
-    """The parts of ``url``. Raises ``FetchError`` for what must not be asked."""
-    # Two parsers read the URL, this one and urllib's: what they could read differently is refused.
+def check_url(url: str, *, allow_http: bool = False) -> SplitResult:
+    """Return the parts of a URL that may be fetched: ``https``, or ``http`` for a server on this machine.
+
+    With ``allow_http``, any server may be ``http``. Raises ``FetchError`` for other URLs, and for one with a user name
+    or a password in it; ``ValueError`` if it can't be parsed.
+    """
+    # Both urlsplit and urllib.request parse the URL. They may disagree about these characters.
     if not (url.isascii() and url.isprintable()) or " " in url or "\\" in url:
-        raise FetchError("the URL has characters that belong into no URL")
+        raise FetchError("the URL contains characters that are not allowed in URLs")
     parts = urlsplit(url)
     if "@" in parts.netloc:
-        raise FetchError("the URL has a user or a password in it")
-    may_be_http = allow_http or _is_loopback(parts)
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and may_be_http)):
-        raise FetchError("the URL is neither https, nor http" + ("" if allow_http else " on this machine"))
+        raise FetchError("the URL contains a user name or a password")
+    is_http_allowed = allow_http or _is_loopback(parts)
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and is_http_allowed)):
+        raise FetchError("the URL is neither https nor http" + ("" if allow_http else " on this machine"))
     return parts
 
 
@@ -118,56 +125,58 @@ def _is_loopback(parts: SplitResult) -> bool:
         return False
 
 
-class _Bounded(AbstractHTTPHandler):
-    """urllib's handler of both schemes, on connections that keep to a deadline."""
+class _DeadlineHandler(AbstractHTTPHandler):
+    """urllib's handler for both schemes, with connections that respect a deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         super().__init__()
         self._deadline = deadline
 
     def http_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPConnection, self._deadline), request)
+        return self.do_open(partial(_make_connection, HTTPConnection, self._deadline), request)
 
     def https_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPSConnection, self._deadline), request)
+        return self.do_open(partial(_make_connection, HTTPSConnection, self._deadline), request)
 
     http_request = https_request = AbstractHTTPHandler.do_request_
 
 
-def _connection(kind: type[HTTPConnection], deadline: Deadline, host: str, **options: Any) -> Any:
-    connection: Any = kind(host, **options)
-    connection.response_class = partial(_Response, deadline)
-    # A socket's time-out is for each address anew: of two, the first alone could use up all of it.
-    connection._create_connection = partial(_connect, deadline)
+def _make_connection(kind: type[HTTPConnection], deadline: Deadline, host: str, *, timeout: float) -> HTTPConnection:
+    connection = kind(host, timeout=timeout)
+    connection.response_class = partial(_DeadlineResponse, deadline)  # type: ignore[assignment]  # it is only called
+    # The standard library applies the timeout to each address of the host, so that the total would be a multiple.
+    connection._create_connection = partial(_connect, deadline)  # type: ignore[attr-defined]  # private
     return connection
 
 
-def _connect(deadline: Deadline, address: tuple[str, int], *_: Any) -> socket.socket:
-    """A socket to the first of the name's addresses that answers, each of them given a fair share of the time."""
+def _connect(deadline: Deadline, address: tuple[str, int], *_: object) -> socket.socket:
+    """Connect to the first address of a host that answers. Each address gets an equal share of the remaining time."""
     answers: Any = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
-    found = dict.fromkeys(numeric[:2] for *_, numeric in answers)
+    addresses = dict.fromkeys(numeric[:2] for *_, numeric in answers)
     failure: OSError | None = None
-    for shares, numeric in zip(range(len(found), 0, -1), found, strict=True):
+    for shares, numeric in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
-            connected = socket.create_connection(numeric, deadline.left() / shares)
+            connected = socket.create_connection(numeric, deadline.remaining() / shares)
         except OSError as error:
             failure = error
         else:
-            # For the TLS handshake, which keeps to it in all.
-            connected.settimeout(deadline.left())
+            # The TLS handshake that follows takes no longer than this in total.
+            connected.settimeout(deadline.remaining())
             return connected
     raise failure or OSError(f"{address[0]} has no address")
 
 
-class _Response(HTTPResponse):
-    def __init__(self, deadline: Deadline, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
+class _DeadlineResponse(HTTPResponse):
+    """A response that is read through ``_DeadlineReader``."""
+
+    def __init__(self, deadline: Deadline, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
+        super().__init__(sock, debuglevel, method)
         buffered: Any = self.fp
-        self.fp = BufferedReader(_Punctual(buffered.detach(), sock, deadline))
+        self.fp = BufferedReader(_DeadlineReader(buffered.detach(), sock, deadline))
 
 
-class _Punctual(RawIOBase):
-    """What a socket receives until the deadline. Its own time-out begins again with each byte that drips."""
+class _DeadlineReader(RawIOBase):
+    """Reads from a socket until a deadline. The socket's own timeout starts again with each byte that arrives."""
 
     def __init__(self, raw: RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
         self._raw, self._sock, self._deadline = raw, sock, deadline
@@ -175,8 +184,8 @@ class _Punctual(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._deadline.left())
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        self._sock.settimeout(self._deadline.remaining())
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""A key of a directory: ``<kid>.pem``, the private key in PKCS8, and ``<kid>.json``, which says when it is used.
+"""The two files of a key in a directory: ``<kid>.pem``, the private key (PKCS8), and ``<kid>.json``, its metadata.
 
-Knows no Django. A key is there while both of its files are, so that either file takes it away.
+The metadata say when the key can sign and when it retires. Both files must exist: a key is withdrawn by deleting
+either of them.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from pathlib import Path
 
 from .ring import BadKey, Key, read_key
 
-_MOMENTS = ("created_at", "not_before", "retire_after")
+_TIMES = ("created_at", "not_before", "retire_after")
 _SUFFIXES = (".pem", ".json")
 
-# More than the largest key has. In bytes.
+# Bytes, more than the largest key needs.
 MAX_SIZE = 65_536
 
-# For each of a key's files, what changes when its content does, or why that can't be told.
+# For each file of a key: its modification time, size and inode, which change with its content; or why they are unknown.
 Stamp = tuple[tuple[int, int, int] | BadKey, ...]
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What stands in the JSON, its moments aware of their zone. ``None``: from the start, or for ever."""
+    """The content of a ``.json`` file. Its times have a time zone.
+
+    A key can sign from ``not_before`` on (``None``: always), and retires at ``retire_after`` (``None``: never).
+    """
 
     kid: str
     algorithm: str
@@ -38,122 +42,129 @@ class Metadata:
     retire_after: datetime | None = None
     accepts_no_kid: bool = False
 
-    def as_json(self) -> bytes:
-        """The text of the file; moments in ISO 8601."""
+    def to_json(self) -> bytes:
+        """Return the text of the file, with times in ISO 8601."""
         return json.dumps(asdict(self), indent=2, default=datetime.isoformat).encode() + b"\n"
 
 
 _NAMES = {each.name for each in fields(Metadata)}
 
 
-def parse(text: bytes) -> Metadata:
-    """Raises ``ValueError`` for what is no such text; an unknown name is no such text: it may be a typo."""
-    written = json.loads(text)
-    if not isinstance(written, dict) or written.keys() - _NAMES or not {"kid", "algorithm"} <= written.keys():
-        raise ValueError(f"not a JSON object of {', '.join(sorted(_NAMES))}")
-    if not isinstance(written.get("accepts_no_kid", False), bool):
-        raise ValueError("accepts_no_kid is neither true nor false")
-    return Metadata(**{**written, **{name: _moment(written.get(name)) for name in _MOMENTS}})
+def parse_metadata(text: bytes) -> Metadata:
+    """Parse the content of a ``.json`` file. Raises ``ValueError``, also for an unknown name, which may be a typo."""
+    content = json.loads(text)
+    if not isinstance(content, dict) or content.keys() - _NAMES or not {"kid", "algorithm"} <= content.keys():
+        raise ValueError(f"it must be a JSON object with kid, algorithm, and none but {', '.join(sorted(_NAMES))}")
+    if not isinstance(content.get("accepts_no_kid", False), bool):
+        raise ValueError("accepts_no_kid must be true or false")
+    return Metadata(**{**content, **{name: _parse_time(content.get(name)) for name in _TIMES}})
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse_time(text: str | None) -> datetime | None:
     if text is None:
         return None
-    # Python 3.10 does not know the Z.
-    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    if found.tzinfo is None:
+    # fromisoformat() of Python 3.10 does not accept "Z".
+    time = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if time.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return found
+    return time
 
 
-def stamps(folder: Path) -> dict[str, Stamp]:
-    """The ``kid`` of each key that is there, in order; and of each bad file that is alone. Raises ``OSError``.
+def list_stamps(directory: Path) -> dict[str, Stamp]:
+    """Return the stamp of each key in a directory, by ``kid`` in alphabetical order. Raises ``OSError``.
 
-    A file is bad if it is a directory or a pipe, say, or can't be asked what it is. Other files do not matter.
+    A key with one file only is left out, unless that file is faulty: a directory or a pipe, say, or impossible to
+    inspect. Files with other suffixes and hidden files are ignored.
     """
     found: dict[str, tuple[int, int, int] | BadKey] = {}
-    with os.scandir(folder) as entries:
+    with os.scandir(directory) as entries:
         for entry in entries:
             if entry.name.endswith(_SUFFIXES) and not entry.name.startswith("."):
-                # It may have been deleted since.
+                # It may have been deleted after the directory was listed.
                 with suppress(FileNotFoundError):
-                    found[entry.name] = _stamp(entry)
+                    found[entry.name] = _file_stamp(entry)
     kids = sorted({name.rpartition(".")[0] for name in found})
-    known = {kid: tuple(found[name] for suffix in _SUFFIXES if (name := kid + suffix) in found) for kid in kids}
-    return {kid: stamp for kid, stamp in known.items() if is_whole(stamp) or isinstance(stamp[0], BadKey)}
+    stamps = {kid: tuple(found[name] for suffix in _SUFFIXES if (name := kid + suffix) in found) for kid in kids}
+    return {kid: stamp for kid, stamp in stamps.items() if is_complete(stamp) or isinstance(stamp[0], BadKey)}
 
 
-def is_whole(stamp: Stamp) -> bool:
-    """Whether both files of the key are there."""
+def is_complete(stamp: Stamp) -> bool:
+    """Return whether both files of the key exist."""
     return len(stamp) == len(_SUFFIXES)
 
 
-def shown(name: str) -> str:
-    """The name of a file as a text, which it need not be."""
+def printable(name: str) -> str:
+    """Return the name of a file with escapes for bytes that are not text, which a file name may contain."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | BadKey:
-    """Raises ``FileNotFoundError``."""
+def _file_stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | BadKey:
+    """Return what a stamp has for one file. Raises ``FileNotFoundError``."""
     try:
-        found = entry.stat()
-        if not stat.S_ISREG(found.st_mode):
+        status = entry.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
-        return BadKey(f"{shown(entry.name)}: {_reason(error)}")
-    return found.st_mtime_ns, found.st_size, found.st_ino
+        return BadKey(f"{printable(entry.name)}: {_reason(error)}")
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def read(folder: Path, kid: str) -> tuple[Metadata, Key]:
-    """Raises ``BadKey`` that names the file which can't be read, and why."""
+def read(directory: Path, kid: str) -> tuple[Metadata, Key]:
+    """Return the metadata and the key of ``kid``. Raises ``BadKey``, which names the files and says what is wrong."""
     try:
-        # A kid that is no text can't be the kid of a token.
+        # A file name that is not text can't be the kid of a token.
         kid.encode()
-        metadata = parse(_content(folder / f"{kid}.json"))
-        material = _content(folder / f"{kid}.pem")
+        metadata = parse_metadata(_read_bounded(directory / f"{kid}.json"))
+        material = _read_bounded(directory / f"{kid}.pem")
         if metadata.kid != kid:
-            raise ValueError("the kid in it is not that of the file's name")
+            raise ValueError("the kid in the .json file differs from the file name")
         spec = {name: value for name, value in vars(metadata).items() if name != "created_at"}
         return metadata, read_key({**spec, "key": material}, signs=True)
-    # cryptography raises what it likes.
+    # cryptography may raise any exception.
     except Exception as error:
-        raise BadKey(f"{shown(kid)}.pem and {shown(kid)}.json: {_reason(error)}") from error
+        raise BadKey(f"{printable(kid)}.pem and {printable(kid)}.json: {_reason(error)}") from error
 
 
-def _content(path: Path) -> bytes:
-    """Neither waits for what a pipe may bring, nor reads what has no end. Raises ``OSError``, ``ValueError``."""
+def _read_bounded(path: Path) -> bytes:
+    """Read a file of up to ``MAX_SIZE`` bytes, without waiting for a pipe. Raises ``OSError`` and ``ValueError``."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
-        raise ValueError(f"a file of it has more than {MAX_SIZE} bytes")
+        raise ValueError(f"one of the files has more than {MAX_SIZE} bytes")
     return content
 
 
 def _reason(error: Exception) -> str:
+    """Return what went wrong, without anything of a key: the text of other errors may quote it."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
-def add(folder: Path, metadata: Metadata, pem: bytes) -> None:
-    """The key is there once all of it is."""
-    _replace(folder / f"{metadata.kid}.pem", pem)
-    update(folder, metadata)
+def add(directory: Path, metadata: Metadata, pem: bytes) -> None:
+    """Write both files of a key, the metadata last, so that no reader sees half a key. Raises ``OSError``."""
+    _replace_atomically(directory / f"{metadata.kid}.pem", pem)
+    update(directory, metadata)
 
 
-def update(folder: Path, metadata: Metadata) -> None:
-    _replace(folder / f"{metadata.kid}.json", metadata.as_json())
+def update(directory: Path, metadata: Metadata) -> None:
+    """Write the ``.json`` file of a key. Raises ``OSError``."""
+    _replace_atomically(directory / f"{metadata.kid}.json", metadata.to_json())
 
 
-def remove(folder: Path, kid: str) -> None:
+def remove(directory: Path, kid: str) -> None:
+    """Delete the files of a key, the metadata first. Does nothing for a file that is missing. Raises ``OSError``."""
     for suffix in (".json", ".pem"):
-        (folder / f"{kid}{suffix}").unlink(missing_ok=True)
+        (directory / f"{kid}{suffix}").unlink(missing_ok=True)
 
 
-def create(path: Path, content: bytes) -> None:
-    """A file that only its owner may read, from the first byte on. Raises ``FileExistsError``, ``OSError``."""
+def create_private(path: Path, content: bytes) -> None:
+    """Create a file that only its owner may read (mode 0600). Leaves no file behind if writing fails.
+
+    Raises ``FileExistsError`` and other ``OSError``.
+    """
     with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         try:
             file.write(content)
@@ -164,29 +175,32 @@ def create(path: Path, content: bytes) -> None:
             raise
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Whoever looks finds the old content or the new one, also after a power cut."""
+def _replace_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that readers see either the old content or the new one, even after a power failure."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    create(draft, content)
+    create_private(draft, content)
     try:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    directory = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(directory)
     finally:
-        os.close(folder)
+        os.close(directory)
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Makes the folder, with mode 0700, where there is none; one process at a time is inside."""
-    # Here, for it is not there on Windows, where keys are only read.
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory, which one process at a time can hold. Waits for the lock.
+
+    Creates the directory, with mode 0700, if it does not exist. Raises ``OSError``, and ``ImportError`` on Windows.
+    """
+    # Windows has no fcntl. Imported here, because keys can be read there.
     import fcntl
 
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -1,14 +1,17 @@
-"""Makes secrets and private keys.
+"""Generates HMAC secrets and private keys.
 
-Knows no Django. Raises ``ImportError`` where the package ``cryptography`` is needed and missing.
+Raises ``ImportError`` where the package ``cryptography`` is needed and not installed.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .algorithms import HMAC_ALGORITHMS
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _CURVES = {
     "ES256": "SECP256R1",
@@ -20,23 +23,23 @@ _CURVES = {
 
 
 def secret(algorithm: str) -> str:
-    """As long as the hash of an HMAC algorithm (RFC 7518 section 3.2), of random bytes in base64url."""
+    """Return random bytes in base64url, as many as the hash of an HMAC algorithm has (RFC 7518 section 3.2)."""
     assert algorithm in HMAC_ALGORITHMS
     return secrets.token_urlsafe(int(algorithm.removeprefix("HS")) // 8)
 
 
 def private_pem(algorithm: str, passphrase: bytes | None = None) -> bytes:
-    """A new private key in PKCS8, encrypted if there is a passphrase; for RSA of 3072 bits."""
+    """Return a new private key in PEM (PKCS8), encrypted if there is a passphrase. An RSA key has 3072 bits."""
     from cryptography.hazmat.primitives import serialization
 
-    locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     pem: bytes = _private_key(algorithm).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
     return pem
 
 
-def _private_key(algorithm: str) -> Any:
+def _private_key(algorithm: str) -> PrivateKeyTypes:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if algorithm == "EdDSA":

@@ -1,4 +1,4 @@
-"""The keys that a remote issuer publishes (RFC 7517), and when they are asked for. Knows no Django."""
+"""Fetches and caches the key set that a remote issuer publishes (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -8,59 +8,61 @@ from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import Any
 
 import jwt
 
 from .. import forks
+from .._types import JSONObject
 from ..outage import Outage
 from . import fetch
 from .ring import fits
 
-# Seconds. A set is renewed ahead of its end, so that no request waits for that.
+# All in seconds. A key set is fresh for LIFETIME, and renewed in the background before that, so that no request waits.
 LIFETIME = 600.0
-RENEWED_AFTER = 0.8 * LIFETIME
-# While the issuer is down, what it last said is good for a day.
-KEPT_FOR = 86_400.0
-# Between fetches that failed, and between fetches for the sake of unknown ids: each forged one is another.
+RENEW_AFTER = 0.8 * LIFETIME
+# While the issuer is unavailable, the last key set is used this long.
+USE_STALE_FOR = 86_400.0
+# Between a failed fetch and the next one, and between fetches for unknown kids: a forged token can have a new kid each.
 RETRY_AFTER = 30.0
-# The same while there is no key at all, and every request is a 503 that says "in one second".
+# Between a failed fetch and the next one while there is no key set: requests are answered 503 with Retry-After: 1.
 RETRY_AFTER_WITHOUT_KEYS = 1.0
 
 
-class UnknownKey(ValueError):  # not an error of ours: the token is refused
-    """The issuer publishes no key that this token may be checked with."""
+class UnknownKey(ValueError):  # a ValueError, which makes the caller reject the token
+    """The issuer publishes no key that verifies this token."""
 
 
 class KeySetUnavailable(Exception):
-    """The issuer can't be reached, and nothing it said less than a day ago is remembered."""
+    """The issuer is unavailable, and no key set of the last day is cached."""
 
 
 @dataclass(frozen=True)
 class VerifyingKey:
-    """A public key, parsed, under the ``kid`` that it was published with."""
+    """A parsed public key, and the ``kid`` that it was published with."""
 
     key_id: str | None
-    key: Any
+    key: object
 
 
 def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
-    """The keys that ``algorithm`` can use, at least one; others are left out, as RFC 7517 section 5 asks.
+    """Parse a key set and return the keys that fit ``algorithm``, at least one.
 
-    Raises ``ValueError`` (``RecursionError`` for deep nesting) when there is none, or no key set.
+    Other keys are ignored, as RFC 7517 section 5 asks. Raises ``ValueError`` if ``body`` is not a key set or has no
+    such key, and ``RecursionError`` if it is nested too deeply.
     """
     document = json.loads(body)
     published = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(published, list):
         raise ValueError("not a JSON object with a list of keys")
-    keys = tuple(_read(jwk, algorithm) for jwk in published if _is_fit(jwk, algorithm))
+    keys = tuple(_parse_jwk(jwk, algorithm) for jwk in published if _is_usable(jwk, algorithm))
     usable = tuple(key for key in keys if key is not None)
     if not usable:
         raise ValueError(f"none of {len(published)} keys can be used for {algorithm}")
     return usable
 
 
-def _is_fit(jwk: Any, algorithm: str) -> bool:
+def _is_usable(jwk: object, algorithm: str) -> bool:
+    """Return whether the members of a JWK allow its use to verify with ``algorithm``."""
     if not isinstance(jwk, dict) or not fits(jwk, algorithm):
         return False
     operations = jwk.get("key_ops", ["verify"])
@@ -69,47 +71,47 @@ def _is_fit(jwk: Any, algorithm: str) -> bool:
         and isinstance(operations, list)
         and "verify" in operations
         and jwk.get("alg", algorithm) == algorithm
-        # Private: whoever publishes it has lost it.
+        # With "d" it is a private key. Once published, anybody can sign with it.
         and "d" not in jwk
         and isinstance(jwk.get("kid", ""), str)
     )
 
 
-def _read(jwk: dict[str, Any], algorithm: str) -> VerifyingKey | None:
+def _parse_jwk(jwk: JSONObject, algorithm: str) -> VerifyingKey | None:
+    """Return ``None`` for a key that PyJWT or cryptography rejects."""
     try:
         return VerifyingKey(jwk.get("kid"), jwt.PyJWK(jwk, algorithm).key)
-    except Exception:  # noqa: BLE001  # whatever PyJWT and cryptography make of it, the other keys are still good
+    except Exception:  # noqa: BLE001  # they may raise any exception, and the other keys can still be used
         return None
 
 
 @dataclass(frozen=True)
-class _Held:
-    """A set as it was fetched at a moment."""
-
+class _KeySet:
     keys: tuple[VerifyingKey, ...]
-    at: float
+    fetched_at: float
 
     def find(self, kid: str | None) -> VerifyingKey | None:
+        """Return the key with that ``kid``; for ``None``, the only key of the set, if it has only one."""
         if kid is None:
             return self.keys[0] if len(self.keys) == 1 else None
         return next((key for key in self.keys if key.key_id == kid), None)
 
 
 @dataclass(frozen=True, eq=False)
-class _Flight:
-    """A fetch that is under way in a thread of its own."""
+class _Fetch:
+    """A fetch that is running in a thread."""
 
     deadline: float
-    landed: Event = field(default_factory=Event)
+    finished: Event = field(default_factory=Event)
 
 
 class KeySetClient:
-    """The keys at ``url`` that are good for ``algorithm``, remembered. One for all threads.
+    """The keys that an issuer publishes at ``url`` for ``algorithm``, cached. One instance for all threads.
 
-    ``url`` is ``https``, or ``http`` on this machine or, with ``allow_http``, on any.
-
-    A request waits ``timeout`` seconds at the most, and only where there is nothing to go by:
-    no set yet, no news for a whole ``LIFETIME``, or a ``kid`` that is not in the set.
+    ``url`` must be ``https``, or ``http`` for a server on this machine; with ``allow_http``, for any server. Keys are
+    fetched in a thread, one fetch at a time. A request waits for it, for ``timeout`` seconds at most, only if there is
+    no key set yet, if the cached one is not fresh, or if its ``kid`` is unknown. ``now`` is a monotonic clock in
+    seconds.
     """
 
     def __init__(
@@ -123,117 +125,132 @@ class KeySetClient:
         fetch: Callable[..., bytes] = fetch.get,
     ) -> None:
         self.algorithm, self._timeout = algorithm, timeout
-        self._now, self._fetch = now, partial(fetch, url, timeout=timeout, allow_http=allow_http)
+        self._now, self._download = now, partial(fetch, url, timeout=timeout, allow_http=allow_http)
         self._lock = Lock()
-        self._held: _Held | None = None
-        self._flight: _Flight | None = None
-        # The last fetch, if it failed; the last one for the sake of an unknown kid.
+        self._key_set: _KeySet | None = None
+        self._running_fetch: _Fetch | None = None
+        # When the last fetch failed, None if it succeeded; and when a fetch for an unknown kid was last started.
         self._failed_at: float | None = None
         self._searched_at: float | None = None
         self._outage = Outage(
             "The issuer of the keys (JWK_URL)",
-            "its last ones are used for a day, and without any a token is answered 503",
+            "its last keys are used for up to a day, and without any, tokens are answered 503",
         )
-        forks.follow(self)
+        forks.register(self)
 
     def find(self, kid: str | None) -> VerifyingKey:
-        """The key of that ``kid``, or with ``None`` the only one there is.
+        """Return the key with that ``kid``; for ``None``, the only key that the issuer publishes.
 
-        Raises ``UnknownKey`` if there is none, and ``KeySetUnavailable``.
+        Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable``.
         """
-        before = self._held
-        key = self._current().find(kid)
+        before = self._key_set
+        key = self._get_key_set().find(kid)
         if key is None and kid is not None:
-            key = self._search(kid, before)
+            key = self._find_new(kid, before)
         if key is None:
             raise UnknownKey("the issuer publishes no such key")
         return key
 
-    def _current(self) -> _Held:
-        now, held = self._now(), self._held
-        if held is not None and now - held.at < RENEWED_AFTER:
-            return held
-        with self._lock:
-            held = self._kept(now)
-            if held is not None and now - held.at < RENEWED_AFTER:
-                return held  # Fetched for another request just now.
-            waits = held is None or _passed(held.at if self._failed_at is None else self._failed_at, LIFETIME, now)
-            flight = self._board(now, RETRY_AFTER if held else RETRY_AFTER_WITHOUT_KEYS)
-        if waits:
-            self._wait(flight)
-        held = self._kept(self._now())
-        if held is None:
-            raise KeySetUnavailable("nothing is known of the issuer's keys")
-        return held
+    def _get_key_set(self) -> _KeySet:
+        """Return the cached key set. Starts a fetch if it is time to, and waits for it if the set is not fresh.
 
-    def _search(self, kid: str, before: _Held | None) -> VerifyingKey | None:
-        """The key if it was published after ``before``. Costs the issuer one fetch, however many ask."""
+        Raises ``KeySetUnavailable``.
+        """
+        now, key_set = self._now(), self._key_set
+        if key_set is not None and now - key_set.fetched_at < RENEW_AFTER:
+            return key_set
+        with self._lock:
+            key_set = self._usable_key_set(now)
+            if key_set is not None and now - key_set.fetched_at < RENEW_AFTER:
+                return key_set  # Another request has just fetched it.
+            last_result_at = key_set.fetched_at if key_set and self._failed_at is None else self._failed_at
+            must_wait = key_set is None or _has_passed(last_result_at, LIFETIME, now)
+            fetch = self._start_fetch(now, RETRY_AFTER if key_set else RETRY_AFTER_WITHOUT_KEYS)
+        if must_wait:
+            self._wait_for(fetch)
+        key_set = self._usable_key_set(self._now())
+        if key_set is None:
+            raise KeySetUnavailable("no key set of the issuer is cached")
+        return key_set
+
+    def _find_new(self, kid: str, before: _KeySet | None) -> VerifyingKey | None:
+        """Return the key with that ``kid``, which is not in the key set ``before``, if the issuer publishes it now.
+
+        Fetches the key set again unless it has changed since ``before``, at most once in ``RETRY_AFTER`` seconds.
+        """
         now = self._now()
         with self._lock:
-            flight = None
-            if self._held is not before:
+            fetch = None
+            if self._key_set is not before:
                 self._searched_at = now
-            elif self._flight is not None or _passed(self._searched_at, RETRY_AFTER, now):
-                flight = self._board(now, RETRY_AFTER)
-                self._searched_at = self._searched_at if flight is None else now
-        self._wait(flight)
-        return self._held.find(kid) if self._held else None
+            elif self._running_fetch is not None or _has_passed(self._searched_at, RETRY_AFTER, now):
+                fetch = self._start_fetch(now, RETRY_AFTER)
+                self._searched_at = self._searched_at if fetch is None else now
+        self._wait_for(fetch)
+        return self._key_set.find(kid) if self._key_set else None
 
-    def _kept(self, now: float) -> _Held | None:
-        return self._held if self._held is not None and now - self._held.at < KEPT_FOR else None
+    def _usable_key_set(self, now: float) -> _KeySet | None:
+        """Return the cached key set, fresh or stale, or ``None`` if it is too old."""
+        key_set = self._key_set
+        return key_set if key_set is not None and now - key_set.fetched_at < USE_STALE_FOR else None
 
-    def _board(self, now: float, retry_after: float) -> _Flight | None:
-        """The fetch to wait for, begun here if none is under way and the last failure is long enough ago."""
-        flight = self._flight
-        # One that does not even notice its deadline is stuck, say in a resolver. It is given up in the end.
-        if flight is not None and now < flight.deadline + RETRY_AFTER:
-            # While fetches fail, one request waits to see whether they still do; a crowd would fill all workers.
-            return flight if _passed(self._failed_at, RETRY_AFTER, now) else None
-        if not _passed(self._failed_at, retry_after, now):
+    def _start_fetch(self, now: float, retry_after: float) -> _Fetch | None:
+        """Start a fetch if none is running and the last failure is ``retry_after`` seconds ago.
+
+        Returns the fetch that the caller should wait for, or ``None``. Call it with the lock held.
+        """
+        fetch = self._running_fetch
+        # A fetch that misses its own deadline is stuck, for example in a resolver. It is given up after a while.
+        if fetch is not None and now < fetch.deadline + RETRY_AFTER:
+            # While fetches fail, only one request waits for the next one. If all did, they would occupy all workers.
+            return fetch if _has_passed(self._failed_at, RETRY_AFTER, now) else None
+        if not _has_passed(self._failed_at, retry_after, now):
             return None
-        self._flight = flight = _Flight(now + self._timeout)
+        self._running_fetch = fetch = _Fetch(now + self._timeout)
         try:
-            Thread(target=self._fly, args=(flight,), name="simplejwt-keys", daemon=True).start()
+            Thread(target=self._run_fetch, args=(fetch,), name="simplejwt-keys", daemon=True).start()
         except RuntimeError as error:
-            # No more threads, or the interpreter is about to end.
-            self._flight, self._failed_at = None, now
-            self._outage.failed(error)
-        return self._flight
+            # No thread can start, for there are too many, or the interpreter is shutting down.
+            self._running_fetch, self._failed_at = None, now
+            self._outage.start(error)
+        return self._running_fetch
 
-    def _wait(self, flight: _Flight | None) -> None:
-        if flight is not None:
-            flight.landed.wait(max(0.0, flight.deadline - self._now()))
+    def _wait_for(self, fetch: _Fetch | None) -> None:
+        """Wait until ``fetch`` has finished, but not beyond its deadline. Returns at once for ``None``."""
+        if fetch is not None:
+            fetch.finished.wait(max(0.0, fetch.deadline - self._now()))
 
-    def _fly(self, flight: _Flight) -> None:
-        landing: tuple[VerifyingKey, ...] | Exception
+    def _run_fetch(self, fetch: _Fetch) -> None:
+        result: tuple[VerifyingKey, ...] | Exception
         try:
-            landing = read_key_set(self._fetch(), self.algorithm)
-        except Exception as error:  # noqa: BLE001  # a flight that never lands would be waited for
-            landing = error
+            result = read_key_set(self._download(), self.algorithm)
+        except Exception as error:  # noqa: BLE001  # requests wait for the fetch, so it must finish in any case
+            result = error
         try:
-            self._land(flight, landing)
+            self._store_result(fetch, result)
         finally:
             with self._lock:
-                if self._flight is flight:
-                    self._flight = None
-            flight.landed.set()
+                if self._running_fetch is fetch:
+                    self._running_fetch = None
+            fetch.finished.set()
 
-    def _land(self, flight: _Flight, landing: tuple[VerifyingKey, ...] | Exception) -> None:
+    def _store_result(self, fetch: _Fetch, result: tuple[VerifyingKey, ...] | Exception) -> None:
         with self._lock:
-            if self._flight is not flight:
-                return  # It was stuck and given up: its news is old.
-            if isinstance(landing, Exception):
+            if self._running_fetch is not fetch:
+                return  # It was stuck and given up, so its result is outdated.
+            if isinstance(result, Exception):
                 self._failed_at = self._now()
             else:
-                self._held, self._failed_at = _Held(landing, self._now()), None
-        if isinstance(landing, Exception):
-            self._outage.failed(landing)
+                self._key_set, self._failed_at = _KeySet(result, self._now()), None
+        if isinstance(result, Exception):
+            self._outage.start(result)
         else:
-            self._outage.over()
+            self._outage.end()
 
-    def begin_anew(self) -> None:
-        self._lock, self._flight = Lock(), None
+    def reset_after_fork(self) -> None:
+        self._lock, self._running_fetch = Lock(), None
 
 
-def _passed(since: float | None, seconds: float, now: float) -> bool:
+def _has_passed(since: float | None, seconds: float, now: float) -> bool:
+    """Return whether ``seconds`` have passed ``since`` a time, or there is no such time."""
     return since is None or now - since >= seconds

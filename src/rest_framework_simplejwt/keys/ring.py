@@ -1,6 +1,6 @@
-"""Our own keys: secrets and key pairs, read once; and the ring that says which one signs and which verify.
+"""Our own keys, secrets and key pairs, and the key ring, which knows at what time which of them sign and verify.
 
-Knows no Django. Moments are seconds since the epoch.
+All times are in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -15,16 +15,20 @@ from datetime import datetime
 from math import inf
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jwt import PyJWTError
 from jwt.algorithms import Algorithm
 from jwt.utils import base64url_encode
 
-from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, algorithm_of, is_blank
+from .._types import JSONObject
+from .algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS, get_algorithm, is_blank
 
-# The key type, and the curves, that an algorithm works with: RFC 7518 section 3.1, RFC 8037.
-_FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+
+# The key type of each algorithm, and its curves (RFC 7518 section 3.1, RFC 8037).
+_KEY_TYPES: dict[str, tuple[str, tuple[str, ...] | None]] = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", None)),
     "ES256": ("EC", ("P-256",)),
     "ES256K": ("EC", ("secp256k1",)),
@@ -32,10 +36,11 @@ _FIT: dict[str, tuple[str, tuple[str, ...] | None]] = {
     **dict.fromkeys(("ES512", "ES521"), ("EC", ("P-521",))),
     "EdDSA": ("OKP", ("Ed25519", "Ed448")),
 }
-# The members that a thumbprint is made of (RFC 7638 section 3.2, RFC 8037 section 2).
-_REQUIRED = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
+# By key type, the members of a public key, from which a thumbprint is made (RFC 7638 section 3.2, RFC 8037 section 2).
+_PUBLIC_MEMBERS = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
 
-_SPEC = {
+# What an entry of SIGNING_KEYS or VERIFYING_KEYS may contain.
+_SPEC_NAMES = {
     "kid",
     "algorithm",
     "key",
@@ -49,30 +54,30 @@ _SPEC = {
 
 
 class BadKey(ValueError):
-    """A key that can't be read or used. The text says what is wrong, and nothing of the key."""
+    """A key can't be read or used. The text says what is wrong, and quotes nothing of the key."""
 
 
-def fits(jwk: Mapping[str, Any], algorithm: str) -> bool:
-    """Whether the public key in ``jwk`` is of the type, and on the curve, that ``algorithm`` works with."""
-    if algorithm not in _FIT:
+def fits(jwk: Mapping[str, object], algorithm: str) -> bool:
+    """Return whether the type and the curve of a public key are those that ``algorithm`` needs."""
+    if algorithm not in _KEY_TYPES:
         return False
-    key_type, curves = _FIT[algorithm]
+    key_type, curves = _KEY_TYPES[algorithm]
     return jwk.get("kty") == key_type and (curves is None or jwk.get("crv") in curves)
 
 
-def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """The SHA-256 thumbprint of a public key (RFC 7638), base64url without padding."""
-    members = {name: jwk[name] for name in _REQUIRED[jwk["kty"]]}
+def thumbprint(jwk: JSONObject) -> str:
+    """Return the SHA-256 thumbprint of a public key (RFC 7638), in base64url without padding."""
+    members = {name: jwk[name] for name in _PUBLIC_MEMBERS[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
     return base64url_encode(hashlib.sha256(canonical).digest()).decode()
 
 
 @dataclass(frozen=True)
 class Role:
-    """When a key is used, and whether it also verifies tokens that name no key.
+    """When a key is used, and whether it also verifies tokens without a ``kid``.
 
-    It signs from ``not_before`` on, and verifies until ``retire_after``. Before, it is already
-    published, and verifies what a machine with a faster clock has signed.
+    A key can sign from ``not_before`` on, and retires at ``retire_after``. Before ``not_before`` it is published and
+    verifies tokens already: a machine whose clock is fast may sign with it.
     """
 
     not_before: float = -inf
@@ -82,7 +87,7 @@ class Role:
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """One key for one algorithm."""
+    """A key for one algorithm. Subclasses define ``can_sign``, ``sign`` and ``verify``."""
 
     algorithm: str
     kid: str
@@ -100,18 +105,18 @@ class Key:
 
     @property
     def implementation(self) -> Algorithm:
-        return algorithm_of(self.algorithm)
+        return get_algorithm(self.algorithm)
 
 
 @dataclass(frozen=True, eq=False)
 class Secret(Key):
-    """For HMAC. It has no public part, and so no way into a published set."""
+    """A key for HMAC. It has no public part, so it is never published. Raises ``BadKey`` for a blank secret."""
 
     secret: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if is_blank(self.secret):
-            raise BadKey("it is a blank secret")
+            raise BadKey("its secret is blank")
 
     @property
     def can_sign(self) -> bool:
@@ -126,10 +131,10 @@ class Secret(Key):
 
 @dataclass(frozen=True, eq=False)
 class KeyPair(Key):
-    """For everything else. ``private`` is ``None`` where this service only verifies."""
+    """A key for the other algorithms. ``private`` is ``None`` if this service only verifies with it."""
 
-    public: Any = field(default=None, repr=False)
-    private: Any = field(default=None, repr=False)
+    public: PublicKeyTypes | None = field(default=None, repr=False)
+    private: PrivateKeyTypes | None = field(default=None, repr=False)
 
     @property
     def can_sign(self) -> bool:
@@ -142,27 +147,26 @@ class KeyPair(Key):
         return self.implementation.verify(message, self.public, signature)
 
     @property
-    def jwk(self) -> dict[str, Any]:
-        """The public part as it is published (RFC 7517 section 4)."""
+    def jwk(self) -> JSONObject:
+        """The public part as a JWK (RFC 7517 section 4), as it is published."""
         return {**public_jwk(self.public, self.algorithm), "kid": self.kid, "use": "sig", "alg": self.algorithm}
 
 
-def public_jwk(public: Any, algorithm: str) -> dict[str, Any]:
-    """The members that make up a public key, and no others."""
-    exported = algorithm_of(algorithm).to_jwk(public, as_dict=True)
-    return {name: exported[name] for name in _REQUIRED[exported["kty"]]}
+def public_jwk(public: object, algorithm: str) -> JSONObject:
+    """Return the JWK members that define a public key, and no others."""
+    exported = get_algorithm(algorithm).to_jwk(public, as_dict=True)
+    return {name: exported[name] for name in _PUBLIC_MEMBERS[exported["kty"]]}
 
 
-def document(keys: Iterable[KeyPair]) -> dict[str, list[dict[str, Any]]]:
-    """A JWK Set (RFC 7517 section 5) of the public parts."""
+def jwk_set(keys: Iterable[KeyPair]) -> dict[str, list[JSONObject]]:
+    """Return a JWK Set (RFC 7517 section 5) of the public parts of ``keys``."""
     return {"keys": [key.jwk for key in keys]}
 
 
 class KeyRing:
-    """The keys of one service. Raises ``BadKey`` when two of them have one ``kid``.
+    """All keys of a service: ``signing`` may sign and verify, ``verifying`` only verify.
 
-    ``signing`` take turns: the one that became active last signs, and the others verify until
-    they retire, as all of ``verifying`` do.
+    Raises ``BadKey`` if two keys have the same ``kid``. Methods take the current time as ``now``.
     """
 
     def __init__(self, signing: Iterable[Key] = (), verifying: Iterable[Key] = ()) -> None:
@@ -173,122 +177,136 @@ class KeyRing:
             if kids.count(kid) > 1:
                 raise BadKey(f"two keys have the kid {kid!r}")
 
-    def current(self, now: float) -> Key | None:
-        """The one that signs; of two that became active at once, the first. ``None``: this service only verifies."""
-        active = [key for key in self._signing if key.role.not_before <= now < key.role.retire_after]
-        return max(active, key=lambda key: key.role.not_before, default=None)
+    def signing_key(self, now: float) -> Key | None:
+        """Return the active key: of those that can sign, the one with the latest ``not_before``; of several, the first.
 
-    def verifying(self, kid: str | None, now: float) -> tuple[Key, ...]:
-        """The key of that ``kid``; for a token that names none, all that are marked for it."""
+        Returns ``None`` if no key may sign now.
+        """
+        candidates = [key for key in self._signing if key.role.not_before <= now < key.role.retire_after]
+        return max(candidates, key=lambda key: key.role.not_before, default=None)
+
+    def verifying_keys(self, kid: str | None, now: float) -> tuple[Key, ...]:
+        """Return the unretired key with that ``kid``, or none; for ``None``, all that have ``accepts_no_kid``."""
         return tuple(
             key
             for key in self._all
             if now < key.role.retire_after and (key.role.accepts_no_kid if kid is None else key.kid == kid)
         )
 
-    def published(self, now: float) -> tuple[KeyPair, ...]:
-        """What other services may see: next, current and retired key pairs, until they retire."""
+    def published_keys(self, now: float) -> tuple[KeyPair, ...]:
+        """Return the key pairs whose public part other services may see: all that have not retired."""
         return tuple(key for key in self._all if isinstance(key, KeyPair) and now < key.role.retire_after)
 
 
-def read_key(spec: Mapping[str, Any], *, signs: bool) -> Key:
-    """The key that an entry of ``SIGNING_KEYS`` (``signs``) or ``VERIFYING_KEYS`` describes.
+def read_key(spec: Mapping[str, object], *, signs: bool) -> Key:
+    """Return the key that an entry of ``SIGNING_KEYS`` (``signs=True``) or ``VERIFYING_KEYS`` describes.
 
-    Raises ``BadKey``. Of a private key that is only to verify, the public part is kept.
+    With ``signs=False``, only the public part of a private key is kept. Raises ``BadKey`` if the entry is not valid,
+    if the key can't be read, and if ``signs`` is true and the key is a public one.
     """
     if not isinstance(spec, Mapping):
-        raise BadKey("it is no dict")
-    if strangers := spec.keys() - _SPEC:
-        raise BadKey(f"it has the unknown {sorted(map(str, strangers))}")
+        raise BadKey("it is not a dict")
+    if unknown := spec.keys() - _SPEC_NAMES:
+        raise BadKey(f"it has unknown names, {sorted(map(str, unknown))}; use some of {sorted(_SPEC_NAMES)}")
     algorithm = spec.get("algorithm")
     if not isinstance(algorithm, str) or algorithm not in ALLOWED_ALGORITHMS:
-        raise BadKey(f"its algorithm is none of {sorted(ALLOWED_ALGORITHMS)}")
+        raise BadKey(f"its algorithm must be one of {sorted(ALLOWED_ALGORITHMS)}")
     kid = spec.get("kid")
     if kid is not None and (not isinstance(kid, str) or not kid):
-        raise BadKey("its kid is no string, or empty")
-    role = Role(_moment(spec, "not_before", -inf), _moment(spec, "retire_after", inf), bool(spec.get("accepts_no_kid")))
-    material, passphrase = _material(spec), spec.get("passphrase")
+        raise BadKey("its kid must be a non-empty string")
+    role = Role(
+        not_before=_read_time(spec, "not_before", -inf),
+        retire_after=_read_time(spec, "retire_after", inf),
+        accepts_no_kid=bool(spec.get("accepts_no_kid")),
+    )
+    material, passphrase = _read_material(spec), spec.get("passphrase")
     try:
         if algorithm in HMAC_ALGORITHMS:
-            return _secret(algorithm, kid, role, material)
-        return _pair(algorithm, kid, role, material, passphrase, signs=signs)
+            return _make_secret(algorithm, kid, role, material)
+        return _make_key_pair(algorithm, kid, role, material, passphrase, signs=signs)
     except (PyJWTError, ValueError, TypeError, AttributeError) as error:
         raise error if isinstance(error, BadKey) else BadKey(f"it can't be read as a key for {algorithm}") from error
 
 
-def _moment(spec: Mapping[str, Any], name: str, default: float) -> float:
+def _read_time(spec: Mapping[str, object], name: str, default: float) -> float:
+    """Return the time in ``spec[name]``, which is an aware ``datetime`` or a number. Raises ``BadKey``."""
     value = spec.get(name)
     if value is None:
         return default
-    # A datetime without a zone is the machine's time, which is hardly meant.
+    # A naive datetime would be in the local time of the machine, which is probably not what the project means.
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.timestamp()
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf:
         with suppress(OverflowError):
             return float(value)
-    raise BadKey(f"its {name} is neither a datetime with a time zone nor seconds since the epoch")
+    raise BadKey(f"its {name} must be a datetime with a time zone, or a number of seconds since the epoch")
 
 
-def _material(spec: Mapping[str, Any]) -> Any:
+def _read_material(spec: Mapping[str, object]) -> object:
+    """Return the key's text, bytes or object from the one source that ``spec`` names. Raises ``BadKey``."""
     given = [name for name in _SOURCES if spec.get(name)]
     if len(given) != 1:
-        raise BadKey(f"it needs one of {', '.join(_SOURCES)}")
+        raise BadKey(f"it needs exactly one of {', '.join(_SOURCES)}")
     material = _SOURCES[given[0]](spec[given[0]])
-    # An empty file would be an HMAC secret that everybody knows.
+    # An empty file would be the empty HMAC secret, which anybody can guess.
     if not material or is_blank(material):
         raise BadKey(f"its {given[0]} is empty or blank")
     return material
 
 
-def _in_file(path: Any) -> bytes:
+def _read_file(path: Any) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError, TypeError) as error:
-        # Not "from error": it quotes the path, where somebody may have put the key itself.
+        # Not "from error": its text quotes the path, and the path may be the key itself, put there by mistake.
         raise BadKey(f"its key_file can't be read: {type(error).__name__}") from None
 
 
-def _answer_of(found: Callable[[], Any] | str) -> Any:
+def _call(function: Any) -> object:
+    """Call a function, given as an object or as its dotted path. Raises ``BadKey``."""
     try:
-        call = resolve_name(found) if isinstance(found, str) else found
+        callable_ = resolve_name(function) if isinstance(function, str) else function
     except (ImportError, AttributeError, ValueError) as error:
         raise BadKey(f"its key_callable can't be found: {type(error).__name__}") from None
     try:
-        return call()
+        return callable_()
     except Exception as error:
         raise BadKey(f"its key_callable can't be called: {type(error).__name__}") from error
 
 
-_SOURCES: dict[str, Callable[[Any], Any]] = {
+_SOURCES: dict[str, Callable[[Any], object]] = {
     "key": lambda key: key,
-    "key_file": _in_file,
-    "key_callable": _answer_of,
+    "key_file": _read_file,
+    "key_callable": _call,
 }
 
 
-def _secret(algorithm: str, kid: str | None, role: Role, material: Any) -> Secret:
-    secret = algorithm_of(algorithm).prepare_key(material)
-    # Unlike a thumbprint, it tells no more of a guessable secret than a token does.
-    own = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
-    return Secret(algorithm, kid or own, role, secret)
+def _make_secret(algorithm: str, kid: str | None, role: Role, material: object) -> Secret:
+    secret = get_algorithm(algorithm).prepare_key(material)
+    # Not a thumbprint: the kid is public. A keyed hash reveals no more of the secret than the tokens do.
+    default_kid = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
+    return Secret(algorithm, kid or default_kid, role, secret)
 
 
-def _pair(algorithm: str, kid: str | None, role: Role, material: Any, passphrase: Any, *, signs: bool) -> KeyPair:
-    found = _loaded(material, passphrase)
-    private = found if hasattr(found, "public_key") else None
-    public = found.public_key() if private is not None else found
+def _make_key_pair(
+    algorithm: str, kid: str | None, role: Role, material: object, passphrase: object, *, signs: bool
+) -> KeyPair:
+    key = _load_key(material, passphrase)
+    private = key if hasattr(key, "public_key") else None
+    public = key.public_key() if private is not None else key
     if signs and private is None:
-        raise BadKey("it is a public key, and can't sign")
+        raise BadKey("it is a public key, and signing needs the private key")
     jwk = public_jwk(public, algorithm)
     if not fits(jwk, algorithm):
-        raise BadKey(f"it is on another curve than that of {algorithm}")
+        raise BadKey(f"its curve is not the one of {algorithm}")
     return KeyPair(algorithm, kid or thumbprint(jwk), role, public, private if signs else None)
 
 
-def _loaded(material: Any, passphrase: Any) -> Any:
+def _load_key(material: object, passphrase: Any) -> Any:
+    """Return a key object of ``cryptography`` for a PEM text. Any other ``material`` is returned as it is."""
     if not isinstance(material, (str, bytes)):
         return material
-    # Here, so that HMAC does without the package.
+    # Imported here, so that HMAC works without the package.
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
     text = material.encode() if isinstance(material, str) else material

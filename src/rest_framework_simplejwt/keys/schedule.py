@@ -1,6 +1,6 @@
-"""Which key of a directory signs from when on, and when the one before it retires.
+"""Plans a key rotation: when which key of a directory becomes active, and when which retires.
 
-Knows no Django, and neither clock nor files.
+Neither reads the clock nor touches files.
 """
 
 from __future__ import annotations
@@ -11,68 +11,85 @@ from datetime import datetime, timedelta, timezone
 
 from .files import Metadata
 
-_EVER = datetime.min.replace(tzinfo=timezone.utc)
+_ALWAYS = datetime.min.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write and delete, and how it will be then: ``keys`` are those that are left, ``changed`` some of them."""
+    """What a rotation changes in a directory. A new key and changed ones are to be written, retired ones deleted."""
 
+    # All keys after the rotation, ``new`` and ``changed`` among them.
     keys: tuple[Metadata, ...]
+    # The next key to become active, or the one that becomes active now.
+    next_key: Metadata
+    # ``next_key`` if it must be made; ``None`` if it is in the directory already.
     new: Metadata | None
     changed: tuple[Metadata, ...]
     retired: tuple[Metadata, ...]
 
     def events(self) -> Iterator[tuple[datetime, str, str]]:
-        """When what happens to which ``kid``, in the order of time; what has always been so is left out."""
+        """Yield each known time at which something happens, the ``kid`` and what happens, ordered by time."""
         found = []
         for key in self.keys:
-            steps = ((key.created_at, "is published"), (key.not_before, "signs"), (key.retire_after, "retires"))
-            found += [(moment, key.kid, what) for moment, what in steps if moment is not None]
+            steps = (
+                (key.created_at, "is published"),
+                (key.not_before, "becomes active"),
+                (key.retire_after, "retires"),
+            )
+            found += [(time, key.kid, event) for time, event in steps if time is not None]
         yield from sorted(found, key=lambda event: event[0])
 
 
-def _starts(key: Metadata) -> datetime:
-    return key.not_before or _EVER
-
-
-def plan(
+def plan_rotation(
     known: Iterable[Metadata], *, kid: str, algorithm: str, now: datetime, publish_for: timedelta, lifetime: timedelta
 ) -> Plan:
-    """The next key signs once it has been public for ``publish_for``; the one before retires a ``lifetime`` later.
+    """Return the plan for a rotation at ``now`` of a directory with the keys ``known``.
 
-    While one waits for its turn already there is no new one. When none signs now, the next does at once.
+    A new key, with ``kid`` and ``algorithm``, becomes active after ``publish_for``. The key that signs until then
+    retires ``lifetime`` later, when its last token has expired. If a next key is published already, no new one is
+    made. If no key signs now, the next key becomes active at once.
     """
     known = sorted(known, key=lambda key: key.kid)
     retired = tuple(key for key in known if key.retire_after is not None and key.retire_after <= now)
-    alive = {key.kid: key for key in known if key not in retired}
-    # As KeyRing.current() has it.
-    current = max((key for key in alive.values() if _starts(key) <= now), key=_starts, default=None)
-    waiting = min((key for key in alive.values() if _starts(key) > now), key=_starts, default=None)
-    floor = now.replace(microsecond=0)
-    turn = floor if current is None else _turn_after(current, now + publish_for)
-    new = None if waiting is not None else Metadata(kid, algorithm, created_at=floor, not_before=turn)
-    following = waiting or new
-    assert following is not None
-    if waiting is not None and current is None:
-        following = replace(following, not_before=floor)
-    planned = {**alive, following.kid: following}
-    for key in alive.values():
-        if _starts(key) <= now:
-            last = _starts(following) if key is current else floor
-            planned[key.kid] = replace(key, retire_after=_retirement(key, last + lifetime, signs=key is current))
-    changed = tuple(key for key in planned.values() if key.kid in alive and key != alive[key.kid])
-    return Plan(tuple(planned.values()), new, changed, retired)
+    remaining = {key.kid: key for key in known if key not in retired}
+    # The same choice as in KeyRing.signing_key().
+    signing = max((key for key in remaining.values() if _active_from(key) <= now), key=_active_from, default=None)
+    published = min((key for key in remaining.values() if _active_from(key) > now), key=_active_from, default=None)
+    this_second = now.replace(microsecond=0)
+    activation = this_second if signing is None else _activation_after(signing, now + publish_for)
+    new = None if published is not None else Metadata(kid, algorithm, created_at=this_second, not_before=activation)
+    next_key = published or new
+    assert next_key is not None
+    if published is not None and signing is None:
+        next_key = replace(next_key, not_before=this_second)
+    planned = {**remaining, next_key.kid: next_key}
+    for key in remaining.values():
+        if _active_from(key) <= now:
+            last_signature = _active_from(next_key) if key is signing else this_second
+            retirement = _retirement(key, last_signature + lifetime, signs=key is signing)
+            planned[key.kid] = replace(key, retire_after=retirement)
+    changed = tuple(key for key in planned.values() if key.kid in remaining and key != remaining[key.kid])
+    return Plan(tuple(planned.values()), next_key, new, changed, retired)
 
 
-def _turn_after(current: Metadata, moment: datetime) -> datetime:
-    """A whole second: the first of two that begin at once would go on signing."""
-    whole = moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
-    return max(whole, _starts(current) + timedelta(seconds=1))
+def _active_from(key: Metadata) -> datetime:
+    return key.not_before or _ALWAYS
 
 
-def _retirement(key: Metadata, needed: datetime, *, signs: bool) -> datetime:
-    """What stands there is left alone, unless the key still signs tokens that would outlive it."""
-    if key.retire_after is None or (signs and key.retire_after < needed):
-        return needed
+def _activation_after(signing: Metadata, earliest: datetime) -> datetime:
+    """Return the first whole second from ``earliest`` on that is later than the activation of the ``signing`` key.
+
+    If two keys became active at the same time, the older one would go on signing.
+    """
+    whole = earliest.replace(microsecond=0) + timedelta(seconds=bool(earliest.microsecond))
+    return max(whole, _active_from(signing) + timedelta(seconds=1))
+
+
+def _retirement(key: Metadata, last_expiry: datetime, *, signs: bool) -> datetime:
+    """Return when ``key`` retires: at ``last_expiry``, the expiry of its last token, or when its metadata says so.
+
+    An earlier time in the metadata of the key that signs now is not kept: it will sign tokens that expire later.
+    """
+    if key.retire_after is None or (signs and key.retire_after < last_expiry):
+        return last_expiry
     return key.retire_after

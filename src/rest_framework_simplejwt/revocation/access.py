@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ..settings import api_settings
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _assumes_not_revoked = ContextVar("rest_framework_simplejwt.assumes_not_revoked", default=False)
 
 
-def verify_for_access(verify: Callable[[Any], T], text: str | bytes) -> T:
+def verify_for_access(verify: Callable[[str | bytes], T], text: str | bytes) -> T:
     """Return ``verify(text)``, under ``REVOCATION_FAIL_MODE``.
 
     In the mode "open", an unavailable store counts as "not revoked" during this call. Only the authentication of

@@ -75,7 +75,7 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     list_per_page = 25
     show_full_result_count = False
 
-    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Reject look-ups on encoded tokens. A filter by their first characters would disclose them one by one."""
         if reads_token_text(self.model, lookup):
             return False
@@ -84,8 +84,8 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         return super().lookup_allowed(lookup, value, *arguments)
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+        self, request: HttpRequest, queryset: QuerySet[Model], search_term: str
+    ) -> tuple[QuerySet[Model], bool]:
         """Search for the exact id first, which uses its index. Other searches read every row."""
         exact = queryset.filter(**{self.id_path: search_term.strip()})
         if search_term and exact.exists():
@@ -115,7 +115,7 @@ class IssuedRecordAdmin(UserSearchAdmin):
 
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
     @sensitive_variables()
-    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
         store = self.store()
         revoked_count = 0
         # Not iterator(): pgbouncer does not support cursors that outlast a transaction.
@@ -139,8 +139,8 @@ class IssuedRecordAdmin(UserSearchAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

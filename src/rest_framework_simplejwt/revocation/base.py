@@ -37,7 +37,7 @@ class Issued:
     issued_at: datetime
     # ``None``: it does not expire, or its expiry is not known.
     expires_at: datetime | None
-    owner_pk: Callable[[], Any]
+    owner_pk: Callable[[], object]
     text: Callable[[], str] | None = None
     family_id: str | None = None
     # The token that replaces this one, if this one is revoked by a refresh.
@@ -88,7 +88,7 @@ class RevocationStore(Protocol):
         The second value is True for exactly one caller across all threads, processes and machines.
         """
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         """Revoke everything on record of one owner, or of all owners if ``owner_pk`` is ``None``.
 
         Skips what expired by ``now`` and what belongs to the family ``except_family``. Returns the number of new

@@ -16,14 +16,14 @@ from .. import compiled
 FETCH_SIZE = 500
 
 
-def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
+def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
     """Insert a row of ``model`` for each row of the query ``rows``. Return the number of inserted rows.
 
     ``rows`` yields tuples of values for the fields ``names``. Rows that violate a unique constraint are skipped, also
     those that another transaction inserts at the same time. Must be called in a transaction.
     """
     connection = connections[rows.db]
-    if not compiled.takes_sql(connection):
+    if not compiled.supports_sql(connection):
         return _insert_with_orm(model, names, rows)
     quote = connection.ops.quote_name
     fields: list[Any] = [model._meta.get_field(name) for name in names]
@@ -36,7 +36,7 @@ def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[A
         return int(cursor.rowcount)
 
 
-def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Any, Any]) -> int:
+def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
     """Do what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     pks = rows.order_by("pk").values_list("pk", flat=True)
@@ -50,7 +50,7 @@ def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[An
     return inserted
 
 
-def _insert_batch(table: QuerySet[Any], rows: list[dict[str, Any]], unique_name: str) -> int:
+def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique_name: str) -> int:
     """Insert the rows in one statement, or one by one if another transaction inserted one of them first.
 
     Returns the number of inserted rows, which ``bulk_create(ignore_conflicts=True)`` does not.
@@ -61,14 +61,14 @@ def _insert_batch(table: QuerySet[Any], rows: list[dict[str, Any]], unique_name:
     return sum(table.get_or_create(row, **{unique_name: row[unique_name]})[1] for row in rows)
 
 
-def delete_with_dependents(rows: QuerySet[Any], dependents: QuerySet[Any], link: str) -> int:
+def delete_with_dependents(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -> int:
     """Delete the ``rows``, and those of the ``dependents`` whose foreign key ``link`` refers to one of them.
 
     Returns the number of deleted ``rows``. Fetches no rows, unless other models of the project refer to them, a signal
     receiver expects their deletion, or the database is not one that the package sends SQL to. Must be called in a
     transaction.
     """
-    if not compiled.takes_sql(connections[rows.db]) or not _can_skip_collector(rows.model, dependents.model):
+    if not compiled.supports_sql(connections[rows.db]) or not _can_skip_collector(rows.model, dependents.model):
         return _delete_with_orm(rows)
     if not connections[rows.db].features.can_defer_constraint_checks:
         # The dependents go first. The lock stops a row from changing in between so that it is no longer deleted.
@@ -82,7 +82,7 @@ def delete_with_dependents(rows: QuerySet[Any], dependents: QuerySet[Any], link:
     return deleted
 
 
-def _delete_with_orm(rows: QuerySet[Any]) -> int:
+def _delete_with_orm(rows: QuerySet[Model]) -> int:
     """Delete the rows as ``QuerySet.delete()`` does, with cascades and signals, ``FETCH_SIZE`` at a time."""
     pks = _lock_rows(rows)
     deleted = 0
@@ -92,7 +92,7 @@ def _delete_with_orm(rows: QuerySet[Any]) -> int:
     return deleted
 
 
-def _lock_rows(rows: QuerySet[Any]) -> list[Any]:
+def _lock_rows(rows: QuerySet[Model]) -> list[object]:
     """Lock the rows until the transaction ends, and return their primary keys."""
     return list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
 
@@ -111,7 +111,7 @@ def _can_skip_collector(model: type[Model], dependent: type[Model]) -> bool:
     return _referring_models(model) <= {dependent} and not _referring_models(dependent) and not has_receivers
 
 
-def _referring_models(model: type[Model]) -> set[Any]:
+def _referring_models(model: type[Model]) -> set[object]:
     """Return the models with a foreign key to ``model``, also those with ``related_name="+"``."""
     fields = model._meta.get_fields(include_hidden=True)
     return {field.related_model for field in fields if field.auto_created and not field.concrete}

@@ -36,7 +36,7 @@ class CachedStore:
         self._add_after_commit(issued.id)
         return record, is_first
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return self._store.revoke_all(owner_pk, now=now, except_family=except_family)
 
     def is_revoked(self, record_id: str) -> bool:
@@ -88,7 +88,7 @@ class CachedStore:
         try:
             result = operation(record_id)
         except Exception as error:  # noqa: BLE001  # each cache client raises errors of its own
-            _outage.failed(error)
+            _outage.start(error)
             return None
-        _outage.over()
+        _outage.end()
         return result

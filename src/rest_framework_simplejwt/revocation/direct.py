@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model, signals
+from django.db.models import Model, signals
 from django.utils import timezone
 
 from .. import compiled
+from ..compiled import AnyField
+
+M = TypeVar("M", bound=Model)
 
 _VENDORS = {"sqlite", "postgresql"}
 
@@ -40,7 +43,7 @@ class Tables:
 
     def can_exchange_directly(self, alias: str) -> bool:
         """Return whether ``exchange`` does the same in this database as saving model instances."""
-        return compiled.takes_sql(connections[alias]) and not self._have_signal_receivers()
+        return compiled.supports_sql(connections[alias]) and not self._have_signal_receivers()
 
     def _have_signal_receivers(self) -> bool:
         return any(
@@ -50,7 +53,7 @@ class Tables:
         )
 
 
-def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | None:
+def insert(model: type[M], values: Mapping[str, object], alias: str) -> M | None:
     """Insert a row and return its instance, or ``None`` if it conflicts with an existing row."""
     connection = connections[alias]
     sql = _insert_if_absent_sql(connection, model, tuple(values))
@@ -62,7 +65,7 @@ def insert(model: type[Model], values: Mapping[str, Any], alias: str) -> Any | N
     )
 
 
-def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: str) -> Any | None:
+def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: str) -> Model | None:
     """Revoke a recorded token or family and return the revocation.
 
     Returns ``None``, and writes nothing, if it is already revoked, is not on record, or its record expires before
@@ -80,7 +83,7 @@ def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: s
 
 
 def exchange(
-    tables: Tables, record_id: str, expires_at: datetime | None, successor: Mapping[str, Any], alias: str
+    tables: Tables, record_id: str, expires_at: datetime | None, successor: Mapping[str, object], alias: str
 ) -> bool:
     """Revoke a recorded token and insert the row of its successor, from these field values. Return whether it did.
 
@@ -109,8 +112,8 @@ def _built_once_per_connection(build: SqlBuilder) -> SqlBuilder:
     """Decorate a function that returns SQL: cache its result on the connection, by its other arguments."""
 
     @wraps(build)
-    def cached(connection: BaseDatabaseWrapper, *arguments: Any) -> str:
-        return compiled.kept(connection, (build, *arguments), lambda: build(connection, *arguments))
+    def cached(connection: BaseDatabaseWrapper, *arguments: Hashable) -> str:
+        return compiled.cached_on(connection, (build, *arguments), lambda: build(connection, *arguments))
 
     return cached
 
@@ -192,14 +195,14 @@ def _execute_returning(connection: BaseDatabaseWrapper, sql: str, params: list[A
     return row
 
 
-def _build_instance(model: type[Model], values: Mapping[str, Any], alias: str) -> Any:
+def _build_instance(model: type[M], values: Mapping[str, object], alias: str) -> M:
     """Return a model instance for a row that is already in the database."""
     instance = model(**values)
     instance._state.adding, instance._state.db = False, alias
     return instance
 
 
-def _db_values(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, Any]) -> list[Any]:
+def _db_values(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, object]) -> list[Any]:
     """Return the values as the database driver takes them."""
     return [_get_field(model, name).get_db_prep_save(value, connection) for name, value in values.items()]
 
@@ -208,12 +211,12 @@ def _column_list(connection: BaseDatabaseWrapper, model: type[Model], names: tup
     return ", ".join(_quoted_column(connection, _get_field(model, name)) for name in names)
 
 
-def _placeholder(connection: BaseDatabaseWrapper, field: Field[Any, Any]) -> str:
+def _placeholder(connection: BaseDatabaseWrapper, field: AnyField) -> str:
     """Return the placeholder of a value in a SELECT list. PostgreSQL does not infer its type from the column there."""
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
 
-def _get_field(model: type[Model], name: str) -> Field[Any, Any]:
+def _get_field(model: type[Model], name: str) -> AnyField:
     return model._meta.get_field(name)  # type: ignore[return-value]  # a column of ours
 
 
@@ -221,5 +224,5 @@ def _quoted_table(connection: BaseDatabaseWrapper, model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _quoted_column(connection: BaseDatabaseWrapper, field: Any) -> str:
-    return connection.ops.quote_name(field.column)
+def _quoted_column(connection: BaseDatabaseWrapper, field: AnyField) -> str:
+    return connection.ops.quote_name(str(field.column))

@@ -65,7 +65,7 @@ class FlushCommand(BaseCommand):
             help="delete from the tables in this database, instead of the one that the router names for writes",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         sql_store, database = self.sql_store(), options.get("database")
         self._check_database(sql_store, database)
         alias = database or sql_store.alias
@@ -125,7 +125,7 @@ class FlushCommand(BaseCommand):
         self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted_count}.")
 
 
-def _validate_batch_size(value: Any, vendor: str) -> int:
+def _validate_batch_size(value: object, vendor: str) -> int:
     """Return the value, or the default of the database vendor for ``None``. Raise ``CommandError`` if it is invalid."""
     if value is None:
         return SQLITE_BATCH_SIZE if vendor == "sqlite" else BATCH_SIZE
@@ -134,7 +134,7 @@ def _validate_batch_size(value: Any, vendor: str) -> int:
     return value
 
 
-def _validate_pause(value: Any) -> float:
+def _validate_pause(value: object) -> float:
     """Return the number of seconds, 0 for ``None``. Raise ``CommandError`` if it is invalid."""
     if value is None:
         return 0

@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations import AddField, AddIndex, AlterField, RemoveField
 from django.db.migrations.operations.base import Operation
-from django.db.models import BigAutoField, Field, Model
+from django.db.migrations.state import ProjectState
+from django.db.models import BigAutoField, Model
+
+from ..compiled import AnyField
 
 # The number of rows that are read and written at a time.
 BATCH_SIZE = 1000
 MAX_AUTO_FIELD = 2**31 - 1
 
-Derive = Callable[[Any, BaseDatabaseWrapper], Any]
+Derive = Callable[[Any, BaseDatabaseWrapper], object]
 
 
 class AddIndexOnline(AddIndex):
@@ -25,7 +29,9 @@ class AddIndexOnline(AddIndex):
     interrupted concurrent build leaves an invalid one. Other databases get a plain index.
     """
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         connection = schema_editor.connection
         if connection.vendor != "postgresql" or connection.in_atomic_block:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
@@ -53,15 +59,21 @@ class WithoutNarrowing(Operation):
 
     model_name: str
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_forwards(app_label, schema_editor, *states)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_backwards(app_label, schema_editor, *states)
 
-    def _widen_states(self, app_label: str, schema_editor: Any, *states: Any) -> Iterator[Any]:
+    def _widen_states(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
+    ) -> Iterator[ProjectState]:
         """Yield each state, or a copy of it in which the fields are wide enough for the existing rows."""
         for state in states:
             model: type[Model] = state.apps.get_model(app_label, self.model_name)
@@ -90,7 +102,9 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
         self.derive = derive
         super().__init__(model_name, name)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
+    ) -> None:
         from_state, to_state = self._widen_states(app_label, schema_editor, from_state, to_state)
         final_model: type[Model] = to_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, final_model):
@@ -108,7 +122,9 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
         schema_editor.alter_field(nullable_model, nullable_field, final_field)
 
 
-def fill_column(schema_editor: Any, model: type[Model], name: str, source: str, derive: Derive) -> None:
+def fill_column(
+    schema_editor: BaseDatabaseSchemaEditor, model: type[Model], name: str, source: str, derive: Derive
+) -> None:
     """Set the column ``name`` to ``derive(value of source, connection)`` where it is NULL, in batches of rows."""
     if schema_editor.collect_sql:
         return
@@ -125,9 +141,9 @@ def fill_column(schema_editor: Any, model: type[Model], name: str, source: str, 
         batch = list(rows.filter(pk__gt=batch[-1][0]).values_list("pk", source)[:BATCH_SIZE])
 
 
-def _find_wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[str, Field[Any, Any]]:
+def _find_wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[str, AnyField]:
     """Return by name the fields that must be wider, or nullable, than ``model`` says, because of existing rows."""
-    wide_fields: dict[str, Field[Any, Any]] = {}
+    wide_fields: dict[str, AnyField] = {}
     for field in model._meta.local_concrete_fields:
         column = connection.ops.quote_name(field.column)
         if field.primary_key and not isinstance(field, BigAutoField):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .base import Issued, RevocationStore
 
@@ -33,7 +33,7 @@ class NullStore(NonTransactional):
     def revoke(self, issued: Issued) -> tuple[None, bool]:
         return None, True
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return 0
 
     def exchange(self, consumed: Issued, successor: Issued) -> bool:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
 
@@ -30,6 +31,8 @@ from ..utils import datetime_from_epoch, datetime_to_epoch
 from .access import may_assume_not_revoked
 from .base import RETENTION_MARGIN, Issued, RevocationStore, Successor, overrides
 from .null import NonTransactional
+
+__all__ = ["TIMEOUT", "RedisStore"]
 
 T = TypeVar("T")
 
@@ -196,7 +199,7 @@ class RedisStore(NonTransactional):
             raise RevocationUnavailable()
         return issued, bool(replies[0])
 
-    def _queue_record(self, pipe: Any, issued: Issued, owner_pk: Any) -> None:
+    def _queue_record(self, pipe: Pipeline, issued: Issued, owner_pk: object) -> None:
         """Add the commands that record ``issued`` to the pipeline. The first one replies as the index script does."""
         index, entry = self._index_key(owner_pk), json.dumps([issued.id, issued.family_id])
         expires_at, margin = _recorded_expiry(issued), _retention_margin()
@@ -212,7 +215,7 @@ class RedisStore(NonTransactional):
 
     def revoke(self, issued: Issued) -> tuple[Revocation, bool]:
         call_id = uuid4().hex
-        facts: list[Any] = [call_id]
+        facts: list[object] = [call_id]
         successor = issued.successor
         if successor is not None and successor.expires_at is not None:
             facts += successor.id, datetime_to_epoch(successor.issued_at), datetime_to_epoch(successor.expires_at)
@@ -221,7 +224,7 @@ class RedisStore(NonTransactional):
         revocation = Revocation.parse(self._run(lambda client: client.eval(*arguments)))
         return revocation, revocation.call_id == call_id
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         """Revoke everything on record of an owner, as ``RevocationStore`` says.
 
         Nothing can be recorded for that owner at the same time: ``remember`` raises ``RevocationUnavailable``.
@@ -236,7 +239,7 @@ class RedisStore(NonTransactional):
     def _find_indexes(self, client: Any) -> Iterator[str]:
         return map(_decode_reply, client.scan_iter(self._index_key("*"), count=PAGE_SIZE))
 
-    def _revoke_index(self, client: Any, index: str, now: int, except_family: str | None) -> int:
+    def _revoke_index(self, client: redis.Redis, index: str, now: int, except_family: str | None) -> int:
         """Revoke all entries of an index that expire after ``now``, page by page. Return the number of revocations.
 
         Raises ``RevocationUnavailable`` if the lock on the index expired meanwhile.
@@ -264,7 +267,7 @@ class RedisStore(NonTransactional):
             raise RevocationUnavailable()
         return revoked_count
 
-    def _revoke_entries(self, client: Any, entries: dict[str, int | None]) -> int:
+    def _revoke_entries(self, client: redis.Redis, entries: dict[str, int | None]) -> int:
         """Revoke these entries of an index, given with their expiries. Return the number of new revocations."""
         call_id = uuid4().hex
         with client.pipeline(transaction=False) as pipe:
@@ -276,7 +279,7 @@ class RedisStore(NonTransactional):
             return sum(Revocation.parse(reply).call_id == call_id for reply in pipe.execute())
 
     def _revoke_arguments(
-        self, record_id: str, expires_at: int | None, facts: list[Any], *, never_expires: bool
+        self, record_id: str, expires_at: int | None, facts: list[object], *, never_expires: bool
     ) -> tuple[Any, ...]:
         """Return the arguments of EVAL that revoke one id.
 
@@ -357,7 +360,7 @@ class RedisStore(NonTransactional):
     def _expiry_key(self, record_id: str) -> str:
         return f"{self.prefix}:{self._kind}-end:{{{record_id}}}"
 
-    def _index_key(self, owner_pk: Any) -> str:
+    def _index_key(self, owner_pk: object) -> str:
         return f"{self.prefix}:{self._kind}s-of:{{{owner_pk}}}"
 
     @sensitive_variables()  # the client's repr() may have the server's password
@@ -366,13 +369,13 @@ class RedisStore(NonTransactional):
         try:
             reply = command(self.client)
         except _CONNECTION_ERRORS as error:
-            _outage.failed(error)
+            _outage.start(error)
             raise RevocationUnavailable() from error
-        _outage.over()
+        _outage.end()
         return reply
 
 
-def _queue_script(pipe: Any, *arguments: Any) -> None:
+def _queue_script(pipe: Any, *arguments: object) -> None:
     """Add an EVAL to a pipeline. redis-py's pipelines of a cluster have no method ``eval``."""
     pipe.execute_command("EVAL", *arguments)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeGuard, TypeVar
 
 from django.db import IntegrityError, connections, models, router, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Expression, Model, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 
 from .. import compiled
@@ -37,12 +37,12 @@ class SQLStore:
     field ``link_field`` to ``issued_model``.
     """
 
-    issued_model: ClassVar[type[models.Model]]
+    issued_model: ClassVar[type[Model]]
     id_field: ClassVar[str]
-    revoked_model: ClassVar[type[models.Model]]
+    revoked_model: ClassVar[type[Model]]
     link_field: ClassVar[str]
 
-    def columns(self, issued: Issued) -> dict[str, Any]:
+    def columns(self, issued: Issued) -> dict[str, object]:
         """Return the values of a new row of ``issued_model`` by field name, without the id.
 
         A subclass may override this. A value may be a function; it is called only when a row is created.
@@ -50,7 +50,7 @@ class SQLStore:
         return {"user_id": issued.owner_pk, "created_at": issued.issued_at, "expires_at": issued.expires_at}
 
     @property
-    def models(self) -> tuple[type[models.Model], type[models.Model]]:
+    def models(self) -> tuple[type[Model], type[Model]]:
         return self.issued_model, self.revoked_model
 
     @property
@@ -58,31 +58,32 @@ class SQLStore:
         return router.db_for_write(self.revoked_model)
 
     @property
-    def _issued_rows(self) -> QuerySet[Any]:
+    def _issued_rows(self) -> QuerySet[Model]:
         return self.issued_model._default_manager.using(self.alias).order_by()
 
     @property
-    def _revoked_rows(self) -> QuerySet[Any]:
+    def _revoked_rows(self) -> QuerySet[Model]:
         return self.revoked_model._default_manager.using(self.alias).order_by()
 
     @property
     def _tables(self) -> direct.Tables:
         return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
 
-    def _row_values(self, issued: Issued) -> dict[str, Any]:
+    def _row_values(self, issued: Issued) -> dict[str, object]:
         """Return the values of a new row by field name. Calls the functions among the columns."""
         values = {self.id_field: issued.id, **self.columns(issued)}
         return {name: value() if callable(value) else value for name, value in values.items()}
 
     @translates_database_errors
-    def remember(self, issued: Issued) -> tuple[Any, bool]:
+    def remember(self, issued: Issued) -> tuple[Model, bool]:
         if issued.is_new and self._tables.can_insert_directly(self.alias):
             row = direct.insert(self.issued_model, self._row_values(issued), self.alias)
             if row is not None:
                 return row, True
         return self._remember_with_orm(issued)
 
-    def _remember_with_orm(self, issued: Issued) -> tuple[Any, bool]:
+    def _remember_with_orm(self, issued: Issued) -> tuple[Model, bool]:
+        row: Any
         row, is_created = _get_or_create(self._issued_rows, {self.id_field: issued.id}, self.columns(issued))
         if not is_created and issued.is_expiry_known and _is_later(issued.expires_at, row.expires_at):
             # A sliding token keeps its id when it is refreshed. Its record must not be purged before the copy expires.
@@ -91,7 +92,7 @@ class SQLStore:
         return row, is_created
 
     @translates_database_errors
-    def revoke(self, issued: Issued) -> tuple[Any, bool]:
+    def revoke(self, issued: Issued) -> tuple[Model, bool]:
         alias, tables = self.alias, self._tables
         if tables.can_insert_directly(alias):
             record = transactions.try_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
@@ -122,12 +123,12 @@ class SQLStore:
             self.remember(successor)
         return is_first
 
-    def _revoke_with_orm(self, issued: Issued) -> tuple[Any, bool]:
+    def _revoke_with_orm(self, issued: Issued) -> tuple[Model, bool]:
         row, _ = self.remember(issued)
         return _get_or_create(self._revoked_rows, {self.link_field: row}, {})
 
     @translates_database_errors
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         unrevoked = self._issued_rows.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_unrevoked())
         if owner_pk is not None:
             unrevoked = unrevoked.filter(user_id=owner_pk)
@@ -151,7 +152,7 @@ class SQLStore:
         )
         raise RevocationUnavailable()
 
-    def _revoke_rows(self, unrevoked: QuerySet[Any]) -> int:
+    def _revoke_rows(self, unrevoked: QuerySet[Model]) -> int:
         """Revoke these rows of ``issued_model`` in one statement. Return the number of new revocations."""
         rows = unrevoked.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
         names = self.link_field, "blacklisted_at"
@@ -182,7 +183,7 @@ class SQLStore:
             return False
         return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
 
-    def _revocations_of(self, record_id: str) -> QuerySet[Any]:
+    def _revocations_of(self, record_id: str) -> QuerySet[Model]:
         return self._revoked_rows.filter(**{f"{self.link_field}__{self.id_field}": record_id})
 
     @translates_database_errors
@@ -200,7 +201,7 @@ class SQLStore:
         # Another machine whose clock is ahead may have issued it: an age is never negative.
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
-    def _is_unrevoked(self) -> Any:
+    def _is_unrevoked(self) -> Expression:
         """Return the query condition that a row of ``issued_model`` is not revoked."""
         return ~Exists(self._revoked_rows.filter(**{self.link_field: OuterRef("pk")}))
 
@@ -226,7 +227,7 @@ class SQLStore:
             yield transactions.run_with_retry(alias, delete, writes=self.revoked_model)
             deleted_to = batch_end
 
-    def _delete_batch(self, remaining: QuerySet[Any], after_pk: Any, to_pk: Any) -> int:
+    def _delete_batch(self, remaining: QuerySet[Model], after_pk: object, to_pk: object) -> int:
         """Delete the rows of ``remaining`` up to the primary key ``to_pk``, with their revocations. Return how many.
 
         ``after_pk`` is the end of the previous batch, or ``None`` in the first one.
@@ -254,7 +255,7 @@ class SQLStore:
         transaction.on_commit(callback, using=self.alias)
 
 
-def _get_or_create(rows: QuerySet[Any], lookup: dict[str, Any], defaults: dict[str, Any]) -> tuple[Any, bool]:
+def _get_or_create(rows: QuerySet[Model], lookup: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
     """Return the row that matches ``lookup``, and whether this call created it.
 
     Raises ``LostInsert`` if another transaction inserted the row and this one can't see it.

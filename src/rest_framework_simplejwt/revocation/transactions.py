@@ -189,7 +189,7 @@ def _run_on_new_connection(
     """Return the result of ``work`` in a tuple, or ``None`` if ``try_start()`` or ``precondition()`` is false."""
     connections[caller_connection.alias] = connection = _new_unpooled_connection(caller_connection)
     try:
-        with database_outage.expected(), _short_lock_timeout(connection):
+        with database_outage.expect_errors(), _short_lock_timeout(connection):
             return (work(),) if try_start() and precondition() else None
     finally:
         connections.close_all()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.db import Error
 from django.db.models import Model
 
 from .. import database_outage
-from ..db_errors import first_line, misses_column, misses_table
+from ..db_errors import first_line, is_missing_column, is_missing_table
 from ..exceptions import RevocationDatabaseUnavailable, RevocationUnavailable
 from ..utils import logger
 
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., object])
 
 # The names of the methods that never write, and of those that may not have to.
 _READING_METHODS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
@@ -35,7 +35,7 @@ def translates_database_errors(method: F) -> F:
     name = method.__name__
 
     @wraps(method)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapper(self: object, *args: object, **kwargs: object) -> object:
         try:
             result = method(self, *args, **kwargs)
         except Error as error:
@@ -47,7 +47,7 @@ def translates_database_errors(method: F) -> F:
                 raise
             _log_once(label, error)
             raise RevocationUnavailable() from error
-        database_outage.answered(writes=name not in _MAYBE_READING_METHODS)
+        database_outage.end_outage(writes=name not in _MAYBE_READING_METHODS)
         return result
 
     return cast("F", wrapper)
@@ -60,7 +60,7 @@ def reset_logged_errors() -> None:
 
 def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | None:
     """Return the label of the app whose table or column the error says is missing, or ``None`` if it says another."""
-    if not (misses_table(error) or misses_column(error)):
+    if not (is_missing_table(error) or is_missing_column(error)):
         return None
     text = first_line(error)
     for model in models:

@@ -1,5 +1,5 @@
 """The optional app that records issued and revoked tokens in the database."""
 
-from .._also import also_has
+from .._also import lazy_attributes
 
-__getattr__ = also_has(__name__, {"VERSION": "django.VERSION"})
+__getattr__ = lazy_attributes(__name__, {"VERSION": "django.VERSION"})

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from .. import signals
-from .._also import also_has
+from .._also import lazy_attributes
 from ..revocation import RevocationStore, token_store
 from ..revocation.admin import IssuedRecordAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "AbstractBaseUser": "django.contrib.auth.base_user.AbstractBaseUser",
-        "AuthUser": "rest_framework_simplejwt.models.AuthUser",
-        "QuerySet": "django.db.models.QuerySet",
-        "Request": "rest_framework.request.Request",
-        "TokenUser": "rest_framework_simplejwt.models.TokenUser",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "AuthUser": "rest_framework_simplejwt.models.AuthUser",
+            "QuerySet": "django.db.models.QuerySet",
+            "Request": "rest_framework.request.Request",
+            "TokenUser": "rest_framework_simplejwt.models.TokenUser",
+        },
+    )
+
+__all__ = ["BlacklistedToken", "BlacklistedTokenAdmin", "OutstandingToken", "OutstandingTokenAdmin"]
 
 
 @admin.register(OutstandingToken)
@@ -36,7 +39,7 @@ class OutstandingTokenAdmin(IssuedRecordAdmin):
     exclude = ("token",)
     revoked_model = BlacklistedToken
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: OutstandingToken | None = None) -> Any:
         """Leave the encoded token out, also if a subclass sets ``exclude`` or makes every field read-only."""
         return self.fields or [name for name in super().get_fields(request, obj) if name != "token"]
 
@@ -60,7 +63,7 @@ class BlacklistedTokenAdmin(UserSearchAdmin):
         return obj.token.jti
 
     @admin.display(description=_("user"), ordering="token__user")
-    def token_user(self, obj: BlacklistedToken) -> Any:
+    def token_user(self, obj: BlacklistedToken) -> AbstractBaseUser | None:
         return obj.token.user
 
     @admin.display(description=_("created at"), ordering="token__created_at")

@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..settings import api_settings
 
+__all__ = ["TokenBlacklistConfig"]
+
 
 class TokenBlacklistConfig(AppConfig):
     name = "rest_framework_simplejwt.token_blacklist"
@@ -17,7 +19,7 @@ class TokenBlacklistConfig(AppConfig):
         """Raise ``ImproperlyConfigured`` if ``REFRESH_TOKEN_GRACE_PERIOD`` is invalid."""
         from .. import checks
 
-        if not checks.grace_period_is_sound():
+        if not checks.is_grace_period_valid():
             raise ImproperlyConfigured(
                 "SIMPLE_JWT['REFRESH_TOKEN_GRACE_PERIOD'] must be a timedelta from 0 to 5 minutes, "
                 f"not {api_settings.REFRESH_TOKEN_GRACE_PERIOD!r}."

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..revocation import blacklist_installed
 
+__all__ = ["BlacklistedToken", "OutstandingToken"]
+
 
 class OutstandingToken(models.Model):
     """An issued token, also if it has expired or is revoked. Abstract while the app is not installed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from .. import jws
 from ..revocation.base import Issued
@@ -27,19 +26,19 @@ class TokenStore(SQLStore):
     revoked_model = BlacklistedToken
     link_field = "token"
 
-    def columns(self, issued: Issued) -> dict[str, Any]:
+    def columns(self, issued: Issued) -> dict[str, object]:
         text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
         # The column is NOT NULL. With an earlier time, the flush would delete the revocation while the token is valid.
         expires_at = issued.expires_at or datetime_from_epoch(NO_EXPIRY_EPOCH)
         return {**super().columns(issued), "expires_at": expires_at, "family_id": issued.family_id, "token": text}
 
-    def revoke_all(self, owner_pk: Any, *, now: datetime, except_family: str | None = None) -> int:
+    def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         if except_family is not None:
             self._fill_family_column(owner_pk, except_family, now=now)
         return super().revoke_all(owner_pk, now=now, except_family=except_family)
 
     @translates_database_errors
-    def _fill_family_column(self, owner_pk: Any, family_id: str, *, now: datetime) -> None:
+    def _fill_family_column(self, owner_pk: object, family_id: str, *, now: datetime) -> None:
         """Set ``family_id`` in the rows of this family's tokens that were written before the column existed.
 
         Reads the family from the text of each token. Skips rows that expired by ``now``, are revoked or have no text.
@@ -56,7 +55,7 @@ class TokenStore(SQLStore):
             batch = list(texts.filter(pk__gt=batch[-1][0])[:FETCH_SIZE])
 
 
-def _read_family_claim(text: str) -> Any:
+def _read_family_claim(text: str) -> object:
     """Return the family claim of an encoded token, without verifying it; ``None`` if it is not a JWT."""
     try:
         return jws.unverified_payload(text).get(api_settings.TOKEN_FAMILY_CLAIM)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.translation import gettext_lazy as _
 
 from .. import signals
 from ..revocation import RevocationStore, family_store
 from ..revocation.admin import IssuedRecordAdmin, UserSearchAdmin
 from .models import BlacklistedTokenFamily, TokenFamily
+
+__all__ = ["BlacklistedTokenFamily", "BlacklistedTokenFamilyAdmin", "TokenFamily", "TokenFamilyAdmin"]
 
 
 @admin.register(TokenFamily)
@@ -40,7 +42,7 @@ class BlacklistedTokenFamilyAdmin(UserSearchAdmin):
         return obj.family.family_id
 
     @admin.display(description=_("user"), ordering="family__user")
-    def family_user(self, obj: BlacklistedTokenFamily) -> Any:
+    def family_user(self, obj: BlacklistedTokenFamily) -> AbstractBaseUser | None:
         return obj.family.user
 
     @admin.display(description=_("created at"), ordering="family__created_at")

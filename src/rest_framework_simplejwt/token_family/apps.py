@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+__all__ = ["TokenFamilyConfig"]
 
 # The system checks have the rules of these settings, but only report them. With an invalid one, families could be lost.
 _SETTINGS = (
@@ -32,22 +33,22 @@ class TokenFamilyConfig(AppConfig):
     def ready(self) -> None:
         """Raise ``ImproperlyConfigured`` if a setting of families is invalid."""
         from .. import checks
-        from ..checks.project import written
+        from ..checks.project import configured
 
         for name in _SETTINGS:
-            if expected := checks.complaint(name):
-                raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] must be {expected}, not {written(name)!r}.")
-        self._check_claims_are_distinct(written)
+            if expected := checks.unmet_expectation(name):
+                raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] must be {expected}, not {configured(name)!r}.")
+        self._check_claims_are_distinct(configured)
 
     @staticmethod
-    def _check_claims_are_distinct(written: Callable[[str], Any]) -> None:
+    def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
         # Not api_settings: an app whose ready() is called later may still change the settings.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
-            written(name)
+            configured(name)
             for name in ("TOKEN_TYPE_CLAIM", "JTI_CLAIM", "USER_ID_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM")
         }
         for name in ("TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM"):
-            claim = written(name)
+            claim = configured(name)
             if claim in taken:
                 raise ImproperlyConfigured(
                     f"SIMPLE_JWT[{name!r}] is {claim!r}, a claim that is already in use. Choose another name."

@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from ..revocation import family_installed
 
+__all__ = ["BlacklistedTokenFamily", "TokenFamily"]
+
 
 class TokenFamily(models.Model):
     """All tokens of one login. Abstract while the app is not installed."""

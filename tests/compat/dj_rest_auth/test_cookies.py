@@ -23,13 +23,13 @@ def test_log_in_sets_both_cookies(browser, user_id):
     assert browser.cookies["access"]["httponly"]
 
 
-def test_the_access_cookie_opens_the_api(browser):
+def test_the_access_cookie_authenticates(browser):
     assert browser.get("/auth/user/").json()["username"] == "alice"
     browser.cookies.clear()
     assert browser.get("/auth/user/").status_code == 401
 
 
-def test_a_forged_cookie_does_not(browser):
+def test_a_forged_cookie_is_refused(browser):
     browser.cookies["access"] = browser.cookies["access"].value[:-6] + "AAAAAA"
     assert browser.get("/auth/user/").status_code == 401
 

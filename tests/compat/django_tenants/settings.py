@@ -1,4 +1,4 @@
-"""django-tenants: each customer has a schema with users and tokens of its own."""
+"""django-tenants: each tenant has its own schema with its own users and tokens."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, FAMILY_APP, database

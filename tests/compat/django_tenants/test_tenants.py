@@ -1,4 +1,4 @@
-"""A tenant is made while others work, and its tokens are its own."""
+"""A tenant is created while others are in use, and has its own tokens."""
 
 import psycopg
 import pytest
@@ -18,7 +18,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def tenant():
-    """Make a customer of that name, with a schema, a domain and a user of its own; they go in the end."""
+    """Creates a tenant with its own schema, domain and user, and deletes them after the test."""
     made = []
 
     def make(name):
@@ -38,7 +38,7 @@ def tenant():
 
 @pytest.fixture
 def snapshot():
-    """Another connection is within a transaction; STATEMENT_TIMEOUT is how long ours may wait for it."""
+    """Keeps a transaction open on another connection. STATEMENT_TIMEOUT limits how long the test waits for it."""
     parameters = connection.get_connection_params()
     names = "dbname", "user", "password", "host", "port"
     with psycopg.connect(**{name: parameters[name] for name in names if name in parameters}) as other:
@@ -55,12 +55,12 @@ def log_in(client):
     return answer.json()
 
 
-def test_a_tenant_is_made_while_a_transaction_is_open(tenant, snapshot):
+def test_a_tenant_is_created_while_a_transaction_is_open(tenant, snapshot):
     client = tenant("acme")
     assert log_in(client).keys() == {"access", "refresh"}
 
 
-def test_a_tenant_has_the_indexes_of_the_flush_and_another_keeps_its_own(tenant):
+def test_each_tenant_has_the_indexes_of_the_flush(tenant):
     tenant("acme")
     tenant("globex")
     with connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def test_a_tenant_has_the_indexes_of_the_flush_and_another_keeps_its_own(tenant)
         assert [schema for (schema,) in cursor.fetchall()] == ["acme", "acme", "globex", "globex"]
 
 
-def test_a_token_is_refreshed_and_spent_within_its_tenant(tenant):
+def test_a_token_is_refreshed_and_consumed_within_its_tenant(tenant):
     client = tenant("acme")
     spent = log_in(client)["refresh"]
     assert client.post("/token/refresh/", {"refresh": spent}).status_code == 200
@@ -77,7 +77,7 @@ def test_a_token_is_refreshed_and_spent_within_its_tenant(tenant):
     assert client.get("/whoami/", headers={"authorization": f"Bearer {access}"}).status_code == 200
 
 
-def test_the_tables_of_one_tenant_have_no_token_of_another(tenant):
+def test_a_tenant_has_no_tokens_of_another(tenant):
     acme, globex = tenant("acme"), tenant("globex")
     refresh = log_in(acme)["refresh"]
     assert acme.post("/token/refresh/", {"refresh": refresh}).status_code == 200

@@ -17,7 +17,7 @@ def test_a_new_account_logs_in(db, client):
     assert set(client.post("/auth/jwt/create/", account).json()) == {"access", "refresh"}
 
 
-def test_the_access_token_opens_the_api(pair, me):
+def test_the_access_token_authenticates(pair, me):
     assert me(pair["access"]).json()["username"] == "alice"
     assert me(pair["access"], "Bearer").status_code == 401
     assert me(pair["refresh"]).status_code == 401

@@ -1,4 +1,4 @@
-"""drf-spectacular's schema of all our endpoints."""
+"""drf-spectacular's schema of all endpoints of the package."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, FAMILY_APP, INSTALLED_APPS, database

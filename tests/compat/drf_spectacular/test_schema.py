@@ -5,7 +5,7 @@ from django.core.management import call_command
 
 
 def make(folder, urls):
-    """The schema, valid; a single warning fails the command."""
+    """Returns the schema after its validation. Any warning fails the command."""
     target = folder / "schema.json"
     call_command(
         "spectacular",
@@ -24,7 +24,7 @@ def schema(tmp_path):
 
 
 def properties(schema, message, *, unless):
-    """The names in a request or an answer, without those that are only for the other direction."""
+    """Returns the names in a request or a response, without those that only the other one has."""
     reference = message.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref")
     if reference is None:
         return set()
@@ -44,14 +44,14 @@ def properties(schema, message, *, unless):
         ("/token/family/blacklist/", {"refresh"}, {"message"}),
     ],
 )
-def test_every_endpoint_says_what_it_takes_and_gives(schema, path, sent, answer):
+def test_every_endpoint_describes_its_request_and_response(schema, path, sent, answer):
     operation = schema["paths"][path]["post"]
     assert properties(schema, operation["requestBody"], unless="readOnly") == sent
     assert properties(schema, operation["responses"]["200"], unless="writeOnly") == answer
 
 
 @pytest.mark.parametrize("urls", ["urls", "stateless_urls"])
-def test_protected_views_ask_for_a_bearer_token(tmp_path, urls):
+def test_protected_views_require_a_bearer_token(tmp_path, urls):
     schema = make(tmp_path, urls)
     assert schema["paths"]["/protected/"]["get"]["security"] == [{"jwtAuth": []}]
     assert schema["components"]["securitySchemes"]["jwtAuth"] == {
@@ -61,7 +61,7 @@ def test_protected_views_ask_for_a_bearer_token(tmp_path, urls):
     }
 
 
-def test_the_token_endpoints_ask_for_none(schema):
+def test_the_token_endpoints_require_no_token(schema):
     for path, operations in schema["paths"].items():
         if path.startswith("/token/"):
             assert "security" not in operations["post"], path

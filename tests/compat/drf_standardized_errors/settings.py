@@ -1,4 +1,4 @@
-"""Everything on, and every error in the shape of drf-standardized-errors."""
+"""All features enabled, and all errors in the format of drf-standardized-errors."""
 
 from tests.projects.full.settings import *  # noqa: F403
 from tests.projects.full.settings import INSTALLED_APPS, REST_FRAMEWORK

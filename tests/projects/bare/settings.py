@@ -1,4 +1,4 @@
-"""Neither of the two optional apps, and the core not installed as an app either."""
+"""Neither the two optional apps nor the core app are installed."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import database

@@ -1,4 +1,4 @@
-"""Everything on; the requests are atomic."""
+"""All apps and features enabled, with ATOMIC_REQUESTS."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, FAMILY_APP, INSTALLED_APPS, database

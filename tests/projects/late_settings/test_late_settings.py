@@ -1,4 +1,4 @@
-"""What a project writes into `settings.SIMPLE_JWT` while it starts counts. These pass on the published 5.5.1 too."""
+"""A project may fill `settings.SIMPLE_JWT` while it starts. These tests pass on the published 5.5.1 too."""
 
 import jwt
 import pytest

@@ -1,4 +1,4 @@
-"""The RedisStore of the suite: on the server that REDIS_URL names, or on one within this process."""
+"""The RedisStore of the tests: on the server at REDIS_URL, or on a fake server in this process."""
 
 import atexit
 import os
@@ -14,12 +14,12 @@ from rest_framework_simplejwt import tokens, utils
 from rest_framework_simplejwt.revocation.redis import RedisStore
 
 TIME = "redis.call('TIME')"
-# As RedisStore's own client, but for the short time that it waits: a machine that tests may be slow.
+# Like the client of RedisStore, with a longer timeout, since a test machine may be slow.
 RETRY = {"retry": Retry(NoBackoff(), 1), "retry_on_error": [redis.ConnectionError, redis.TimeoutError]}
 
 
 class _Clocked:
-    """Its scripts read the server's clock as far ahead as the fixture ``clock`` has set that of the tokens."""
+    """A client whose scripts add to the server's time what the fixture ``clock`` adds to the time of tokens."""
 
     def eval(self, script, *args):
         ahead = round((tokens.aware_utcnow() - utils.aware_utcnow()).total_seconds())
@@ -45,7 +45,7 @@ def connect():
 
 
 class Store(RedisStore):
-    # Of this run alone: a server may have other guests.
+    # Keys of this run alone: other programs may use the server.
     prefix = f"sjwt-test-{uuid4().hex}"
     client = connect()
 
@@ -57,12 +57,12 @@ class Store(RedisStore):
 
 
 class Cache(LocMemCache):
-    """A test begins with an empty cache, and so with an empty store."""
+    """A cache whose ``clear()`` empties the store too, so that each test starts with an empty store."""
 
     def clear(self):
         super().clear()
         Store.empty()
 
 
-# What the last test has left.
+# The keys of the previous test.
 atexit.register(Store.empty)

@@ -1,4 +1,4 @@
-"""Everything that the tests store goes to one database, and it is not the default."""
+"""Routes all models to the database that is not the default."""
 
 
 class AccountsRouter:

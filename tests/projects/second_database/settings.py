@@ -1,4 +1,4 @@
-"""Users and tokens live in a second database, in a file if it is SQLite; the default one must not be touched."""
+"""Users and tokens are in a second database (a file with SQLite). The tests may not use the default one."""
 
 from tests.projects.base import database
 from tests.projects.full.settings import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""A service that keeps no users: it has neither a database nor `django.contrib.auth`, and trusts tokens alone."""
+"""A service without users, database and `django.contrib.auth`, which authenticates by the token alone."""
 
 from tests.projects.base import SECRET_KEY as SECRET_KEY
 

@@ -33,13 +33,13 @@ def test_a_request_is_authenticated():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_good_token_is_verified(post, kind):
+def test_a_valid_token_is_verified(post, kind):
     assert post("verify", token=of_user(kind)).status_code == 200
     assert post("verify", token=str(kind())).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["verify", "sliding/refresh"])
-def test_a_bad_token_is_refused(post, path):
+def test_a_malformed_token_is_refused(post, path):
     assert post(path, token="a.b.c").json()["code"] == "token_not_valid"
 
 
@@ -47,11 +47,11 @@ def test_a_sliding_token_is_refreshed(post):
     assert SlidingToken(post("sliding/refresh", token=of_user(SlidingToken)).json()["token"])["user_id"] == "7"
 
 
-def test_a_machines_refresh_token_is_refreshed(post):
+def test_a_refresh_token_without_a_user_is_refreshed(post):
     assert AccessToken(post("refresh", refresh=str(RefreshToken())).json()["access"])
 
 
-def test_a_users_refresh_token_is_refused_for_nobody_can_say_whether_they_are_active(post):
+def test_a_refresh_token_with_a_user_is_refused(post):
     response = post("refresh", refresh=of_user(RefreshToken))
     assert (response.status_code, response.json()["code"]) == (401, "no_active_account")
 
@@ -61,6 +61,6 @@ def test_a_log_out_is_accepted(post):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_token_is_made_for_the_user_of_another_token(kind):
+def test_a_token_is_issued_for_a_token_user(kind):
     user = TokenUser(AccessToken(of_user(AccessToken)))
     assert kind.for_user(user)["user_id"] == "7"

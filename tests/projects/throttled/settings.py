@@ -1,4 +1,4 @@
-"""A project that throttles its logins in ways of its own, as it was written for 5.5.1."""
+"""A project written for 5.5.1 that throttles its logins with its own throttles."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, INSTALLED_APPS, database

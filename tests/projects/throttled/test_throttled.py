@@ -1,4 +1,4 @@
-"""What throttled on 5.5.1 throttles the same here. `uvx nox -s upgrade` runs these on the published package too."""
+"""Throttles work as with 5.5.1. `uvx nox -s upgrade` runs these tests on the published package too."""
 
 import pytest
 from django.core.cache import cache
@@ -25,7 +25,7 @@ def _forget_requests():
 
 @pytest.fixture
 def throttled(monkeypatch):
-    """Which of five requests a throttle refuses: `throttled("token/", [AnonRateThrottle])`."""
+    """Returns which of five requests are refused: `throttled("token/", [AnonRateThrottle])`."""
 
     def throttled(path, classes):
         monkeypatch.setattr(APIView, "throttle_classes", classes)
@@ -39,7 +39,7 @@ def throttled(monkeypatch):
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("prefix", ["", "scoped/", "otherwise/"])
 @pytest.mark.parametrize("throttle", THROTTLES)
-def test_each_throttle_treats_a_token_view_as_any_other_view(throttled, throttle, prefix, view):
+def test_each_throttle_treats_a_token_view_like_any_other_view(throttled, throttle, prefix, view):
     assert throttled(f"{prefix}{view}", [throttle]) == throttled(f"{prefix}plain", [throttle])
 
 
@@ -47,7 +47,7 @@ def test_each_throttle_treats_a_token_view_as_any_other_view(throttled, throttle
 @pytest.mark.parametrize(
     ("throttle", "prefix"), [("FallsBack", ""), ("ChoosesScope", ""), ("ScopedRateThrottle", "scoped/")]
 )
-def test_the_projects_rate_is_the_one_that_counts(throttled, throttle, prefix, view):
+def test_the_rate_of_the_project_applies(throttled, throttle, prefix, view):
     (throttle,) = [each for each in THROTTLES if each.__name__ == throttle]
     assert throttled(f"{prefix}{view}", [throttle]) == [False, False, True, True, True]
 
@@ -59,24 +59,24 @@ def test_a_view_has_the_throttles_that_are_configured(view, monkeypatch):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_names_no_scope(view):
+def test_a_view_has_no_scope(view):
     assert not hasattr(VIEWS[view], "throttle_scope")
     assert not hasattr(VIEWS[view](), "throttle_scope")
 
 
 @pytest.mark.ours
-class TestScopesOfOurs:
+class TestScopesOfTheViews:
     @pytest.mark.parametrize(("view", "scope"), SCOPES.items())
-    def test_one_with_a_rate_throttles_its_views_alone(self, throttled, view, scope, monkeypatch):
+    def test_a_scope_with_a_rate_throttles_only_its_views(self, throttled, view, scope, monkeypatch):
         monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {scope: "2/day"})
         for other in VIEWS:
             refused = SCOPES.get(other) == scope
             assert throttled(other, [ScopedRateThrottle]) == [False, False, *[refused] * 3]
 
-    def test_a_rate_of_none_throttles_nothing(self, throttled, monkeypatch):
+    def test_a_rate_of_none_disables_throttling(self, throttled, monkeypatch):
         monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"token_obtain": None})
         assert not any(throttled("token", [ScopedRateThrottle]))
 
-    def test_a_subclass_that_names_another_scope_wins(self, throttled, monkeypatch):
+    def test_a_subclass_may_have_another_scope(self, throttled, monkeypatch):
         monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"token_obtain": "1/day", "login": "3/day"})
         assert throttled("scoped/token", [ScopedRateThrottle]) == [False, False, False, True, True]

@@ -1,4 +1,4 @@
-"""Throttles as projects write them: of DRF, and subclasses that find their scope or their rate elsewhere."""
+"""Throttles as projects write them: those of DRF, and subclasses that find scope or rate elsewhere."""
 
 from rest_framework import throttling
 from rest_framework.throttling import AnonRateThrottle, ScopedRateThrottle, SimpleRateThrottle, UserRateThrottle
@@ -39,7 +39,7 @@ class RatesOfItsOwn(ScopedRateThrottle):
 
 
 class FallsBack(ScopedRateThrottle):
-    """On a default scope, for views that name none."""
+    """Uses a default scope for views that have none."""
 
     def allow_request(self, request, view):
         if not hasattr(view, "throttle_scope"):
@@ -56,7 +56,7 @@ class ChoosesScope(ScopedRateThrottle):
 
 
 class Strict(ScopedRateThrottle):
-    """Insists that a view names its scope."""
+    """Raises for a view that has no scope."""
 
     def allow_request(self, request, view):
         return bool(getattr(view, self.scope_attr, None)) and super().allow_request(request, view)

@@ -5,7 +5,7 @@ from rest_framework_simplejwt import views
 
 
 class PlainView(APIView):
-    """A view that names no scope, as the token views of 5.5.1: how a throttle treats it is how it treated those."""
+    """A view without a scope, like the token views of 5.5.1: throttles must treat those views alike."""
 
     authentication_classes = permission_classes = ()
 

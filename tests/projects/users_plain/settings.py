@@ -1,4 +1,4 @@
-"""A user model of the least: its own columns, no ``is_active`` field and no permissions."""
+"""A minimal user model with its own columns, without an ``is_active`` field and permissions."""
 
 from tests.projects.base import database
 from tests.projects.full.settings import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Users with a UUID for a primary key, which is not called ``id``."""
+"""Users whose primary key is a UUID and is not named ``id``."""
 
 from tests.projects.base import database
 from tests.projects.full.settings import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""The main job in one command: a fresh database, a real server, and every step of the story."""
+"""The command `quickstart`: creates a database, starts a server, and takes all steps of the tour."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from ...transcript import Transcript
 
 
 class Command(BaseCommand):
-    help = "Makes a fresh database, starts a server and drives it over HTTP, step by step, checking each answer."
+    help = "Creates a database, starts a server, sends requests step by step, and checks each response."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--serve", action="store_true", help="afterwards keep the server, with its pages for people, until Ctrl-C"
+            "--serve",
+            action="store_true",
+            help="afterwards keep the server running, with its pages for people, until Ctrl-C",
         )
 
     def handle(self, *args: Any, serve: bool, no_color: bool, force_color: bool, **options: Any) -> None:
-        # Whoever ends us politely gets the server ended too.
+        # SIGTERM raises KeyboardInterrupt, so that the server is stopped too.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         console = Console(
             file=self.stdout,  # type: ignore[arg-type]  # Django's wrapper of a stream is not typed as one
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         try:
             self._prepare(transcript)
             with server.running() as running:
-                self._tell(running, transcript)
+                self._run_tour(running, transcript)
                 if serve:
                     self._serve(running, transcript)
         except (database.DatabaseFileError, server.ServerError, Deviation) as error:
@@ -47,16 +49,16 @@ class Command(BaseCommand):
 
     def _prepare(self, transcript: Transcript) -> None:
         path = settings.DATABASES["default"]["NAME"]
-        database.make_anew(path)
+        database.create_database(path)
         call_command("migrate", verbosity=0, interactive=False)
-        transcript.line(f"A fresh database: {path}")
+        transcript.line(f"Database: {path}")
 
-    def _tell(self, running: server.Server, transcript: Transcript) -> None:
+    def _run_tour(self, running: server.Server, transcript: Transcript) -> None:
         credentials = {"username": "alice", "password": secrets.token_urlsafe(12)}
         User.objects.create_user(**credentials)
-        transcript.line(f"A server of its own: {running.url}")
+        transcript.line(f"Server: {running.url}")
         with Client(running.url, transcript) as client:
-            story.tell(client, transcript, credentials)
+            story.run_tour(client, transcript, credentials)
         transcript.line(f"\n{transcript.steps} steps, all as expected.", "bold green")
 
     def _serve(self, running: server.Server, transcript: Transcript) -> None:

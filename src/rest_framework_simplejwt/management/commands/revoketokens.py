@@ -1,14 +1,17 @@
-"""End tokens from the command line: a user's, a family's, one, or all."""
+"""Revokes tokens and token families: of a user, one by its id, or all."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rest_framework_simplejwt import sessions
 from rest_framework_simplejwt.revocation import can_revoke_families, can_revoke_tokens
+
+__all__ = ["Command"]
 
 
 class Command(BaseCommand):
@@ -16,12 +19,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--user", metavar="NAME", help="everything of this user, named as at log-in")
-        what.add_argument("--family", metavar="ID", help="this token family")
-        what.add_argument("--jti", metavar="ID", help="this token")
-        what.add_argument("--all", action="store_true", help="everything of everybody")
+        what.add_argument("--user", metavar="NAME", help="all tokens and families of the user with this login name")
+        what.add_argument("--family", metavar="ID", help="the family with this id")
+        what.add_argument("--jti", metavar="ID", help="the token with this id")
+        what.add_argument("--all", action="store_true", help="all tokens and families of all users")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         if options["family"] is not None:
             self._require(can_revoke_families(), "families")
             self._report_one("family", sessions.revoke_family(options["family"]))
@@ -33,15 +36,16 @@ class Command(BaseCommand):
             revoked = sessions.revoke_everything() if options["all"] else sessions.revoke_all(_user(options["user"]))
             self.stdout.write(f"Revoked: {revoked.tokens} tokens, {revoked.families} families.")
 
-    def _require(self, remembered: bool, what: str) -> None:
-        if not remembered:
-            raise CommandError(f"This project does not remember {what}: install the app, or set REVOCATION_STORE.")
+    def _require(self, is_recorded: bool, what: str) -> None:
+        if not is_recorded:
+            raise CommandError(f"This project does not record {what}: install their app, or set REVOCATION_STORE.")
 
-    def _report_one(self, what: str, first: bool) -> None:
-        self.stdout.write(f"The {what} is revoked." if first else f"The {what} had been revoked before.")
+    def _report_one(self, what: str, is_new: bool) -> None:
+        self.stdout.write(f"The {what} is revoked." if is_new else f"The {what} was already revoked.")
 
 
-def _user(name: str) -> Any:
+def _user(name: str) -> AbstractBaseUser:
+    """Return the user with the login name ``name``. Raises ``CommandError`` if there is none."""
     model = get_user_model()
     try:
         return model._default_manager.get_by_natural_key(name)

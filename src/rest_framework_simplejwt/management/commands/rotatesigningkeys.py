@@ -1,4 +1,4 @@
-"""Bring the next key into SIGNING_KEYS_DIR, and take out those that have retired."""
+"""Publishes the next key in SIGNING_KEYS_DIR, and deletes retired keys."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.keys import files, generate
 from rest_framework_simplejwt.keys.algorithms import ALLOWED_ALGORITHMS, HMAC_ALGORITHMS
-from rest_framework_simplejwt.keys.directory import LOOK_EVERY
+from rest_framework_simplejwt.keys.directory import SCAN_INTERVAL
 from rest_framework_simplejwt.keys.ring import BadKey
-from rest_framework_simplejwt.keys.schedule import Plan, plan
+from rest_framework_simplejwt.keys.schedule import Plan, plan_rotation
 from rest_framework_simplejwt.settings import api_settings
 
-# For clocks that differ, and answers that take their time.
+__all__ = ["Command"]
+
+# Added to the time of publication, for clocks that differ and responses that are slow.
 MARGIN = timedelta(minutes=1)
 LIFETIMES = (
     "ACCESS_TOKEN_LIFETIME",
@@ -32,10 +34,10 @@ LIFETIMES = (
 
 class Command(BaseCommand):
     help = (
-        "Publishes a next signing key at once. By the clock, and without a further run, it then signs, and the one "
-        "before it retires when the last of its tokens has expired. Deletes the keys that have retired."
+        "Publishes the next signing key. Later, without another run, it becomes active, and the previous key retires "
+        "once its last token has expired. Deletes the keys that have retired."
     )
-    # The first run makes the directory that a check asks for.
+    # Without checks: one of them is an error until the first run has created the directory.
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,26 +47,26 @@ class Command(BaseCommand):
             "--publish-for",
             metavar="SECONDS",
             type=_seconds,
-            help="how long the next key is published before it signs; by default JWKS_MAX_AGE and a minute",
+            help="how long the next key is published before it becomes active; by default JWKS_MAX_AGE plus a minute",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would happen, and write nothing")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         directory = options["directory"] or api_settings.SIGNING_KEYS_DIR
         if not directory:
-            raise CommandError("Set SIMPLE_JWT['SIGNING_KEYS_DIR'], or name a --directory.")
-        folder, dry = Path(directory), options["dry_run"]
-        publish_for = _publish_time() if options["publish_for"] is None else options["publish_for"]
+            raise CommandError("Set SIMPLE_JWT['SIGNING_KEYS_DIR'], or write --directory DIR.")
+        path, dry_run = Path(directory), options["dry_run"]
+        publish_for = _default_publish_for() if options["publish_for"] is None else options["publish_for"]
         try:
-            with nullcontext() if dry else files.locked(folder):
-                planned = _planned(folder, options["algorithm"], publish_for)
-                if not dry:
-                    _carry_out(planned, folder)
+            with nullcontext() if dry_run else files.locked(path):
+                plan = _make_plan(path, options["algorithm"], publish_for)
+                if not dry_run:
+                    _execute(plan, path)
         except ImportError as error:
-            raise CommandError(f"No key can be made here: {error}.") from error
+            raise CommandError(f"No key can be generated: {error}.") from error
         except OSError as error:
-            raise CommandError(f"{folder}: {error}.") from error
-        for line in _report(planned, dry=dry):
+            raise CommandError(f"{path}: {error}.") from error
+        for line in _report(plan, dry_run=dry_run):
             self.stdout.write(line)
 
 
@@ -75,28 +77,29 @@ def _seconds(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _publish_time() -> timedelta:
-    return timedelta(seconds=api_settings.JWKS_MAX_AGE + LOOK_EVERY) + MARGIN
+def _default_publish_for() -> timedelta:
+    return timedelta(seconds=api_settings.JWKS_MAX_AGE + SCAN_INTERVAL) + MARGIN
 
 
 def _longest_lifetime() -> timedelta:
-    """How long after a key has signed its last token that one may still be presented."""
+    """Return how long after its last signature a key must verify: the longest token lifetime plus the leeway."""
     leeway = TokenBackend("HS256", leeway=api_settings.LEEWAY).get_leeway()
     longest: timedelta = max(getattr(api_settings, name) for name in LIFETIMES)
     return longest + leeway
 
 
-def _planned(folder: Path, algorithm: str, publish_for: timedelta) -> Plan:
+def _make_plan(directory: Path, algorithm: str, publish_for: timedelta) -> Plan:
+    """Plan a rotation of the keys in ``directory``, which need not exist. Raises ``CommandError``, ``OSError``."""
     try:
-        stamps = files.stamps(folder)
+        stamps = files.list_stamps(directory)
     except FileNotFoundError:
         stamps = {}
     try:
-        known = [files.read(folder, kid)[0] for kid, stamp in stamps.items() if files.is_whole(stamp)]
+        known = [files.read(directory, kid)[0] for kid, stamp in stamps.items() if files.is_complete(stamp)]
     except BadKey as error:
-        raise CommandError(f"Nothing is changed, for a key of {folder} can't be read. {error}.") from error
+        raise CommandError(f"A key in {directory} can't be read, so nothing was changed. {error}.") from error
     now = datetime.now(timezone.utc)
-    return plan(
+    return plan_rotation(
         known,
         kid=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         algorithm=algorithm,
@@ -106,26 +109,34 @@ def _planned(folder: Path, algorithm: str, publish_for: timedelta) -> Plan:
     )
 
 
-def _carry_out(planned: Plan, folder: Path) -> None:
-    # In this order, a run that dies on the way leaves what the next one completes.
-    if planned.new is not None:
-        files.add(folder, planned.new, generate.private_pem(planned.new.algorithm))
-    for key in planned.changed:
-        files.update(folder, key)
-    for key in planned.retired:
-        files.remove(folder, key.kid)
+def _execute(plan: Plan, directory: Path) -> None:
+    # In this order, the next run completes a run that was interrupted.
+    if plan.new is not None:
+        files.add(directory, plan.new, generate.private_pem(plan.new.algorithm))
+    for key in plan.changed:
+        files.update(directory, key)
+    for key in plan.retired:
+        files.remove(directory, key.kid)
 
 
-def _report(planned: Plan, *, dry: bool) -> Iterator[str]:
-    if dry:
-        yield "A dry run: nothing is written."
-    for key in planned.retired:
-        yield f"Deleted, for it has retired: {key.kid}"
-    if planned.new is not None:
-        yield f"New: {planned.new.kid} ({planned.new.algorithm})"
-    elif planned.changed:
-        yield "A next key is waiting already; changed: " + ", ".join(key.kid for key in planned.changed)
+def _report(plan: Plan, *, dry_run: bool) -> Iterator[str]:
+    """Yield the lines that the command prints."""
+    if dry_run:
+        yield "Dry run: nothing is written."
+    for key in plan.retired:
+        yield f"Deleted, as it has retired: {key.kid}"
+    if plan.new is not None:
+        yield f"New key: {plan.new.kid} ({plan.new.algorithm})"
     else:
-        yield "A next key is waiting already: no other is made."
-    for moment, kid, what in planned.events():
-        yield f"{moment.astimezone(timezone.utc).isoformat(timespec='seconds')}  {kid}  {what}"
+        yield _report_next_key(plan)
+    for time, kid, event in plan.events():
+        yield f"{time.astimezone(timezone.utc).isoformat(timespec='seconds')}  {kid}  {event}"
+
+
+def _report_next_key(plan: Plan) -> str:
+    assert plan.next_key.not_before is not None, "a next key has a time at which it becomes active"
+    active_from = plan.next_key.not_before.astimezone(timezone.utc)
+    text = f"The next key is already published; it becomes active at {active_from:%Y-%m-%d %H:%M:%S} UTC."
+    if plan.changed:
+        return f"{text} Changed: {', '.join(key.kid for key in plan.changed)}"
+    return text if plan.retired else f"{text} Nothing to do."

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rest_framework_simplejwt import state
-from rest_framework_simplejwt._also import also_has
+from rest_framework_simplejwt._also import lazy_attributes
 from rest_framework_simplejwt.revocation import RevocationStore, expiry_cutoff, token_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from ...store import TokenStore
 
-__getattr__ = also_has(
-    __name__,
-    {
-        "BaseCommand": "django.core.management.base.BaseCommand",
-        "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = lazy_attributes(
+        __name__,
+        {
+            "BaseCommand": "django.core.management.base.BaseCommand",
+            "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",
+        },
+    )
+
+__all__ = ["Command"]
 
 
 class Command(FlushCommand):

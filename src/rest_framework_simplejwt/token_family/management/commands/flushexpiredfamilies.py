@@ -11,6 +11,8 @@ from rest_framework_simplejwt.utils import aware_utcnow
 
 from ...store import FamilyStore
 
+__all__ = ["Command"]
+
 
 class Command(FlushCommand):
     help = "Deletes token families that have expired, a batch at a time; those without an expiry stay."
