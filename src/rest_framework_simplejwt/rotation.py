@@ -140,6 +140,10 @@ def _revoke(token: Token) -> bool:
 
 
 def _create_successor(token: R, consumes: bool) -> R:
+    """Create the unsigned successor of ``token``: a copy with a new id, expiry and time of issue.
+
+    If it ``consumes`` the token, the id is derived from the token's, unless the class has its own ``set_jti``.
+    """
     successor = copy(token)
     successor.token = None
     successor.payload = claims.copy_claims(token.payload)
@@ -253,6 +257,7 @@ def _is_on_record(reused: RefreshToken) -> bool:
 
 
 def _jti_claim() -> str:
+    """The name of the id claim, which a token that was revoked must have."""
     claim = api_settings.JTI_CLAIM
     assert claim is not None, "a token without an id can't have been revoked"
     return claim

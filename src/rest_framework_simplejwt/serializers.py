@@ -149,6 +149,10 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Check the credentials and set ``self.user``. Returns an empty dict.
+
+        Raises ``LoginFailed`` after calling ``ON_LOGIN_FAILED``.
+        """
         request = self.context.get("request")
         credentials = {self.username_field: attrs[self.username_field], "password": attrs["password"]}
         user = self._authenticate(request, credentials)
@@ -232,6 +236,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"refresh": ..., "access": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
@@ -248,6 +253,7 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"token": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
@@ -275,6 +281,10 @@ class _UserTokenSerializer(_SecretSerializer):
             raise
 
     def _checked_user(self, token: Token) -> AbstractBaseUser:
+        """Look up the user that the token names, who exists, passes the rule and has the same password as at login.
+
+        Raises ``AuthenticationFailed`` otherwise; a token from before a change of password is revoked first.
+        """
         user = users.find_on_primary(token[api_settings.USER_ID_CLAIM], field=api_settings.USER_ID_FIELD)
         if user is None or not api_settings.USER_AUTHENTICATION_RULE(user):
             raise self._no_active_account()
@@ -319,6 +329,7 @@ class TokenRefreshSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"access": ...}``, with ``"refresh"`` under ``ROTATE_REFRESH_TOKENS``. Raises as the class says."""
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
@@ -343,6 +354,7 @@ class TokenRefreshSlidingSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return ``{"token": ...}``, the same token with a later expiry. Raises as the class says."""
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
@@ -366,6 +378,7 @@ class TokenVerifySerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Return an empty dict for a token that is valid and not revoked. Raises as the class says."""
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -392,6 +405,7 @@ class TokenBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Log out the token in ``attrs["refresh"]``. Returns an empty dict. Raises ``TokenError``."""
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
@@ -409,6 +423,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
+        """Revoke the family of the token in ``attrs["refresh"]``. Returns the message of success."""
         if not family_enabled():
             raise TokenFamilyNotConfigured()
         refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))

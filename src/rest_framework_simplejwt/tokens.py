@@ -135,6 +135,7 @@ class Token:
         return token
 
     def _create_claims(self) -> None:
+        """Set ``payload`` to the claims of a new token: type, expiry, time of issue and id."""
         self.payload = {}
         if api_settings.TOKEN_TYPE_CLAIM is not None:
             self.payload[api_settings.TOKEN_TYPE_CLAIM] = self.token_type
@@ -155,6 +156,10 @@ class Token:
             raise
 
     def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
+        """Return the claims in ``token``; with ``verify`` only if signature, times and header are valid.
+
+        Raises ``ExpiredTokenError`` or another ``TokenError``.
+        """
         # The JSON of a request may hold any value where a token belongs.
         if not isinstance(token, (str, bytes)) or len(token) > api_settings.MAX_TOKEN_LENGTH:
             raise TokenError(INVALID)
@@ -189,6 +194,7 @@ class Token:
         return text
 
     def _sign(self, backend: TokenBackend) -> str:
+        """Return the signed text; with ``ACCESS_TOKEN_PROFILE`` with the claims and the header of RFC 9068."""
         if not _has_profile(backend):
             return backend.encode(self.payload)
         completed = profile.with_required_claims(
@@ -348,6 +354,7 @@ class BlacklistMixin(_Mixin[T]):
     _recorded: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
+        """Check first that the token was not revoked, then as the base class does. Raises ``TokenError``."""
         if can_revoke_tokens():
             self.check_blacklist()
         super().verify()
@@ -390,6 +397,7 @@ class BlacklistMixin(_Mixin[T]):
     @classmethod
     @sensitive_variables()
     def for_user(cls, user: AnyUser) -> Self:
+        """Create a token for ``user`` and record it as issued. Raises ``TokenError`` as ``Token.for_user`` does."""
         token = super().for_user(user)
         if tokens_recorded():
             token._write_record(token._record(user))
@@ -422,6 +430,7 @@ class BlacklistMixin(_Mixin[T]):
         return True
 
     def _write_record(self, issued: Issued) -> tuple[Any, bool]:
+        """Write the record and remember its id and end. Returns the record, and whether this call created it."""
         self._recorded = issued.id, issued.expires_at
         return revocation.token_store().remember(issued)
 
@@ -454,6 +463,7 @@ class FamilyMixin(_Mixin[T]):
     _recorded_family: tuple[str, datetime | None] | None = None
 
     def verify(self) -> None:
+        """Check first that the family has not ended and was not revoked. Raises ``TokenError``."""
         if family_enabled():
             self.check_family_expiration(self, self.current_time)
             self.check_family_blacklist(self)
@@ -517,6 +527,10 @@ class FamilyMixin(_Mixin[T]):
 
     @classmethod
     def for_user(cls, user: AnyUser) -> Self:
+        """Create a token for ``user`` in a new family, and record the family.
+
+        Raises ``TokenError`` as ``Token.for_user`` does.
+        """
         token = super().for_user(user)
         if family_enabled():
             family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
@@ -526,6 +540,7 @@ class FamilyMixin(_Mixin[T]):
         return token
 
     def _write_family_record(self, issued: Issued) -> None:
+        """Write the record of the family and remember its id and end."""
         self._recorded_family = issued.id, issued.expires_at
         revocation.family_store().remember(issued)
 
@@ -555,6 +570,7 @@ class AccessToken(Token):
     )
 
     def verify(self) -> None:
+        """Check the claims; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` also the family. Raises ``TokenError``."""
         super().verify()
         if api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS and family_enabled():
             FamilyMixin.check_family_expiration(self, self.current_time)
@@ -570,6 +586,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     )
 
     def _create_claims(self) -> None:
+        """Set the claims of a new token, and until when it can be refreshed."""
         super()._create_claims()
         self.set_exp(
             api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM,
@@ -578,6 +595,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
         )
 
     def _revocation_record(self) -> Issued:
+        """The record of this token when it is revoked, to be kept until its last refreshed copy has expired."""
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
         end = claims.last_copy_expiry(self.payload, refresh_claim, lifetime=self.lifetime)
         return replace(super()._revocation_record(), expires_at=claims.add_capped(end, self._extra_leeway()))
@@ -612,6 +630,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     )
 
     def verify(self) -> None:
+        """Check revocation, family and claims. The stores are asked one question. Raises ``TokenError``."""
         with records.one_lookup(self):
             super().verify()
 
