@@ -92,6 +92,7 @@ class Lookup:
 
     @cached_property
     def _answers(self) -> tuple[bool, bool]:
+        """Ask the stores and return both answers. If the token has no id, or no family, one store is enough."""
         if self._token_id is None:
             return False, self._family_id is not None and family_store().is_revoked(self._family_id)
         if self._family_id is None:

@@ -31,6 +31,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
 
     @cached_property
     def count(self) -> int:
+        """Return the number of rows, or ``MAX_COUNTED_ROWS`` if there are more."""
         rows: Any = self.object_list
         return int(rows.order_by()[:MAX_COUNTED_ROWS].count())
 
@@ -94,6 +95,7 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     @classproperty
     def search_fields(cls) -> list[str]:  # noqa: N805  # read on the class too
+        """Return the look-ups of the search box: the user's primary key, their ``USERNAME_FIELD``, and ``id_path``."""
         user = get_user_model()
         names = "pk", user.USERNAME_FIELD
         return [*(f"{cls.user_path}__{search_lookup(user, name)}" for name in names), cls.id_path]
@@ -116,6 +118,7 @@ class IssuedRecordAdmin(UserSearchAdmin):
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
     @sensitive_variables()
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
+        """Revoke the selected rows and show the number of new revocations. Send a signal for each after the commit."""
         store = self.store()
         revoked_count = 0
         # Not iterator(): pgbouncer does not support cursors that outlast a transaction.

@@ -101,7 +101,8 @@ class RevocationStore(Protocol):
         Returns True for exactly one caller. Returns False, and records nothing, if the token was already revoked.
         """
 
-    def is_revoked(self, record_id: str) -> bool: ...
+    def is_revoked(self, record_id: str) -> bool:
+        """Return whether the token or family with this id is revoked. False for an id that is not on record."""
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
         """Return whether the token is revoked, and whether its family in the store ``families`` is.
@@ -113,7 +114,9 @@ class RevocationStore(Protocol):
     def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
         """Return the successor of a consumed token.
 
-        Returns ``None`` if the token was not consumed, or if its successor has another id than ``successor_id``.
+        ``successor_id`` is the id that a refresh of ``token_id`` derives for its successor. Returns ``None`` if the
+        token was not consumed, or if its successor has another id. A store may look up either id. ``now`` is only
+        for the ``age`` of the successor; a store with a clock of its own ignores it.
         """
 
     def expired(self, now: datetime) -> int:

@@ -19,8 +19,9 @@ FETCH_SIZE = 500
 def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
     """Insert a row of ``model`` for each row of the query ``rows``. Return the number of inserted rows.
 
-    ``rows`` yields tuples of values for the fields ``names``. Rows that violate a unique constraint are skipped, also
-    those that another transaction inserts at the same time. Must be called in a transaction.
+    ``rows`` selects a tuple of values for the fields ``names``, and is not fetched where one statement can do it. Rows
+    that violate a unique constraint are skipped, also those that another transaction inserts at the same time. The
+    caller opens the transaction in the database ``rows.db``.
     """
     connection = connections[rows.db]
     if not compiled.supports_sql(connection):
@@ -37,7 +38,10 @@ def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[M
 
 
 def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
-    """Do what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys."""
+    """Do what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys.
+
+    The caller opens the transaction.
+    """
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     pks = rows.order_by("pk").values_list("pk", flat=True)
     inserted = 0
@@ -65,8 +69,8 @@ def delete_with_dependents(rows: QuerySet[Model], dependents: QuerySet[Model], l
     """Delete the ``rows``, and those of the ``dependents`` whose foreign key ``link`` refers to one of them.
 
     Returns the number of deleted ``rows``. Fetches no rows, unless other models of the project refer to them, a signal
-    receiver expects their deletion, or the database is not one that the package sends SQL to. Must be called in a
-    transaction.
+    receiver expects their deletion, or the database is not one that the package sends SQL to. The caller
+    opens the transaction in the database ``rows.db``.
     """
     if not compiled.supports_sql(connections[rows.db]) or not _can_skip_collector(rows.model, dependents.model):
         return _delete_with_orm(rows)

@@ -46,6 +46,7 @@ class Tables:
         return compiled.supports_sql(connections[alias]) and not self._have_signal_receivers()
 
     def _have_signal_receivers(self) -> bool:
+        """Return whether the project receives signals of the two models. The statements of this module send none."""
         return any(
             signal.has_listeners(model)
             for signal in (signals.pre_save, signals.post_save, signals.pre_init, signals.post_init)
@@ -87,9 +88,9 @@ def exchange(
 ) -> bool:
     """Revoke a recorded token and insert the row of its successor, from these field values. Return whether it did.
 
-    Returns False, and writes nothing, where ``revoke`` would return ``None``. Sends one statement on PostgreSQL and
-    two elsewhere, which must be in a transaction. Raises ``IntegrityError`` if another transaction inserted the
-    revocation or the successor at the same time; on MySQL also if the token was already revoked.
+    Returns False, and writes nothing, where ``revoke`` would return ``None``. Sends one statement on PostgreSQL, and
+    elsewhere two, for which the caller opens a transaction. Raises ``IntegrityError`` if another transaction inserted
+    the revocation or the successor at the same time; on MySQL also if the token was already revoked.
     """
     connection = connections[alias]
     params = _revoke_params(connection, tables, record_id, expires_at, timezone.now())
@@ -120,6 +121,7 @@ def _built_once_per_connection(build: SqlBuilder) -> SqlBuilder:
 
 @_built_once_per_connection
 def _insert_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    """Return the SQL that inserts one row. Its parameters are the values of the fields ``names``."""
     placeholders = ", ".join(["%s"] * len(names))
     columns = _column_list(connection, model, names)
     return f"INSERT INTO {_quoted_table(connection, model)} ({columns}) VALUES ({placeholders})"
@@ -127,6 +129,7 @@ def _insert_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tupl
 
 @_built_once_per_connection
 def _insert_if_absent_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    """Return ``_insert_sql``, which does nothing on a conflict, and otherwise returns the new primary key."""
     pk = _quoted_column(connection, model._meta.pk)
     return f"{_insert_sql(connection, model, names)} ON CONFLICT DO NOTHING RETURNING {pk}"
 
@@ -178,6 +181,11 @@ def _exchange_sql(
 def _revoke_params(
     connection: BaseDatabaseWrapper, tables: Tables, record_id: str, expires_at: datetime | None, now: datetime
 ) -> list[Any]:
+    """Return the parameters of ``_revoke_sql``.
+
+    ``now`` becomes the time of the revocation. A record that expires before ``expires_at`` is not revoked; if that is
+    ``None``, only a record without an expiry is.
+    """
     revoked_at = _get_field(tables.revoked_model, "blacklisted_at")
     expiry = _get_field(tables.issued_model, "expires_at")
     return [
@@ -208,6 +216,7 @@ def _db_values(connection: BaseDatabaseWrapper, model: type[Model], values: Mapp
 
 
 def _column_list(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
+    """Return the quoted columns of the fields ``names``, separated by commas."""
     return ", ".join(_quoted_column(connection, _get_field(model, name)) for name in names)
 
 

@@ -51,6 +51,7 @@ class FlushCommand(BaseCommand):
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Define the options. Django calls this method with the command's parser."""
         parser.add_argument(
             "--batch-size",
             type=int,
@@ -66,6 +67,7 @@ class FlushCommand(BaseCommand):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
+        """Delete what has expired, or count it with ``--dry-run``. Raise ``CommandError`` for an invalid option."""
         sql_store, database = self.sql_store(), options.get("database")
         self._check_database(sql_store, database)
         alias = database or sql_store.alias
@@ -122,6 +124,7 @@ class FlushCommand(BaseCommand):
         self._print_total()
 
     def _print_total(self, prefix: str = "") -> None:
+        """Print ``prefix`` and the number of what was deleted."""
         self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted_count}.")
 
 

@@ -41,6 +41,7 @@ def restore_times(record: Successor, *, lifetime: timedelta, now: datetime) -> S
 
 
 def _with_issue_time(record: Successor, issued_at: datetime, now: datetime) -> Successor:
+    """Return ``record`` with this issue time. If it differs, ``age`` becomes the time from then to ``now``."""
     if issued_at == record.issued_at:
         return record
     return replace(record, issued_at=issued_at, age=max(now - issued_at, timedelta(0)))

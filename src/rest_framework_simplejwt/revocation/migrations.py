@@ -32,6 +32,7 @@ class AddIndexOnline(AddIndex):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        """Create the index. Called by ``migrate``, and by ``sqlmigrate``, for which the SQL is only printed."""
         connection = schema_editor.connection
         if connection.vendor != "postgresql" or connection.in_atomic_block:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
@@ -62,12 +63,14 @@ class WithoutNarrowing(Operation):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        """Apply the operation, between states that ``_widen_states`` has adapted. Called by ``migrate``."""
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_forwards(app_label, schema_editor, *states)
 
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        """Reverse the operation, between states that ``_widen_states`` has adapted. Called by ``migrate``."""
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_backwards(app_label, schema_editor, *states)
 
@@ -98,6 +101,7 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
     """``RemoveField`` that restores the column backwards: to ``derive(value of source, connection)`` in each row."""
 
     def __init__(self, model_name: str, name: str, source: str, derive: Derive) -> None:
+        """Take the model and the field to remove, and the field ``source`` of the same model that ``derive`` reads."""
         self.source = source
         self.derive = derive
         super().__init__(model_name, name)
@@ -105,6 +109,7 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        """Add the column again and fill it. Called by ``migrate``; ``to_state`` is the state with the column."""
         from_state, to_state = self._widen_states(app_label, schema_editor, from_state, to_state)
         final_model: type[Model] = to_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, final_model):
@@ -159,6 +164,7 @@ def _find_wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> di
 
 
 def _has_row(connection: BaseDatabaseWrapper, model: type[Model], condition: str | None = None) -> bool:
+    """Return whether the table has a row; with ``condition``, an SQL text, whether it has one that meets it."""
     # Through the ORM: the SQL for "at least one row" differs between databases.
     rows = model._base_manager.using(connection.alias).order_by()
     return (rows if condition is None else rows.extra(where=[condition])).exists()  # noqa: S610  # our own text

@@ -154,6 +154,7 @@ class Revocation:
 
     @classmethod
     def parse(cls, reply: bytes | str) -> Revocation:
+        """Parse the value: the server's time in microseconds, a space, and a JSON list of the other fields."""
         revoked_at, _, facts = _decode_reply(reply).partition(" ")
         return cls(int(revoked_at), *json.loads(facts))
 
@@ -172,6 +173,7 @@ class RedisStore(NonTransactional):
     prefix = "sjwt"
 
     def __init__(self, kind: str) -> None:
+        """Store tokens if ``kind`` is "token", and families if it is "family"."""
         self._kind = kind
 
     @property
@@ -180,13 +182,14 @@ class RedisStore(NonTransactional):
         return _build_client(*_connection_settings())
 
     def remember(self, issued: Issued) -> tuple[Issued, bool]:
-        """Record an issued token or family, as ``RevocationStore`` says.
+        """See ``RevocationStore.remember``. Also records the family of a token, if the family does not expire.
 
         Raises ``RevocationUnavailable`` also while ``revoke_all`` runs for the same owner.
         """
         owner_pk = issued.owner_pk()
 
         def record(client: redis.Redis) -> list[Any]:
+            """Send all commands in one round trip and return their replies, that of the index of ``issued`` first."""
             with client.pipeline(transaction=False) as pipe:
                 self._queue_record(pipe, issued, owner_pk)
                 if issued.family_id is not None and issued.family_needed_until is not None:
@@ -200,7 +203,10 @@ class RedisStore(NonTransactional):
         return issued, bool(replies[0])
 
     def _queue_record(self, pipe: Pipeline, issued: Issued, owner_pk: object) -> None:
-        """Add the commands that record ``issued`` to the pipeline. The first one replies as the index script does."""
+        """Queue the commands that record ``issued``. The caller sends them with ``pipe.execute()``.
+
+        The reply to the first of them is that of ``_ADD_TO_INDEX_SCRIPT``.
+        """
         index, entry = self._index_key(owner_pk), json.dumps([issued.id, issued.family_id])
         expires_at, margin = _recorded_expiry(issued), _retention_margin()
         score = "+inf" if expires_at is None else expires_at
@@ -214,6 +220,7 @@ class RedisStore(NonTransactional):
         pipe.expireat(self._revocation_key(issued.id), expires_at + margin, gt=True)
 
     def revoke(self, issued: Issued) -> tuple[Revocation, bool]:
+        """See ``RevocationStore.revoke``. One script does it; a retry after a lost reply still counts as first."""
         call_id = uuid4().hex
         facts: list[object] = [call_id]
         successor = issued.successor
@@ -225,7 +232,7 @@ class RedisStore(NonTransactional):
         return revocation, revocation.call_id == call_id
 
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
-        """Revoke everything on record of an owner, as ``RevocationStore`` says.
+        """See ``RevocationStore.revoke_all``. Reads the owner's index page by page.
 
         Nothing can be recorded for that owner at the same time: ``remember`` raises ``RevocationUnavailable``.
         """
@@ -237,6 +244,7 @@ class RedisStore(NonTransactional):
         return int(self._run(revoke))
 
     def _find_indexes(self, client: Any) -> Iterator[str]:
+        """Yield the keys of the indexes of all owners. Scans the whole keyspace."""
         return map(_decode_reply, client.scan_iter(self._index_key("*"), count=PAGE_SIZE))
 
     def _revoke_index(self, client: redis.Redis, index: str, now: int, except_family: str | None) -> int:
@@ -281,7 +289,7 @@ class RedisStore(NonTransactional):
     def _revoke_arguments(
         self, record_id: str, expires_at: int | None, facts: list[object], *, never_expires: bool
     ) -> tuple[Any, ...]:
-        """Return the arguments of EVAL that revoke one id.
+        """Return the arguments of the EVAL command that revokes one id. Sends nothing.
 
         ``facts`` are the fields of the ``Revocation`` from ``call_id`` on. ``expires_at`` is in seconds since the
         epoch, ``None`` if it is not known or there is none.
@@ -291,6 +299,7 @@ class RedisStore(NonTransactional):
         return _REVOKE_SCRIPT, 2, *keys, json.dumps(facts), key_expires_at, int(never_expires)
 
     def is_revoked(self, record_id: str) -> bool:
+        """See ``RevocationStore.is_revoked``. If Redis is unavailable, answers as ``_keys_exist`` says."""
         return self._keys_exist(self._revocation_key(record_id))[0]
 
     def _keys_exist(self, *keys: str) -> list[bool]:
@@ -301,6 +310,7 @@ class RedisStore(NonTransactional):
         """
 
         def query(client: redis.Redis) -> list[Any]:
+            """Ask for all keys in one round trip."""
             with client.pipeline(transaction=False) as pipe:
                 for key in keys:
                     pipe.exists(key)
@@ -314,14 +324,18 @@ class RedisStore(NonTransactional):
             raise
 
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
-        """Consume a refresh token, as ``RevocationStore`` says, but in two steps.
+        """See ``RevocationStore.exchange``. Takes two steps: it records the successor, then revokes the token.
 
-        If the second one fails, the successor stays on record. No client has it, and a retry records the same id.
+        If the second step fails, the successor stays on record. No client has it, and a retry records the same id.
         """
         self.remember(successor)
         return self.revoke(replace(consumed, successor=successor))[1]
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """See ``RevocationStore.are_revoked``. One round trip if both stores use one client.
+
+        A class that overrides ``is_revoked`` has it called instead.
+        """
         if (
             not isinstance(families, RedisStore)
             or families.client is not self.client
@@ -334,6 +348,10 @@ class RedisStore(NonTransactional):
         return is_token_revoked, is_family_revoked
 
     def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
+        """See ``RevocationStore.successor``. Looks up the revocation of ``token_id``, which names its successor.
+
+        ``now`` is not used: the age is measured by the clock of the Redis server.
+        """
         key = self._revocation_key(token_id)
         reply, server_time = self._run(lambda client: client.eval(_READ_REVOCATION_SCRIPT, 1, key))
         revocation = Revocation.parse(reply) if reply is not None else None
@@ -347,20 +365,23 @@ class RedisStore(NonTransactional):
         )
 
     def expired(self, now: datetime) -> int:
-        """Return 0: Redis deletes expired keys itself."""
+        """See ``RevocationStore.expired``. Returns 0: Redis deletes expired keys itself."""
         return 0
 
     def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
-        """Return an empty iterator: Redis deletes expired keys itself."""
+        """See ``RevocationStore.purge``. Yields nothing: Redis deletes expired keys itself."""
         return iter(())
 
     def _revocation_key(self, record_id: str) -> str:
+        """Return the key of a revocation. The braces contain the hash tag, which selects the node of a cluster."""
         return f"{self.prefix}:{self._kind}:{{{record_id}}}"
 
     def _expiry_key(self, record_id: str) -> str:
+        """Return the key with the second at which the last token of a family that does not expire will expire."""
         return f"{self.prefix}:{self._kind}-end:{{{record_id}}}"
 
     def _index_key(self, owner_pk: object) -> str:
+        """Return the key of an owner's index; for ``"*"``, the pattern of the keys of all indexes."""
         return f"{self.prefix}:{self._kind}s-of:{{{owner_pk}}}"
 
     @sensitive_variables()  # the client's repr() may have the server's password
@@ -376,7 +397,10 @@ class RedisStore(NonTransactional):
 
 
 def _queue_script(pipe: Any, *arguments: object) -> None:
-    """Add an EVAL to a pipeline. redis-py's pipelines of a cluster have no method ``eval``."""
+    """Queue an EVAL. The caller sends it with ``pipe.execute()``.
+
+    Not ``pipe.eval()``: redis-py's pipelines of a cluster have no such method.
+    """
     pipe.execute_command("EVAL", *arguments)
 
 

@@ -51,10 +51,12 @@ class SQLStore:
 
     @property
     def models(self) -> tuple[type[Model], type[Model]]:
+        """The two models, whose tables an error may say are missing."""
         return self.issued_model, self.revoked_model
 
     @property
     def alias(self) -> str:
+        """The database that the router names for writes to ``revoked_model``."""
         return router.db_for_write(self.revoked_model)
 
     @property
@@ -76,6 +78,7 @@ class SQLStore:
 
     @translates_database_errors
     def remember(self, issued: Issued) -> tuple[Model, bool]:
+        """See ``RevocationStore.remember``. Inserts a new id with one statement of ``direct`` where it can."""
         if issued.is_new and self._tables.can_insert_directly(self.alias):
             row = direct.insert(self.issued_model, self._row_values(issued), self.alias)
             if row is not None:
@@ -83,6 +86,7 @@ class SQLStore:
         return self._remember_with_orm(issued)
 
     def _remember_with_orm(self, issued: Issued) -> tuple[Model, bool]:
+        """Do what ``remember`` does, also for an id that is on record. May need an UPDATE of the record's expiry."""
         row: Any
         row, is_created = _get_or_create(self._issued_rows, {self.id_field: issued.id}, self.columns(issued))
         if not is_created and issued.is_expiry_known and _is_later(issued.expires_at, row.expires_at):
@@ -93,6 +97,7 @@ class SQLStore:
 
     @translates_database_errors
     def revoke(self, issued: Issued) -> tuple[Model, bool]:
+        """See ``RevocationStore.revoke``. Tries ``direct.revoke`` first. Records an id that is not on record."""
         alias, tables = self.alias, self._tables
         if tables.can_insert_directly(alias):
             record = transactions.try_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
@@ -102,13 +107,18 @@ class SQLStore:
 
     @translates_database_errors
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        """See ``RevocationStore.exchange``. Tries ``direct.exchange`` first."""
         if self._exchange_directly(consumed, successor):
             return True
         # Nothing was written: the token is revoked or not on record, or another transaction was in conflict.
         return self.transact(partial(self._exchange_with_orm, consumed, successor))
 
     def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
-        """Exchange with the SQL of ``direct``. Return False, having written nothing, where that is not possible."""
+        """Exchange with ``direct.exchange``. Return False, having written nothing, where it is not possible.
+
+        It is not if a subclass overrides ``revoke`` or ``remember``, if ``can_exchange_directly`` is false, or if the
+        statement finds the token revoked, not on record or in a conflict with another transaction.
+        """
         alias, tables = self.alias, self._tables
         if overrides(self, SQLStore, "revoke", "remember") or not tables.can_exchange_directly(alias):
             return False
@@ -118,18 +128,26 @@ class SQLStore:
         return bool(transactions.try_once(alias, work, is_single_statement=is_single_statement))
 
     def _exchange_with_orm(self, consumed: Issued, successor: Issued) -> bool:
+        """Do what ``exchange`` does, with ``revoke`` and ``remember``. The caller opens the transaction."""
         _, is_first = self.revoke(consumed)
         if is_first:
             self.remember(successor)
         return is_first
 
     def _revoke_with_orm(self, issued: Issued) -> tuple[Model, bool]:
+        """Do what ``revoke`` does, with ``remember`` first. The caller opens the transaction."""
         row, _ = self.remember(issued)
         return _get_or_create(self._revoked_rows, {self.link_field: row}, {})
 
     @translates_database_errors
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
-        unrevoked = self._issued_rows.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_unrevoked())
+        """See ``RevocationStore.revoke_all``. Repeats its statements while refreshes issue new tokens.
+
+        Raises ``RevocationUnavailable`` after ``MAX_ROUNDS`` rounds; the revocations made by then stay.
+        """
+        unrevoked = self._issued_rows.filter(
+            Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._unrevoked_condition()
+        )
         if owner_pk is not None:
             unrevoked = unrevoked.filter(user_id=owner_pk)
         if except_family is not None:
@@ -160,10 +178,12 @@ class SQLStore:
 
     @translates_database_errors
     def is_revoked(self, record_id: str) -> bool:
+        """See ``RevocationStore.is_revoked``. Sends one statement."""
         return compiled.exist([self._revocations_of], [record_id], alias=self.alias, key=self.revoked_model)[0]
 
     @translates_database_errors
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """See ``RevocationStore.are_revoked``. Sends one statement where ``_can_query_together_with(families)``."""
         if not self._can_query_together_with(families):
             return self.is_revoked(token_id), families.is_revoked(family_id)
         is_token_revoked, is_family_revoked = compiled.exist(
@@ -184,14 +204,20 @@ class SQLStore:
         return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
 
     def _revocations_of(self, record_id: str) -> QuerySet[Model]:
+        """Return a query for the revocation of the record with this id. Does not send it."""
         return self._revoked_rows.filter(**{f"{self.link_field}__{self.id_field}": record_id})
 
     @translates_database_errors
     def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
-        """Return the record of ``successor_id``. Its id depends on ``token_id``, which therefore is not looked up."""
+        """See ``RevocationStore.successor``. Looks up the record of ``successor_id``; ``token_id`` is not used.
+
+        The id of a successor is a keyed hash of its parent's, so a record of it exists only if the parent was
+        consumed. ``now`` is the end of the returned ``age``, which begins with the record's ``created_at``. Times are
+        returned as the database has them; ``local_times.restore_times`` corrects naive ones.
+        """
         row = (
             self._issued_rows.filter(**{self.id_field: successor_id})
-            .annotate(is_revoked=~self._is_unrevoked())
+            .annotate(is_revoked=~self._unrevoked_condition())
             .values_list("created_at", "expires_at", "is_revoked")
             .first()
         )
@@ -201,16 +227,16 @@ class SQLStore:
         # Another machine whose clock is ahead may have issued it: an age is never negative.
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
-    def _is_unrevoked(self) -> Expression:
-        """Return the query condition that a row of ``issued_model`` is not revoked."""
+    def _unrevoked_condition(self) -> Expression:
+        """Return a condition for ``filter()`` on ``issued_model``: the row has no revocation. Sends no query."""
         return ~Exists(self._revoked_rows.filter(**{self.link_field: OuterRef("pk")}))
 
     def expired(self, now: datetime, *, using: str | None = None) -> int:
-        """Return the number of expired records, in the database ``using`` instead of the router's."""
+        """See ``RevocationStore.expired``. Counts in the database ``using`` instead of the router's."""
         return self._issued_rows.using(using or self.alias).filter(expires_at__lte=now).count()
 
     def purge(self, now: datetime, *, batch_size: int, using: str | None = None) -> Iterator[int]:
-        """Delete the expired records in batches, in the database ``using`` instead of the router's."""
+        """See ``RevocationStore.purge``. Deletes in the database ``using`` instead of the router's."""
         alias = using or self.alias
         expired = self._issued_rows.using(alias).filter(expires_at__lte=now)
         # The newest expired row: the search for the last batch does not have to read the rows after it.
@@ -241,17 +267,21 @@ class SQLStore:
 
     @translates_database_errors
     def transact(self, work: Callable[[], T]) -> T:
+        """See ``RevocationStore.transact``. ``run_with_retry`` says which conflicts are retried, and when none is."""
         return transactions.run_with_retry(self.alias, work, writes=self.revoked_model)
 
     def lasting(self, record_id: str, work: Callable[[], T]) -> T:
+        """See ``RevocationStore.lasting``. ``run_on_own_connection`` says in which thread ``work`` runs, and when."""
         # A record that only the caller's transaction can see can't be changed on another connection.
         return transactions.run_on_own_connection(self.alias, work, precondition=lambda: self._is_recorded(record_id))
 
     @translates_database_errors
     def _is_recorded(self, record_id: str) -> bool:
+        """Return whether the calling thread's connection finds a record with this id."""
         return self._issued_rows.filter(**{self.id_field: record_id}).exists()
 
     def after_commit(self, callback: Callable[[], object]) -> None:
+        """See ``RevocationStore.after_commit``. The transaction is that of the database ``alias``."""
         transaction.on_commit(callback, using=self.alias)
 
 

@@ -170,6 +170,10 @@ def _run_in_thread(
 def _run_for_future(
     outcome: Future[Any], caller_connection: BaseDatabaseWrapper, *functions: Callable[[], Any]
 ) -> None:
+    """Call ``_run_on_new_connection`` in the new thread. Put what it returns or raises into ``outcome``.
+
+    ``functions`` are ``work`` and ``precondition``. If the caller has cancelled ``outcome``, neither is called.
+    """
     # Raised if the caller has cancelled the future.
     with suppress(InvalidStateError):
         try:

@@ -36,6 +36,7 @@ def translates_database_errors(method: F) -> F:
 
     @wraps(method)
     def wrapper(self: object, *args: object, **kwargs: object) -> object:
+        """Call ``method``. Translate a database error that it raises; if it raises none, an outage has ended."""
         try:
             result = method(self, *args, **kwargs)
         except Error as error:
@@ -72,6 +73,7 @@ def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | Non
 
 
 def _log_once(label: str, error: Error) -> None:
+    """Log which app to migrate, unless that was logged since the start or ``reset_logged_errors``."""
     if _logged_errors.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",

@@ -27,12 +27,14 @@ class TokenStore(SQLStore):
     link_field = "token"
 
     def columns(self, issued: Issued) -> dict[str, object]:
+        """See ``SQLStore.columns``. The text is empty unless ``STORE_OUTSTANDING_TOKENS`` is "full"."""
         text = issued.text if api_settings.STORE_OUTSTANDING_TOKENS == "full" else ""
         # The column is NOT NULL. With an earlier time, the flush would delete the revocation while the token is valid.
         expires_at = issued.expires_at or datetime_from_epoch(NO_EXPIRY_EPOCH)
         return {**super().columns(issued), "expires_at": expires_at, "family_id": issued.family_id, "token": text}
 
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
+        """See ``RevocationStore.revoke_all``. With ``except_family`` it first completes rows that lack their family."""
         if except_family is not None:
             self._fill_family_column(owner_pk, except_family, now=now)
         return super().revoke_all(owner_pk, now=now, except_family=except_family)
@@ -43,7 +45,7 @@ class TokenStore(SQLStore):
 
         Reads the family from the text of each token. Skips rows that expired by ``now``, are revoked or have no text.
         """
-        rows = self._issued_rows.filter(self._is_unrevoked(), family_id__isnull=True, expires_at__gt=now)
+        rows = self._issued_rows.filter(self._unrevoked_condition(), family_id__isnull=True, expires_at__gt=now)
         rows = rows.exclude(token="")
         if owner_pk is not None:
             rows = rows.filter(user_id=owner_pk)

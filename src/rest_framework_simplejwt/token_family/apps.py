@@ -42,6 +42,10 @@ class TokenFamilyConfig(AppConfig):
 
     @staticmethod
     def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
+        """Raise ``ImproperlyConfigured`` if a claim of families has the name of another claim.
+
+        ``configured`` returns the value of a setting by its name.
+        """
         # Not api_settings: an app whose ready() is called later may still change the settings.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
             configured(name)
