@@ -1,10 +1,13 @@
 """Figures of the code under ``src``, as a table in plain text.
 
-Run it with ``python -m tests.figures``, which ``uvx nox -s figures`` does too. Migrations count as code.
+Run it with ``python -m tests.figures``, or ``nox -s figures``. ``--since COMMIT`` adds how many names changed since
+then. Migrations count as code.
 """
 
+import argparse
 import ast
 import io
+import subprocess
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +57,27 @@ def count_any(text):
     return sum(token.string == "Any" and token.start[0] not in imported for token in tokens)
 
 
+def names_in(text):
+    """The names of the functions, methods, classes and constants that a module defines."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        if isinstance(node, (ast.Module, ast.ClassDef)):
+            for statement in node.body:
+                targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def names_at(commit):
+    """The names under ``src`` in that commit of the repository."""
+
+    def git(*command):
+        return subprocess.run(["git", *command], cwd=SOURCE.parent, check=True, capture_output=True, text=True).stdout
+
+    paths = git("ls-tree", "-r", "--name-only", commit, "src").splitlines()
+    return {name for path in paths if path.endswith(".py") for name in names_in(git("show", f"{commit}:{path}"))}
+
+
 def rows(figures):
     """The label, the value and a remark of each row."""
     for label, lengths in (("modules", figures.modules), ("functions", figures.functions)):
@@ -66,7 +90,16 @@ def rows(figures):
 
 
 def main():
-    for label, value, remark in rows(collect()):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--since", metavar="COMMIT", help="also count the names that changed since this commit")
+    since = parser.parse_args().since
+    table = list(rows(collect()))
+    if since:
+        before = names_at(since)
+        now = {name for path in SOURCE.rglob("*.py") for name in names_in(path.read_text())}
+        table += [("names", len(now), f"{len(before - now)} of {len(before)} are gone since {since}")]
+        table += [("  new", len(now - before), "")]
+    for label, value, remark in table:
         print(f"{label:<16}{value:>8}  {remark}".rstrip())
 
 

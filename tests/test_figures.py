@@ -1,6 +1,6 @@
 import pytest
 
-from tests.figures import collect, count_any, functions_in
+from tests.figures import collect, count_any, functions_in, names_in
 
 pytestmark = pytest.mark.needs("full")
 
@@ -25,6 +25,11 @@ def test_any_counts_where_it_is_used_as_a_name():
 
 def test_a_function_is_as_long_as_its_lines_and_decorators():
     assert list(functions_in(SOURCE)) == [(3, "first"), (1, "second")]
+
+
+def test_names_are_those_of_functions_classes_and_constants():
+    text = "A = 1\nB: int = 2\nclass C:\n    d = 3\n    def e(self):\n        f = 4\n"
+    assert sorted(names_in(text)) == ["A", "B", "C", "d", "e"]
 
 
 def test_a_file_without_lines_is_no_module(tmp_path):
