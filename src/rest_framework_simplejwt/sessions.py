@@ -47,6 +47,10 @@ def revoke_everything() -> Revoked:
 
 
 def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
+    """Revokes the families and then the tokens of the user with the primary key ``owner_pk``.
+
+    ``None`` stands for all users. The family with the id ``except_family`` and its tokens are left out.
+    """
     # A token that has just expired may still be accepted, within the leeway or by a machine whose clock is slow.
     now = revocation.expiry_cutoff(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0

@@ -18,6 +18,7 @@ class Command(BaseCommand):
     help = "Revokes refresh and sliding tokens, and token families."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declares ``--user``, ``--family``, ``--jti`` and ``--all``. Exactly one of them is required."""
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--user", metavar="NAME", help="all tokens and families of the user with this login name")
         what.add_argument("--family", metavar="ID", help="the family with this id")
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         what.add_argument("--all", action="store_true", help="all tokens and families of all users")
 
     def handle(self, *args: object, **options: Any) -> None:
+        """Revokes what the option names, and prints the result. Raises ``CommandError`` without such records."""
         if options["family"] is not None:
             self._require(can_revoke_families(), "families")
             self._report_one("family", sessions.revoke_family(options["family"]))
@@ -37,15 +39,17 @@ class Command(BaseCommand):
             self.stdout.write(f"Revoked: {revoked.tokens} tokens, {revoked.families} families.")
 
     def _require(self, is_recorded: bool, what: str) -> None:
+        """Raises ``CommandError`` unless ``is_recorded``. ``what``, such as ``"tokens"``, is a part of its text."""
         if not is_recorded:
             raise CommandError(f"This project does not record {what}: install their app, or set REVOCATION_STORE.")
 
     def _report_one(self, what: str, is_new: bool) -> None:
+        """Prints that the token or family is revoked. ``is_new`` is false if it was revoked before."""
         self.stdout.write(f"The {what} is revoked." if is_new else f"The {what} was already revoked.")
 
 
 def _user(name: str) -> AbstractBaseUser:
-    """Return the user with the login name ``name``. Raises ``CommandError`` if there is none."""
+    """Returns the user with the login name ``name``. Raises ``CommandError`` if there is none."""
     model = get_user_model()
     try:
         return model._default_manager.get_by_natural_key(name)
