@@ -82,7 +82,6 @@ FOR_THE_PACKAGE = {
     "revocation.redis": "Revocation",
     "signals": "send",
     "state": "build_key_directory configured_keys get_ring_source published_keys",
-    "tokens": "check_not_revoked is_first overrides",
     "users": (
         "UsersNotStored check_user_instance find find_on_primary is_active is_deleted is_password_unchanged is_user_id "
         "is_valid_for_field password_fingerprint read_from_primary"

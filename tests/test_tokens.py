@@ -20,6 +20,7 @@ from rest_framework_simplejwt.exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
+from rest_framework_simplejwt.mixins import check_not_revoked
 from rest_framework_simplejwt.models import TokenUser
 from rest_framework_simplejwt.revocation import can_revoke_tokens
 from rest_framework_simplejwt.settings import api_settings
@@ -32,7 +33,6 @@ from rest_framework_simplejwt.tokens import (
     SlidingToken,
     Token,
     UntypedToken,
-    check_not_revoked,
 )
 from rest_framework_simplejwt.utils import datetime_to_epoch, make_utc
 

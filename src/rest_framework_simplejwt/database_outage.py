@@ -45,7 +45,7 @@ def expect_errors() -> Iterator[None]:
 
 
 def end_outage(*, writes: bool = False) -> None:
-    """Ends the outage of the database and logs that, if one was on. Call it after a successful statement.
+    """Ends the outage of the database and logs that, if one was on. Calls it after a successful statement.
 
     ``writes`` says whether the statement wrote: outages of reads and of writes are apart.
     """

@@ -222,7 +222,7 @@ def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
 def cached_header(segment: bytes, *, keys_published: bool) -> Header:
     """Returns what ``read_header`` returns, from a cache.
 
-    Call it only for a segment of up to ``_MAX_CACHED_HEADER`` bytes.
+    Calls it only for a segment of up to ``_MAX_CACHED_HEADER`` bytes.
     """
     header = decode_object(segment)
     check_header(header, keys_published=keys_published)

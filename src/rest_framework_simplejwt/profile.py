@@ -48,7 +48,7 @@ def with_required_claims(
 def check(token: str | bytes, claims: Mapping[str, object], token_type: str | None, *, required: bool) -> None:
     """Raises ``TokenError`` unless the header's ``typ`` fits ``token_type`` and the claims of section 2.2 are present.
 
-    Call it with a token whose signature, issuer, audience and times are verified. Only an access token needs the
+    Calls it with a token whose signature, issuer, audience and times are verified. Only an access token needs the
     claims. With ``required=False`` a ``typ`` of "JWT" is accepted too, as in tokens issued before the profile was set.
     """
     typ = _normalized_typ(token)

@@ -200,7 +200,7 @@ class KeySetClient:
     def _start_fetch(self, now: float, retry_after: float) -> _Fetch | None:
         """Starts a fetch if none is running and the last failure is at least ``retry_after`` seconds ago.
 
-        Returns the fetch that the caller should wait for, or ``None``. Call it with the lock held.
+        Returns the fetch that the caller should wait for, or ``None``. Calls it with the lock held.
         """
         fetch = self._running_fetch
         # A fetch that misses its own deadline is stuck, for example in a resolver. It is given up after a while.

@@ -99,7 +99,7 @@ class Key:
         raise NotImplementedError
 
     def sign(self, message: bytes) -> bytes:
-        """Returns the signature of ``message`` (RFC 7518 section 3). Call it only if ``can_sign`` is true."""
+        """Returns the signature of ``message`` (RFC 7518 section 3). Calls it only if ``can_sign`` is true."""
         raise NotImplementedError
 
     def verify(self, message: bytes, signature: bytes) -> bool:

@@ -35,17 +35,17 @@ family_installed = app_installed("rest_framework_simplejwt.token_family")
 
 
 def can_revoke_tokens() -> bool:
-    """Return whether there is a store of single tokens."""
+    """Returns whether there is a store of single tokens."""
     return api_settings.REVOCATION_STORE is not None or blacklist_installed()
 
 
 def can_revoke_families() -> bool:
-    """Return whether there is a store of token families."""
+    """Returns whether there is a store of token families."""
     return api_settings.REVOCATION_STORE is not None or family_installed()
 
 
 def token_store(*, cached: bool = True) -> RevocationStore:
-    """Return the store of single tokens. Its ids are values of the ``jti`` claim.
+    """Returns the store of single tokens. Its ids are values of the ``jti`` claim.
 
     With ``cached=False`` the cache of revoked tokens is never used.
     """
@@ -60,7 +60,7 @@ def token_store(*, cached: bool = True) -> RevocationStore:
 
 
 def family_store() -> RevocationStore:
-    """Return the store of token families. Its ids are family ids."""
+    """Returns the store of token families. Its ids are family ids."""
     store = _build_store("family", family_installed, "rest_framework_simplejwt.token_family.store.FamilyStore")
     if not blacklist_cache.is_families_cache_enabled:
         return store
@@ -92,7 +92,7 @@ class Lookup:
 
     @cached_property
     def _answers(self) -> tuple[bool, bool]:
-        """Ask the stores and return both answers. If the token has no id, or no family, one store is enough."""
+        """Asks the stores and returns both answers. If the token has no id, or no family, one store is enough."""
         if self._token_id is None:
             return False, self._family_id is not None and family_store().is_revoked(self._family_id)
         if self._family_id is None:
@@ -101,7 +101,7 @@ class Lookup:
 
 
 def _build_store(kind: str, is_app_installed: Callable[[], bool], app_store_path: str) -> RevocationStore:
-    """Return a new store for ``kind``, "token" or "family"."""
+    """Returns a new store for ``kind``, "token" or "family"."""
     if api_settings.REVOCATION_STORE is not None:
         store: RevocationStore = api_settings.REVOCATION_STORE(kind)
     else:

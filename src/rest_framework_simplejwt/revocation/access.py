@@ -14,7 +14,7 @@ _assumes_not_revoked = ContextVar("rest_framework_simplejwt.assumes_not_revoked"
 
 
 def verify_for_access(verify: Callable[[str | bytes], T], text: str | bytes) -> T:
-    """Return ``verify(text)``, under ``REVOCATION_FAIL_MODE``.
+    """Returns ``verify(text)``, under ``REVOCATION_FAIL_MODE``.
 
     In the mode "open", an unavailable store counts as "not revoked" during this call. Only the authentication of
     requests uses this: refreshes and log-outs always need the store.
@@ -29,5 +29,5 @@ def verify_for_access(verify: Callable[[str | bytes], T], text: str | bytes) -> 
 
 
 def may_assume_not_revoked() -> bool:
-    """Return whether an unavailable store must answer "not revoked" instead of raising ``RevocationUnavailable``."""
+    """Returns whether an unavailable store must answer "not revoked" instead of raising ``RevocationUnavailable``."""
     return _assumes_not_revoked.get()

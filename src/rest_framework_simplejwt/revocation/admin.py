@@ -31,13 +31,13 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic at r
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows, or ``MAX_COUNTED_ROWS`` if there are more."""
+        """Returns the number of rows, or ``MAX_COUNTED_ROWS`` if there are more."""
         rows: Any = self.object_list
         return int(rows.order_by()[:MAX_COUNTED_ROWS].count())
 
 
 def search_lookup(model: type[Model], name: str) -> str:
-    """Return the look-up for ``search_fields`` that reaches the value of a field.
+    """Returns the look-up for ``search_fields`` that reaches the value of a field.
 
     For a relation that is the look-up of its target field, since ``icontains`` does not work on relations.
     """
@@ -50,7 +50,7 @@ def search_lookup(model: type[Model], name: str) -> str:
 
 
 def reads_token_text(model: type[Model], lookup: str) -> bool:
-    """Return whether a look-up on ``model`` compares encoded tokens, directly or across relations."""
+    """Returns whether a look-up on ``model`` compares encoded tokens, directly or across relations."""
     for part in lookup.split(LOOKUP_SEP):
         try:
             field: Any = model._meta.pk if part == "pk" else model._meta.get_field(part)
@@ -95,7 +95,7 @@ class UserSearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     @classproperty
     def search_fields(cls) -> list[str]:  # noqa: N805  # read on the class too
-        """Return the look-ups of the search box: the user's primary key, their ``USERNAME_FIELD``, and ``id_path``."""
+        """Returns the look-ups of the search box: the user's primary key, their ``USERNAME_FIELD``, and ``id_path``."""
         user = get_user_model()
         names = "pk", user.USERNAME_FIELD
         return [*(f"{cls.user_path}__{search_lookup(user, name)}" for name in names), cls.id_path]
@@ -112,13 +112,13 @@ class IssuedRecordAdmin(UserSearchAdmin):
     revoked_model: type[Model]
 
     def store(self) -> RevocationStore:
-        """Return the store that revokes the selected rows."""
+        """Returns the store that revokes the selected rows."""
         raise NotImplementedError
 
     @admin.action(description=gettext_lazy("Revoke selected %(verbose_name_plural)s"), permissions=["revoke"])
     @sensitive_variables()
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Model]) -> None:
-        """Revoke the selected rows and show the number of new revocations. Send a signal for each after the commit."""
+        """Revokes the selected rows and shows how many were new. Sends a signal for each after the commit."""
         store = self.store()
         revoked_count = 0
         # Not iterator(): pgbouncer does not support cursors that outlast a transaction.
@@ -131,11 +131,11 @@ class IssuedRecordAdmin(UserSearchAdmin):
         self.message_user(request, format_lazy(gettext_lazy("Revoked: {}"), revoked_count))
 
     def send_revoked_signal(self, record_id: str) -> None:
-        """Send the signal that this token or family was revoked. Called after the revocation is committed."""
+        """Sends the signal that this token or family was revoked. Called after the revocation is committed."""
         raise NotImplementedError
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user has the permission to add revocations. Only such users see the action."""
+        """Returns whether the user has the permission to add revocations. Only such users see the action."""
         options = self.revoked_model._meta
         return request.user.has_perm(f"{options.app_label}.{get_permission_codename('add', options)}")
 

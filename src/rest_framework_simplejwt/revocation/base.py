@@ -16,7 +16,7 @@ RETENTION_MARGIN = 600
 
 
 def expiry_cutoff(now: datetime, *, leeway: timedelta) -> datetime:
-    """Return the latest expiry at which every machine already rejects a token, even one whose clock is slow.
+    """Returns the latest expiry at which every machine already rejects a token, even one whose clock is slow.
 
     Records with this expiry or an earlier one can be deleted. ``now`` may be naive (UTC) or aware; so is the result.
     """
@@ -51,7 +51,7 @@ class Issued:
 
 
 def overrides(store: object, base: type, *names: str) -> bool:
-    """Return whether the class of ``store`` overrides any of the methods ``names`` of ``base``."""
+    """Returns whether the class of ``store`` overrides any of the methods ``names`` of ``base``."""
     return any(getattr(type(store), name) is not getattr(base, name) for name in names)
 
 
@@ -77,42 +77,42 @@ class RevocationStore(Protocol):
     """
 
     def remember(self, issued: Issued) -> tuple[Any, bool]:
-        """Record an issued token or family. Return the record, and whether this call created it.
+        """Records an issued token or family. Returns the record, and whether this call created it.
 
         An existing record keeps the later of the two expiries.
         """
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
-        """Revoke a token or family, whether or not it is on record. Return the revocation, and whether it is new.
+        """Revokes a token or family, whether or not it is on record. Returns the revocation, and whether it is new.
 
         The second value is True for exactly one caller across all threads, processes and machines.
         """
 
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
-        """Revoke everything on record of one owner, or of all owners if ``owner_pk`` is ``None``.
+        """Revokes everything on record of one owner, or of all owners if ``owner_pk`` is ``None``.
 
         Skips what expired by ``now`` and what belongs to the family ``except_family``. Returns the number of new
         revocations. In SQL the number of statements does not depend on the number of records.
         """
 
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
-        """Consume a refresh token: revoke ``consumed`` and record its ``successor``, both or neither.
+        """Consume a refresh token: revoke ``consumed`` and records its ``successor``, both or neither.
 
         Returns True for exactly one caller. Returns False, and records nothing, if the token was already revoked.
         """
 
     def is_revoked(self, record_id: str) -> bool:
-        """Return whether the token or family with this id is revoked. False for an id that is not on record."""
+        """Returns whether the token or family with this id is revoked. False for an id that is not on record."""
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        """Return whether the token is revoked, and whether its family in the store ``families`` is.
+        """Returns whether the token is revoked, and whether its family in the store ``families`` is.
 
         Asks once if both stores use the same database or server. If the token is revoked, the second value is
         unspecified.
         """
 
     def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
-        """Return the successor of a consumed token.
+        """Returns the successor of a consumed token.
 
         ``successor_id`` is the id that a refresh of ``token_id`` derives for its successor. Returns ``None`` if the
         token was not consumed, or if its successor has another id. A store may look up either id. ``now`` is only
@@ -120,26 +120,26 @@ class RevocationStore(Protocol):
         """
 
     def expired(self, now: datetime) -> int:
-        """Return the number of records that expired by ``now``."""
+        """Returns the number of records that expired by ``now``."""
 
     def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
-        """Delete the records that expired by ``now``, and yield the size of each deleted batch.
+        """Deletes the records that expired by ``now``, and yields the size of each deleted batch.
 
         Each batch is one transaction. The caller may stop after any batch.
         """
 
     def transact(self, work: Callable[[], T]) -> T:
-        """Call ``work`` in a transaction and return its result. If it raises, the transaction is rolled back.
+        """Calls ``work`` in a transaction and returns its result. If it raises, the transaction is rolled back.
 
         If another transaction conflicts with it, ``work`` may be called several times.
         """
 
     def lasting(self, record_id: str, work: Callable[[], T]) -> T:
-        """Call ``work`` so that a rollback of the caller's transaction does not undo what it writes.
+        """Calls ``work`` so that a rollback of the caller's transaction does not undo what it writes.
 
         ``record_id`` is the record that ``work`` is about. If only the caller's transaction can see that record, or the
         database does not allow it, ``work`` is part of that transaction after all. Returns the result of ``work``.
         """
 
     def after_commit(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` after the current transaction is committed; immediately if there is none."""
+        """Calls ``callback`` after the current transaction is committed; immediately if there is none."""

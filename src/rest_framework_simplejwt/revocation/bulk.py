@@ -17,7 +17,7 @@ FETCH_SIZE = 500
 
 
 def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
-    """Insert a row of ``model`` for each row of the query ``rows``. Return the number of inserted rows.
+    """Inserts a row of ``model`` for each row of the query ``rows``. Returns the number of inserted rows.
 
     ``rows`` selects a tuple of values for the fields ``names``, and is not fetched where one statement can do it. Rows
     that violate a unique constraint are skipped, also those that another transaction inserts at the same time. The
@@ -38,7 +38,7 @@ def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[M
 
 
 def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
-    """Do what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys.
+    """Does what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys.
 
     The caller opens the transaction.
     """
@@ -55,7 +55,7 @@ def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Mo
 
 
 def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique_name: str) -> int:
-    """Insert the rows in one statement, or one by one if another transaction inserted one of them first.
+    """Inserts the rows in one statement, or one by one if another transaction inserted one of them first.
 
     Returns the number of inserted rows, which ``bulk_create(ignore_conflicts=True)`` does not.
     """
@@ -66,7 +66,7 @@ def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique_
 
 
 def delete_with_dependents(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -> int:
-    """Delete the ``rows``, and those of the ``dependents`` whose foreign key ``link`` refers to one of them.
+    """Deletes the ``rows``, and those of the ``dependents`` whose foreign key ``link`` refers to one of them.
 
     Returns the number of deleted ``rows``. Fetches no rows, unless other models of the project refer to them, a signal
     receiver expects their deletion, or the database is not one that the package sends SQL to. The caller
@@ -87,7 +87,7 @@ def delete_with_dependents(rows: QuerySet[Model], dependents: QuerySet[Model], l
 
 
 def _delete_with_orm(rows: QuerySet[Model]) -> int:
-    """Delete the rows as ``QuerySet.delete()`` does, with cascades and signals, ``FETCH_SIZE`` at a time."""
+    """Deletes the rows as ``QuerySet.delete()`` does, with cascades and signals, ``FETCH_SIZE`` at a time."""
     pks = _lock_rows(rows)
     deleted = 0
     for start in range(0, len(pks), FETCH_SIZE):
@@ -97,12 +97,12 @@ def _delete_with_orm(rows: QuerySet[Model]) -> int:
 
 
 def _lock_rows(rows: QuerySet[Model]) -> list[object]:
-    """Lock the rows until the transaction ends, and return their primary keys."""
+    """Lock the rows until the transaction ends, and returns their primary keys."""
     return list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def _can_skip_collector(model: type[Model], dependent: type[Model]) -> bool:
-    """Return whether rows can be deleted without Django's ``Collector``, which applies cascades and sends signals.
+    """Returns whether rows can be deleted without Django's ``Collector``, which applies cascades and sends signals.
 
     They can if no model but ``dependent`` refers to ``model``, no model refers to ``dependent``, and no signal
     receiver expects the deletion of either.
@@ -116,6 +116,6 @@ def _can_skip_collector(model: type[Model], dependent: type[Model]) -> bool:
 
 
 def _referring_models(model: type[Model]) -> set[object]:
-    """Return the models with a foreign key to ``model``, also those with ``related_name="+"``."""
+    """Returns the models with a foreign key to ``model``, also those with ``related_name="+"``."""
     fields = model._meta.get_fields(include_hidden=True)
     return {field.related_model for field in fields if field.auto_created and not field.concrete}

@@ -95,13 +95,13 @@ class CachedStore:
         self._store.after_commit(callback)
 
     def _add_after_commit(self, record_id: str) -> None:
-        """Add the id to the cache when the current transaction is committed; immediately if there is none."""
+        """Adds the id to the cache when the current transaction is committed; immediately if there is none."""
         # A revocation that is rolled back must not stay in the cache.
         self._store.after_commit(lambda: self._call_cache(self._add_to_cache, record_id))
 
     @staticmethod
     def _call_cache(operation: Callable[[str], bool | None], record_id: str) -> bool | None:
-        """Return ``operation(record_id)``, or ``None`` if it raises, which is logged once per outage."""
+        """Returns ``operation(record_id)``, or ``None`` if it raises, which is logged once per outage."""
         try:
             result = operation(record_id)
         except Exception as error:  # noqa: BLE001  # each cache client raises errors of its own

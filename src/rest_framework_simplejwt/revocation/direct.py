@@ -36,17 +36,17 @@ class Tables:
     link_field: str
 
     def can_insert_directly(self, alias: str) -> bool:
-        """Return whether ``insert`` and ``revoke`` do the same in this database as saving model instances."""
+        """Returns whether ``insert`` and ``revoke`` do the same in this database as saving model instances."""
         connection = connections[alias]
         has_returning = connection.vendor in _VENDORS and connection.features.can_return_columns_from_insert
         return has_returning and not self._have_signal_receivers()
 
     def can_exchange_directly(self, alias: str) -> bool:
-        """Return whether ``exchange`` does the same in this database as saving model instances."""
+        """Returns whether ``exchange`` does the same in this database as saving model instances."""
         return compiled.supports_sql(connections[alias]) and not self._have_signal_receivers()
 
     def _have_signal_receivers(self) -> bool:
-        """Return whether the project receives signals of the two models. The statements of this module send none."""
+        """Returns whether the project receives signals of the two models. The statements of this module send none."""
         return any(
             signal.has_listeners(model)
             for signal in (signals.pre_save, signals.post_save, signals.pre_init, signals.post_init)
@@ -55,7 +55,7 @@ class Tables:
 
 
 def insert(model: type[M], values: Mapping[str, object], alias: str) -> M | None:
-    """Insert a row and return its instance, or ``None`` if it conflicts with an existing row."""
+    """Inserts a row and returns its instance, or ``None`` if it conflicts with an existing row."""
     connection = connections[alias]
     sql = _insert_if_absent_sql(connection, model, tuple(values))
     returned = _execute_returning(connection, sql, _db_values(connection, model, values))
@@ -67,7 +67,7 @@ def insert(model: type[M], values: Mapping[str, object], alias: str) -> M | None
 
 
 def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: str) -> Model | None:
-    """Revoke a recorded token or family and return the revocation.
+    """Revokes a recorded token or family and returns the revocation.
 
     Returns ``None``, and writes nothing, if it is already revoked, is not on record, or its record expires before
     ``expires_at``.
@@ -86,7 +86,7 @@ def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: s
 def exchange(
     tables: Tables, record_id: str, expires_at: datetime | None, successor: Mapping[str, object], alias: str
 ) -> bool:
-    """Revoke a recorded token and insert the row of its successor, from these field values. Return whether it did.
+    """Revokes a recorded token and inserts the row of its successor, from these field values. Returns whether it did.
 
     Returns False, and writes nothing, where ``revoke`` would return ``None``. Sends one statement on PostgreSQL, and
     elsewhere two, for which the caller opens a transaction. Raises ``IntegrityError`` if another transaction inserted
@@ -121,7 +121,7 @@ def _built_once_per_connection(build: SqlBuilder) -> SqlBuilder:
 
 @_built_once_per_connection
 def _insert_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
-    """Return the SQL that inserts one row. Its parameters are the values of the fields ``names``."""
+    """Returns the SQL that inserts one row. Its parameters are the values of the fields ``names``."""
     placeholders = ", ".join(["%s"] * len(names))
     columns = _column_list(connection, model, names)
     return f"INSERT INTO {_quoted_table(connection, model)} ({columns}) VALUES ({placeholders})"
@@ -129,14 +129,14 @@ def _insert_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tupl
 
 @_built_once_per_connection
 def _insert_if_absent_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
-    """Return ``_insert_sql``, which does nothing on a conflict, and otherwise returns the new primary key."""
+    """Returns ``_insert_sql``, which does nothing on a conflict, and otherwise returns the new primary key."""
     pk = _quoted_column(connection, model._meta.pk)
     return f"{_insert_sql(connection, model, names)} ON CONFLICT DO NOTHING RETURNING {pk}"
 
 
 @_built_once_per_connection
 def _revoke_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
-    """Return the SQL that revokes one id if its record expires no earlier than a given time.
+    """Returns the SQL that revokes one id if its record expires no earlier than a given time.
 
     Its parameters are those of ``_revoke_params``.
     """
@@ -157,7 +157,7 @@ def _revoke_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
 
 @_built_once_per_connection
 def _revoke_returning_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
-    """Return ``_revoke_sql``, which also returns the primary key and the link of the new revocation."""
+    """Returns ``_revoke_sql``, which also returns the primary key and the link of the new revocation."""
     fields = tables.revoked_model._meta.pk, _get_field(tables.revoked_model, tables.link_field)
     columns = ", ".join(_quoted_column(connection, field) for field in fields)
     return f"{_revoke_sql(connection, tables)} RETURNING {columns}"
@@ -167,7 +167,7 @@ def _revoke_returning_sql(connection: BaseDatabaseWrapper, tables: Tables) -> st
 def _exchange_sql(
     connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...]
 ) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-    """Return the PostgreSQL statement that revokes one id and, if it did, inserts a row with the fields ``names``."""
+    """Returns the PostgreSQL statement that revokes one id and, if it did, inserts a row with the fields ``names``."""
     link = _quoted_column(connection, _get_field(tables.revoked_model, tables.link_field))
     values = ", ".join(_placeholder(connection, _get_field(tables.issued_model, name)) for name in names)
     columns = _column_list(connection, tables.issued_model, names)
@@ -181,7 +181,7 @@ def _exchange_sql(
 def _revoke_params(
     connection: BaseDatabaseWrapper, tables: Tables, record_id: str, expires_at: datetime | None, now: datetime
 ) -> list[Any]:
-    """Return the parameters of ``_revoke_sql``.
+    """Returns the parameters of ``_revoke_sql``.
 
     ``now`` becomes the time of the revocation. A record that expires before ``expires_at`` is not revoked; if that is
     ``None``, only a record without an expiry is.
@@ -196,7 +196,7 @@ def _revoke_params(
 
 
 def _execute_returning(connection: BaseDatabaseWrapper, sql: str, params: list[Any]) -> tuple[Any, ...] | None:
-    """Execute a statement with a RETURNING clause. Return the first returned row, or ``None`` if there is none."""
+    """Executes a statement with a RETURNING clause. Returns the first returned row, or ``None`` if there is none."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
         row: tuple[Any, ...] | None = cursor.fetchone()
@@ -204,24 +204,24 @@ def _execute_returning(connection: BaseDatabaseWrapper, sql: str, params: list[A
 
 
 def _build_instance(model: type[M], values: Mapping[str, object], alias: str) -> M:
-    """Return a model instance for a row that is already in the database."""
+    """Returns a model instance for a row that is already in the database."""
     instance = model(**values)
     instance._state.adding, instance._state.db = False, alias
     return instance
 
 
 def _db_values(connection: BaseDatabaseWrapper, model: type[Model], values: Mapping[str, object]) -> list[Any]:
-    """Return the values as the database driver takes them."""
+    """Returns the values as the database driver takes them."""
     return [_get_field(model, name).get_db_prep_save(value, connection) for name, value in values.items()]
 
 
 def _column_list(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
-    """Return the quoted columns of the fields ``names``, separated by commas."""
+    """Returns the quoted columns of the fields ``names``, separated by commas."""
     return ", ".join(_quoted_column(connection, _get_field(model, name)) for name in names)
 
 
 def _placeholder(connection: BaseDatabaseWrapper, field: AnyField) -> str:
-    """Return the placeholder of a value in a SELECT list. PostgreSQL does not infer its type from the column there."""
+    """Returns the placeholder of a value in a SELECT list. PostgreSQL does not infer its type from the column there."""
     return f"CAST(%s AS {field.cast_db_type(connection)})" if connection.vendor == "postgresql" else "%s"
 
 

@@ -39,15 +39,15 @@ class FlushCommand(BaseCommand):
     _deleted_count: int
 
     def store(self) -> RevocationStore:
-        """Return the store to delete from if no database is named."""
+        """Returns the store to delete from if no database is named."""
         raise NotImplementedError
 
     def sql_store(self) -> SQLStore:
-        """Return the store of the app's own tables, to delete from if a database is named."""
+        """Returns the store of the app's own tables, to delete from if a database is named."""
         raise NotImplementedError
 
     def cutoff(self) -> datetime:
-        """Return the latest expiry that is deleted."""
+        """Returns the latest expiry that is deleted."""
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -67,7 +67,7 @@ class FlushCommand(BaseCommand):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
-        """Delete what has expired, or count it with ``--dry-run``. Raise ``CommandError`` for an invalid option."""
+        """Deletes what has expired, or count it with ``--dry-run``. Raises ``CommandError`` for an invalid option."""
         sql_store, database = self.sql_store(), options.get("database")
         self._check_database(sql_store, database)
         alias = database or sql_store.alias
@@ -82,7 +82,7 @@ class FlushCommand(BaseCommand):
             self._delete_batches(purge(cutoff, batch_size=batch_size), partial(count_expired, cutoff), pause)
 
     def _check_database(self, sql_store: SQLStore, database: str | None) -> None:
-        """Raise ``CommandError`` if the named database is unknown or does not have the tables."""
+        """Raises ``CommandError`` if the named database is unknown or does not have the tables."""
         if database is None:
             return
         if database not in connections:
@@ -97,14 +97,14 @@ class FlushCommand(BaseCommand):
     def _choose_operations(
         self, sql_store: SQLStore, database: str | None
     ) -> tuple[Callable[..., int], Callable[..., Iterator[int]]]:
-        """Return the methods ``expired`` and ``purge`` of the store to delete from."""
+        """Returns the methods ``expired`` and ``purge`` of the store to delete from."""
         if database is None:
             store = self.store()
             return store.expired, store.purge
         return partial(sql_store.expired, using=database), partial(sql_store.purge, using=database)
 
     def _delete_batches(self, batches: Iterator[int], count_expired: Callable[[], int], pause: float) -> None:
-        """Consume ``batches``, which yields the size of each deleted batch. Print the progress and the total.
+        """Consume ``batches``, which yields the size of each deleted batch. Prints the progress and the total.
 
         Exits with ``EXIT_INTERRUPTED`` on Ctrl+C.
         """
@@ -124,12 +124,12 @@ class FlushCommand(BaseCommand):
         self._print_total()
 
     def _print_total(self, prefix: str = "") -> None:
-        """Print ``prefix`` and the number of what was deleted."""
+        """Prints ``prefix`` and the number of what was deleted."""
         self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted_count}.")
 
 
 def _validate_batch_size(value: object, vendor: str) -> int:
-    """Return the value, or the default of the database vendor for ``None``. Raise ``CommandError`` if it is invalid."""
+    """Returns the value, or the default of the vendor for ``None``. Raises ``CommandError`` if it is invalid."""
     if value is None:
         return SQLITE_BATCH_SIZE if vendor == "sqlite" else BATCH_SIZE
     if not isinstance(value, int) or not 1 <= value <= MAX_BATCH_SIZE:
@@ -138,7 +138,7 @@ def _validate_batch_size(value: object, vendor: str) -> int:
 
 
 def _validate_pause(value: object) -> float:
-    """Return the number of seconds, 0 for ``None``. Raise ``CommandError`` if it is invalid."""
+    """Returns the number of seconds, 0 for ``None``. Raises ``CommandError`` if it is invalid."""
     if value is None:
         return 0
     if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
@@ -148,7 +148,7 @@ def _validate_pause(value: object) -> float:
 
 @contextmanager
 def _larger_sqlite_cache(alias: str) -> Iterator[None]:
-    """Enlarge the page cache of this connection, if the database is SQLite, and restore its size at the end."""
+    """Enlarge the page cache of this connection, if the database is SQLite, and restores its size at the end."""
     if connections[alias].vendor != "sqlite":
         yield
         return
@@ -164,7 +164,7 @@ def _larger_sqlite_cache(alias: str) -> Iterator[None]:
 
 @contextmanager
 def _progress_bar(out: OutputWrapper, label: str, total: int) -> Iterator[Callable[[int], object]]:
-    """Yield a function to call with the size of each batch. It draws on a terminal, if rich is installed."""
+    """Yields a function to call with the size of each batch. It draws on a terminal, if rich is installed."""
     if not out.isatty():
         yield lambda size: None
         return

@@ -23,7 +23,7 @@ MAX_SHIFT = timedelta(hours=2)
 
 
 def restore_times(record: Successor, *, lifetime: timedelta, now: datetime) -> Successor:
-    """Return ``record`` with the times that were originally written, if the database may have shifted them.
+    """Returns ``record`` with the times that were originally written, if the database may have shifted them.
 
     ``lifetime`` is the time from issue to expiry of the token. It tells a shifted time from an original one.
     """
@@ -41,14 +41,14 @@ def restore_times(record: Successor, *, lifetime: timedelta, now: datetime) -> S
 
 
 def _with_issue_time(record: Successor, issued_at: datetime, now: datetime) -> Successor:
-    """Return ``record`` with this issue time. If it differs, ``age`` becomes the time from then to ``now``."""
+    """Returns ``record`` with this issue time. If it differs, ``age`` becomes the time from then to ``now``."""
     if issued_at == record.issued_at:
         return record
     return replace(record, issued_at=issued_at, age=max(now - issued_at, timedelta(0)))
 
 
 def _possible_originals(stored: datetime) -> list[datetime]:
-    """Return the times that PostgreSQL may have been given where it now returns ``stored``.
+    """Returns the times that PostgreSQL may have been given where it now returns ``stored``.
 
     That is ``stored`` itself and, in the hour after local clocks went forward, also an earlier time.
     """
@@ -61,6 +61,6 @@ def _possible_originals(stored: datetime) -> list[datetime]:
 
 
 def as_stored_by_postgresql(moment: datetime) -> datetime:
-    """Return the naive time that PostgreSQL returns after the naive time ``moment`` was written to it."""
+    """Returns the naive time that PostgreSQL returns after the naive time ``moment`` was written to it."""
     zone = ZoneInfo(settings.TIME_ZONE)
     return moment.replace(tzinfo=zone).astimezone(timezone.utc).astimezone(zone).replace(tzinfo=None)

@@ -32,7 +32,7 @@ class AddIndexOnline(AddIndex):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Create the index. Called by ``migrate``, and by ``sqlmigrate``, for which the SQL is only printed."""
+        """Creates the index. Called by ``migrate``, and by ``sqlmigrate``, for which the SQL is only printed."""
         connection = schema_editor.connection
         if connection.vendor != "postgresql" or connection.in_atomic_block:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
@@ -63,7 +63,7 @@ class WithoutNarrowing(Operation):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Apply the operation, between states that ``_widen_states`` has adapted. Called by ``migrate``."""
+        """Applies the operation, between states that ``_widen_states`` has adapted. Called by ``migrate``."""
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_forwards(app_label, schema_editor, *states)
 
@@ -77,7 +77,7 @@ class WithoutNarrowing(Operation):
     def _widen_states(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, *states: ProjectState
     ) -> Iterator[ProjectState]:
-        """Yield each state, or a copy of it in which the fields are wide enough for the existing rows."""
+        """Yields each state, or a copy of it in which the fields are wide enough for the existing rows."""
         for state in states:
             model: type[Model] = state.apps.get_model(app_label, self.model_name)
             alias = schema_editor.connection.alias
@@ -109,7 +109,7 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Add the column again and fill it. Called by ``migrate``; ``to_state`` is the state with the column."""
+        """Adds the column again and fills it. Called by ``migrate``; ``to_state`` is the state with the column."""
         from_state, to_state = self._widen_states(app_label, schema_editor, from_state, to_state)
         final_model: type[Model] = to_state.apps.get_model(app_label, self.model_name)
         if not self.allow_migrate_model(schema_editor.connection.alias, final_model):
@@ -130,7 +130,7 @@ class RemoveDerivedField(WithoutNarrowing, RemoveField):
 def fill_column(
     schema_editor: BaseDatabaseSchemaEditor, model: type[Model], name: str, source: str, derive: Derive
 ) -> None:
-    """Set the column ``name`` to ``derive(value of source, connection)`` where it is NULL, in batches of rows."""
+    """Sets the column ``name`` to ``derive(value of source, connection)`` where it is NULL, in batches of rows."""
     if schema_editor.collect_sql:
         return
     connection = schema_editor.connection
@@ -147,7 +147,7 @@ def fill_column(
 
 
 def _find_wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> dict[str, AnyField]:
-    """Return by name the fields that must be wider, or nullable, than ``model`` says, because of existing rows."""
+    """Returns by name the fields that must be wider, or nullable, than ``model`` says, because of existing rows."""
     wide_fields: dict[str, AnyField] = {}
     for field in model._meta.local_concrete_fields:
         column = connection.ops.quote_name(field.column)
@@ -164,14 +164,14 @@ def _find_wide_fields(connection: BaseDatabaseWrapper, model: type[Model]) -> di
 
 
 def _has_row(connection: BaseDatabaseWrapper, model: type[Model], condition: str | None = None) -> bool:
-    """Return whether the table has a row; with ``condition``, an SQL text, whether it has one that meets it."""
+    """Returns whether the table has a row; with ``condition``, an SQL text, whether it has one that meets it."""
     # Through the ORM: the SQL for "at least one row" differs between databases.
     rows = model._base_manager.using(connection.alias).order_by()
     return (rows if condition is None else rows.extra(where=[condition])).exists()  # noqa: S610  # our own text
 
 
 def _find_indexes(connection: BaseDatabaseWrapper, model: type[Model], name: str) -> list[str]:
-    """Return the index of that name on this table, if any, quoted and with its schema.
+    """Returns the index of that name on this table, if any, quoted and with its schema.
 
     Without the schema, PostgreSQL's search path could lead to an index of another schema.
     """

@@ -154,7 +154,7 @@ class Revocation:
 
     @classmethod
     def parse(cls, reply: bytes | str) -> Revocation:
-        """Parse the value: the server's time in microseconds, a space, and a JSON list of the other fields."""
+        """Parses the value: the server's time in microseconds, a space, and a JSON list of the other fields."""
         revoked_at, _, facts = _decode_reply(reply).partition(" ")
         return cls(int(revoked_at), *json.loads(facts))
 
@@ -173,7 +173,7 @@ class RedisStore(NonTransactional):
     prefix = "sjwt"
 
     def __init__(self, kind: str) -> None:
-        """Store tokens if ``kind`` is "token", and families if it is "family"."""
+        """Stores tokens if ``kind`` is "token", and families if it is "family"."""
         self._kind = kind
 
     @property
@@ -189,7 +189,7 @@ class RedisStore(NonTransactional):
         owner_pk = issued.owner_pk()
 
         def record(client: redis.Redis) -> list[Any]:
-            """Send all commands in one round trip and return their replies, that of the index of ``issued`` first."""
+            """Sends all commands in one round trip and returns their replies, that of the index of ``issued`` first."""
             with client.pipeline(transaction=False) as pipe:
                 self._queue_record(pipe, issued, owner_pk)
                 if issued.family_id is not None and issued.family_needed_until is not None:
@@ -203,7 +203,7 @@ class RedisStore(NonTransactional):
         return issued, bool(replies[0])
 
     def _queue_record(self, pipe: Pipeline, issued: Issued, owner_pk: object) -> None:
-        """Queue the commands that record ``issued``. The caller sends them with ``pipe.execute()``.
+        """Queues the commands that record ``issued``. The caller sends them with ``pipe.execute()``.
 
         The reply to the first of them is that of ``_ADD_TO_INDEX_SCRIPT``.
         """
@@ -244,11 +244,11 @@ class RedisStore(NonTransactional):
         return int(self._run(revoke))
 
     def _find_indexes(self, client: Any) -> Iterator[str]:
-        """Yield the keys of the indexes of all owners. Scans the whole keyspace."""
+        """Yields the keys of the indexes of all owners. Scans the whole keyspace."""
         return map(_decode_reply, client.scan_iter(self._index_key("*"), count=PAGE_SIZE))
 
     def _revoke_index(self, client: redis.Redis, index: str, now: int, except_family: str | None) -> int:
-        """Revoke all entries of an index that expire after ``now``, page by page. Return the number of revocations.
+        """Revokes all entries of an index that expire after ``now``, page by page. Returns the number of revocations.
 
         Raises ``RevocationUnavailable`` if the lock on the index expired meanwhile.
         """
@@ -276,7 +276,7 @@ class RedisStore(NonTransactional):
         return revoked_count
 
     def _revoke_entries(self, client: redis.Redis, entries: dict[str, int | None]) -> int:
-        """Revoke these entries of an index, given with their expiries. Return the number of new revocations."""
+        """Revokes these entries of an index, given with their expiries. Returns the number of new revocations."""
         call_id = uuid4().hex
         with client.pipeline(transaction=False) as pipe:
             for entry, expires_at in entries.items():
@@ -289,7 +289,7 @@ class RedisStore(NonTransactional):
     def _revoke_arguments(
         self, record_id: str, expires_at: int | None, facts: list[object], *, never_expires: bool
     ) -> tuple[Any, ...]:
-        """Return the arguments of the EVAL command that revokes one id. Sends nothing.
+        """Returns the arguments of the EVAL command that revokes one id. Sends nothing.
 
         ``facts`` are the fields of the ``Revocation`` from ``call_id`` on. ``expires_at`` is in seconds since the
         epoch, ``None`` if it is not known or there is none.
@@ -303,14 +303,14 @@ class RedisStore(NonTransactional):
         return self._keys_exist(self._revocation_key(record_id))[0]
 
     def _keys_exist(self, *keys: str) -> list[bool]:
-        """Return for each key whether it exists. Asks in one round trip.
+        """Returns for each key whether it exists. Asks in one round trip.
 
         If Redis is unavailable, returns False for each where ``may_assume_not_revoked()``, and raises
         ``RevocationUnavailable`` otherwise.
         """
 
         def query(client: redis.Redis) -> list[Any]:
-            """Ask for all keys in one round trip."""
+            """Asks for all keys in one round trip."""
             with client.pipeline(transaction=False) as pipe:
                 for key in keys:
                     pipe.exists(key)
@@ -373,20 +373,20 @@ class RedisStore(NonTransactional):
         return iter(())
 
     def _revocation_key(self, record_id: str) -> str:
-        """Return the key of a revocation. The braces contain the hash tag, which selects the node of a cluster."""
+        """Returns the key of a revocation. The braces contain the hash tag, which selects the node of a cluster."""
         return f"{self.prefix}:{self._kind}:{{{record_id}}}"
 
     def _expiry_key(self, record_id: str) -> str:
-        """Return the key with the second at which the last token of a family that does not expire will expire."""
+        """Returns the key with the second at which the last token of a family that does not expire will expire."""
         return f"{self.prefix}:{self._kind}-end:{{{record_id}}}"
 
     def _index_key(self, owner_pk: object) -> str:
-        """Return the key of an owner's index; for ``"*"``, the pattern of the keys of all indexes."""
+        """Returns the key of an owner's index; for ``"*"``, the pattern of the keys of all indexes."""
         return f"{self.prefix}:{self._kind}s-of:{{{owner_pk}}}"
 
     @sensitive_variables()  # the client's repr() may have the server's password
     def _run(self, command: Callable[[redis.Redis], Any]) -> Any:
-        """Return ``command(client)``. Log an outage of Redis and raise ``RevocationUnavailable`` instead."""
+        """Returns ``command(client)``. Logs an outage of Redis and raises ``RevocationUnavailable`` instead."""
         try:
             reply = command(self.client)
         except _CONNECTION_ERRORS as error:
@@ -397,7 +397,7 @@ class RedisStore(NonTransactional):
 
 
 def _queue_script(pipe: Any, *arguments: object) -> None:
-    """Queue an EVAL. The caller sends it with ``pipe.execute()``.
+    """Queues an EVAL. The caller sends it with ``pipe.execute()``.
 
     Not ``pipe.eval()``: redis-py's pipelines of a cluster have no such method.
     """
@@ -405,30 +405,30 @@ def _queue_script(pipe: Any, *arguments: object) -> None:
 
 
 def _lock_key(index: str) -> str:
-    """Return the key that exists while ``revoke_all`` has the index locked. It has the same hash tag as the index."""
+    """Returns the key that exists while ``revoke_all`` has the index locked. It has the same hash tag as the index."""
     return f"{index}:held"
 
 
 def _parse_page(page: list[bytes | str]) -> Iterator[tuple[str, int | None]]:
-    """Yield each entry of an index page with its expiry in seconds since the epoch; ``None`` if it has none."""
+    """Yields each entry of an index page with its expiry in seconds since the epoch; ``None`` if it has none."""
     for entry, score in zip(page[::2], page[1::2], strict=True):
         expires_at = float(score)
         yield _decode_reply(entry), None if expires_at == inf else int(expires_at)
 
 
 def _recorded_expiry(issued: Issued) -> int | None:
-    """Return the second since the epoch until which ``issued`` must stay on record; ``None`` if none is known."""
+    """Returns the second since the epoch until which ``issued`` must stay on record; ``None`` if none is known."""
     expires_at = issued.expires_at or issued.family_needed_until
     return None if expires_at is None else datetime_to_epoch(expires_at)
 
 
 def _decode_reply(reply: bytes | str) -> str:
-    """Return a reply as text. It already is text if the client has ``decode_responses``."""
+    """Returns a reply as text. It already is text if the client has ``decode_responses``."""
     return reply if isinstance(reply, str) else reply.decode()
 
 
 def _retention_margin() -> int:
-    """Return the number of seconds, including the leeway, that a key stays after its token expired."""
+    """Returns the number of seconds, including the leeway, that a key stays after its token expired."""
     leeway = api_settings.LEEWAY or 0
     return RETENTION_MARGIN + ceil(leeway.total_seconds() if isinstance(leeway, timedelta) else leeway)
 
@@ -441,7 +441,7 @@ class _ConnectionOptions(dict[str, Any]):
 
 
 def _connection_settings() -> tuple[str, _ConnectionOptions]:
-    """Return the URL and the options of ``REVOCATION_REDIS_URL``, or of the server that Django's cache writes to.
+    """Returns the URL and the options of ``REVOCATION_REDIS_URL``, or of the server that Django's cache writes to.
 
     Raises ``ImproperlyConfigured`` if the setting is empty and the cache ``SJWT_CACHE_NAME`` is not in Redis.
     """
@@ -459,7 +459,7 @@ def _connection_settings() -> tuple[str, _ConnectionOptions]:
 
 
 def _connection_options(cache_options: dict[str, Any]) -> _ConnectionOptions:
-    """Return the connection options of a cache.
+    """Returns the connection options of a cache.
 
     Django's backend takes redis-py's arguments. django-redis has them in ``PASSWORD`` and ``CONNECTION_POOL_KWARGS``.
     """
@@ -474,7 +474,7 @@ def _connection_options(cache_options: dict[str, Any]) -> _ConnectionOptions:
 
 @lru_cache(maxsize=8)
 def _build_client(url: str, options: _ConnectionOptions) -> redis.Redis:
-    """Return a client with short timeouts and one retry, unless the URL or the options say otherwise."""
+    """Returns a client with short timeouts and one retry, unless the URL or the options say otherwise."""
     defaults = {
         "socket_connect_timeout": TIMEOUT,
         "socket_timeout": TIMEOUT,

@@ -43,7 +43,7 @@ class SQLStore:
     link_field: ClassVar[str]
 
     def columns(self, issued: Issued) -> dict[str, object]:
-        """Return the values of a new row of ``issued_model`` by field name, without the id.
+        """Returns the values of a new row of ``issued_model`` by field name, without the id.
 
         A subclass may override this. A value may be a function; it is called only when a row is created.
         """
@@ -72,7 +72,7 @@ class SQLStore:
         return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
 
     def _row_values(self, issued: Issued) -> dict[str, object]:
-        """Return the values of a new row by field name. Calls the functions among the columns."""
+        """Returns the values of a new row by field name. Calls the functions among the columns."""
         values = {self.id_field: issued.id, **self.columns(issued)}
         return {name: value() if callable(value) else value for name, value in values.items()}
 
@@ -86,7 +86,7 @@ class SQLStore:
         return self._remember_with_orm(issued)
 
     def _remember_with_orm(self, issued: Issued) -> tuple[Model, bool]:
-        """Do what ``remember`` does, also for an id that is on record. May need an UPDATE of the record's expiry."""
+        """Does what ``remember`` does, also for an id that is on record. May need an UPDATE of the record's expiry."""
         row: Any
         row, is_created = _get_or_create(self._issued_rows, {self.id_field: issued.id}, self.columns(issued))
         if not is_created and issued.is_expiry_known and _is_later(issued.expires_at, row.expires_at):
@@ -114,7 +114,7 @@ class SQLStore:
         return self.transact(partial(self._exchange_with_orm, consumed, successor))
 
     def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
-        """Exchange with ``direct.exchange``. Return False, having written nothing, where it is not possible.
+        """Exchanges with ``direct.exchange``. Returns False, having written nothing, where it is not possible.
 
         It is not if a subclass overrides ``revoke`` or ``remember``, if ``can_exchange_directly`` is false, or if the
         statement finds the token revoked, not on record or in a conflict with another transaction.
@@ -128,14 +128,14 @@ class SQLStore:
         return bool(transactions.try_once(alias, work, is_single_statement=is_single_statement))
 
     def _exchange_with_orm(self, consumed: Issued, successor: Issued) -> bool:
-        """Do what ``exchange`` does, with ``revoke`` and ``remember``. The caller opens the transaction."""
+        """Does what ``exchange`` does, with ``revoke`` and ``remember``. The caller opens the transaction."""
         _, is_first = self.revoke(consumed)
         if is_first:
             self.remember(successor)
         return is_first
 
     def _revoke_with_orm(self, issued: Issued) -> tuple[Model, bool]:
-        """Do what ``revoke`` does, with ``remember`` first. The caller opens the transaction."""
+        """Does what ``revoke`` does, with ``remember`` first. The caller opens the transaction."""
         row, _ = self.remember(issued)
         return _get_or_create(self._revoked_rows, {self.link_field: row}, {})
 
@@ -171,7 +171,7 @@ class SQLStore:
         raise RevocationUnavailable()
 
     def _revoke_rows(self, unrevoked: QuerySet[Model]) -> int:
-        """Revoke these rows of ``issued_model`` in one statement. Return the number of new revocations."""
+        """Revokes these rows of ``issued_model`` in one statement. Returns the number of new revocations."""
         rows = unrevoked.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
         names = self.link_field, "blacklisted_at"
         return self.transact(lambda: insert_from_query(self.revoked_model, names, rows))
@@ -195,7 +195,7 @@ class SQLStore:
         return is_token_revoked, is_family_revoked
 
     def _can_query_together_with(self, families: RevocationStore) -> TypeGuard[SQLStore]:
-        """Return whether one statement can replace ``is_revoked`` of this store and of ``families``.
+        """Returns whether one statement can replace ``is_revoked`` of this store and of ``families``.
 
         It can if both are in the same database and neither class overrides the method.
         """
@@ -204,7 +204,7 @@ class SQLStore:
         return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
 
     def _revocations_of(self, record_id: str) -> QuerySet[Model]:
-        """Return a query for the revocation of the record with this id. Does not send it."""
+        """Returns a query for the revocation of the record with this id. Does not send it."""
         return self._revoked_rows.filter(**{f"{self.link_field}__{self.id_field}": record_id})
 
     @translates_database_errors
@@ -228,7 +228,7 @@ class SQLStore:
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
     def _unrevoked_condition(self) -> Expression:
-        """Return a condition for ``filter()`` on ``issued_model``: the row has no revocation. Sends no query."""
+        """Returns a condition for ``filter()`` on ``issued_model``: the row has no revocation. Sends no query."""
         return ~Exists(self._revoked_rows.filter(**{self.link_field: OuterRef("pk")}))
 
     def expired(self, now: datetime, *, using: str | None = None) -> int:
@@ -254,7 +254,7 @@ class SQLStore:
             deleted_to = batch_end
 
     def _delete_batch(self, remaining: QuerySet[Model], after_pk: object, to_pk: object) -> int:
-        """Delete the rows of ``remaining`` up to the primary key ``to_pk``, with their revocations. Return how many.
+        """Deletes the rows of ``remaining`` up to the primary key ``to_pk``, with their revocations. Returns how many.
 
         ``after_pk`` is the end of the previous batch, or ``None`` in the first one.
         """
@@ -277,7 +277,7 @@ class SQLStore:
 
     @translates_database_errors
     def _is_recorded(self, record_id: str) -> bool:
-        """Return whether the calling thread's connection finds a record with this id."""
+        """Returns whether the calling thread's connection finds a record with this id."""
         return self._issued_rows.filter(**{self.id_field: record_id}).exists()
 
     def after_commit(self, callback: Callable[[], object]) -> None:
@@ -286,7 +286,7 @@ class SQLStore:
 
 
 def _get_or_create(rows: QuerySet[Model], lookup: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
-    """Return the row that matches ``lookup``, and whether this call created it.
+    """Returns the row that matches ``lookup``, and whether this call created it.
 
     Raises ``LostInsert`` if another transaction inserted the row and this one can't see it.
     """
@@ -299,5 +299,5 @@ def _get_or_create(rows: QuerySet[Model], lookup: dict[str, object], defaults: d
 
 
 def _is_later(expires_at: datetime | None, other: datetime | None) -> bool:
-    """Return whether the first expiry is later. ``None`` means that there is no expiry."""
+    """Returns whether the first expiry is later. ``None`` means that there is no expiry."""
     return other is not None and (expires_at is None or expires_at > other)

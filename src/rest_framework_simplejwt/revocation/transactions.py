@@ -40,7 +40,7 @@ _LOCK_TIMEOUT = {
 
 
 def run_with_retry(alias: str, work: Callable[[], T], *, writes: type[Model]) -> T:
-    """Call ``work`` in one transaction and return its result. Retry after a conflict, ``MAX_ATTEMPTS`` times in all.
+    """Calls ``work`` in one transaction and returns its result. Tries ``MAX_ATTEMPTS`` times if there are conflicts.
 
     A conflict is a deadlock, a serialization failure, a ``LostInsert``, or an ``IntegrityError`` about the table of
     the model ``writes``, such as a revocation of a row that a flush deletes at the same time. Any other
@@ -65,7 +65,7 @@ def run_with_retry(alias: str, work: Callable[[], T], *, writes: type[Model]) ->
 
 
 def try_once(alias: str, work: Callable[[], T], *, is_single_statement: bool = True) -> T | None:
-    """Call ``work`` in one transaction and return its result, or ``None`` if another transaction conflicts with it.
+    """Calls ``work`` in one transaction and returns its result, or ``None`` if another transaction conflicts with it.
 
     Nothing is written in that case. The first statement of ``work`` must be a write. If ``work`` is a single statement
     and no transaction is open, it runs in autocommit mode. Raises the error where the conflict has ended the caller's
@@ -85,7 +85,7 @@ def try_once(alias: str, work: Callable[[], T], *, is_single_statement: bool = T
 
 @contextmanager
 def _write_transaction(connection: Any, model: type[Model]) -> Iterator[None]:
-    """Open a transaction that has the write lock from its start, on SQLite.
+    """Opens a transaction that has the write lock from its start, on SQLite.
 
     There a transaction that reads first and writes later fails immediately if another one has written in between.
     """
@@ -108,7 +108,7 @@ def _write_transaction(connection: Any, model: type[Model]) -> Iterator[None]:
 
 
 def _take_write_lock(connection: BaseDatabaseWrapper, model: type[Model]) -> None:
-    """Send an UPDATE that changes no row."""
+    """Sends an UPDATE that changes no row."""
     table = connection.ops.quote_name(model._meta.db_table)
     column = connection.ops.quote_name(str(model._meta.pk.column))
     with connection.cursor() as cursor:
@@ -116,7 +116,7 @@ def _take_write_lock(connection: BaseDatabaseWrapper, model: type[Model]) -> Non
 
 
 def run_on_own_connection(alias: str, work: Callable[[], T], *, precondition: Callable[[], bool]) -> T:
-    """Call ``work`` so that a rollback of the caller's transaction does not undo it. Return its result.
+    """Calls ``work`` so that a rollback of the caller's transaction does not undo it. Returns its result.
 
     Inside a transaction, ``work`` runs in another thread on a new connection, if ``precondition()``, called there,
     is true. It runs in the caller's transaction if that is false or the database is in memory; also, with a warning
@@ -148,7 +148,7 @@ def _is_in_memory(connection: BaseDatabaseWrapper) -> bool:
 def _run_in_thread(
     caller_connection: BaseDatabaseWrapper, work: Callable[[], T], precondition: Callable[[], bool]
 ) -> tuple[T] | None:
-    """Call ``work`` in a new thread, on a new connection. Wait for it.
+    """Calls ``work`` in a new thread, on a new connection. Waits for it.
 
     Returns its result in a tuple, or ``None`` if ``precondition()`` is false. Raises ``DatabaseError`` if no thread or
     no connection is available in time, and whatever ``work`` raises.
@@ -170,7 +170,7 @@ def _run_in_thread(
 def _run_for_future(
     outcome: Future[Any], caller_connection: BaseDatabaseWrapper, *functions: Callable[[], Any]
 ) -> None:
-    """Call ``_run_on_new_connection`` in the new thread. Put what it returns or raises into ``outcome``.
+    """Calls ``_run_on_new_connection`` in the new thread. Puts what it returns or raises into ``outcome``.
 
     ``functions`` are ``work`` and ``precondition``. If the caller has cancelled ``outcome``, neither is called.
     """
@@ -190,7 +190,7 @@ def _run_on_new_connection(
     work: Callable[[], T],
     precondition: Callable[[], bool],
 ) -> tuple[T] | None:
-    """Return the result of ``work`` in a tuple, or ``None`` if ``try_start()`` or ``precondition()`` is false."""
+    """Returns the result of ``work`` in a tuple, or ``None`` if ``try_start()`` or ``precondition()`` is false."""
     connections[caller_connection.alias] = connection = _new_unpooled_connection(caller_connection)
     try:
         with database_outage.expect_errors(), _short_lock_timeout(connection):
@@ -200,7 +200,7 @@ def _run_on_new_connection(
 
 
 def _new_unpooled_connection(connection: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
-    """Return another connection to the same database, not from Django's pool, which may be exhausted."""
+    """Returns another connection to the same database, not from Django's pool, which may be exhausted."""
     settings = connection.settings_dict
     options = {name: value for name, value in settings["OPTIONS"].items() if name != "pool"}
     return type(connection)({**settings, "OPTIONS": options}, connection.alias)
@@ -208,7 +208,7 @@ def _new_unpooled_connection(connection: BaseDatabaseWrapper) -> BaseDatabaseWra
 
 @contextmanager
 def _short_lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Set a short lock timeout, and restore the previous one at the end.
+    """Sets a short lock timeout, and restores the previous one at the end.
 
     A proxy such as pgbouncer may give the same server connection to another client afterwards.
     """
@@ -227,7 +227,7 @@ def _short_lock_timeout(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 
 def _execute(connection: BaseDatabaseWrapper, sql: str) -> Any:
-    """Execute the statement. Return its first row, or ``None`` if it has no result set."""
+    """Executes the statement. Returns its first row, or ``None`` if it has no result set."""
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone() if cursor.description else None

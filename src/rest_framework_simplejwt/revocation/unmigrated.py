@@ -36,7 +36,7 @@ def translates_database_errors(method: F) -> F:
 
     @wraps(method)
     def wrapper(self: object, *args: object, **kwargs: object) -> object:
-        """Call ``method``. Translate a database error that it raises; if it raises none, an outage has ended."""
+        """Calls ``method``. Translates a database error that it raises; if it raises none, an outage has ended."""
         try:
             result = method(self, *args, **kwargs)
         except Error as error:
@@ -55,12 +55,12 @@ def translates_database_errors(method: F) -> F:
 
 
 def reset_logged_errors() -> None:
-    """Make the next error of each app be logged again."""
+    """Makes the next error of each app be logged again."""
     _logged_errors.clear()
 
 
 def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | None:
-    """Return the label of the app whose table or column the error says is missing, or ``None`` if it says another."""
+    """Returns the label of the app whose table or column the error says is missing, or ``None`` if it says another."""
     if not (is_missing_table(error) or is_missing_column(error)):
         return None
     text = first_line(error)
@@ -73,7 +73,7 @@ def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | Non
 
 
 def _log_once(label: str, error: Error) -> None:
-    """Log which app to migrate, unless that was logged since the start or ``reset_logged_errors``."""
+    """Logs which app to migrate, unless that was logged since the start or ``reset_logged_errors``."""
     if _logged_errors.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",

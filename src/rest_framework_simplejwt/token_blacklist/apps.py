@@ -16,7 +16,7 @@ class TokenBlacklistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Raise ``ImproperlyConfigured`` if ``REFRESH_TOKEN_GRACE_PERIOD`` is invalid."""
+        """Raises ``ImproperlyConfigured`` if ``REFRESH_TOKEN_GRACE_PERIOD`` is invalid."""
         from .. import checks
 
         if not checks.is_grace_period_valid():

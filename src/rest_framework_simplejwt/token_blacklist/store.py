@@ -41,7 +41,7 @@ class TokenStore(SQLStore):
 
     @translates_database_errors
     def _fill_family_column(self, owner_pk: object, family_id: str, *, now: datetime) -> None:
-        """Set ``family_id`` in the rows of this family's tokens that were written before the column existed.
+        """Sets ``family_id`` in the rows of this family's tokens that were written before the column existed.
 
         Reads the family from the text of each token. Skips rows that expired by ``now``, are revoked or have no text.
         """
@@ -58,7 +58,7 @@ class TokenStore(SQLStore):
 
 
 def _read_family_claim(text: str) -> object:
-    """Return the family claim of an encoded token, without verifying it; ``None`` if it is not a JWT."""
+    """Returns the family claim of an encoded token, without verifying it; ``None`` if it is not a JWT."""
     try:
         return jws.unverified_payload(text).get(api_settings.TOKEN_FAMILY_CLAIM)
     except jws.Malformed:

@@ -31,7 +31,7 @@ class TokenFamilyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Raise ``ImproperlyConfigured`` if a setting of families is invalid."""
+        """Raises ``ImproperlyConfigured`` if a setting of families is invalid."""
         from .. import checks
         from ..checks.project import configured
 
@@ -42,7 +42,7 @@ class TokenFamilyConfig(AppConfig):
 
     @staticmethod
     def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
-        """Raise ``ImproperlyConfigured`` if a claim of families has the name of another claim.
+        """Raises ``ImproperlyConfigured`` if a claim of families has the name of another claim.
 
         ``configured`` returns the value of a setting by its name.
         """
