@@ -305,9 +305,11 @@ class TokenBackend:
         return verified.key is self.get_verifying_key(token)
 
     def _verify(self, token: str | bytes, text: bytes) -> JSONObject:
-        """Verifies the signature and the claims, adds the token to the memo, and returns its claims.
+        """Verifies the signature and the claims, and returns the claims. Adds a short enough token to the memo.
 
-        ``text`` is ``token`` as bytes. Raises ``Malformed`` and ``InvalidClaims`` too, which ``decode`` converts.
+        ``text`` is ``token`` as bytes. Raises ``Malformed``, also for a wrong signature or an unknown ``kid``, and
+        ``InvalidClaims``; ``decode`` converts both. For another algorithm, an expired token or keys that can't be
+        fetched, it raises what ``decode`` raises.
         """
         parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)

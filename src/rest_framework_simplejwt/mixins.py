@@ -131,11 +131,16 @@ class BlacklistMixin(_Mixin[T]):
         return True
 
     def _write_record(self, issued: Issued) -> tuple[OutstandingToken, bool]:
-        """Writes the record and remember its id and end. Returns the record, and whether this call created it."""
+        """Records the token in the store, and keeps the id and expiry of that record in ``_recorded``.
+
+        Returns the record, and whether this call created it. ``_extend_records`` compares with ``_recorded`` later, to
+        see whether the record must last longer.
+        """
         self._recorded = issued.id, issued.expires_at
         return revocation.token_store().remember(issued)
 
     def _extend_records(self) -> None:
+        """Extends the record of the token, if it would now be purged too early."""
         super()._extend_records()
         if self._recorded is not None and tokens_recorded():
             issued = records.extended(self._recorded, self._record)
@@ -241,11 +246,15 @@ class FamilyMixin(_Mixin[T]):
         return token
 
     def _write_family_record(self, issued: Issued) -> None:
-        """Writes the record of the family and remember its id and end."""
+        """Records the family in the family store, and keeps the id and expiry of that record in ``_recorded_family``.
+
+        ``_extend_records`` compares with them later, to see whether the record must last longer.
+        """
         self._recorded_family = issued.id, issued.expires_at
         revocation.family_store().remember(issued)
 
     def _extend_records(self) -> None:
+        """Extends the records of the token and of its family, if they would now be purged too early."""
         super()._extend_records()
         if self._recorded_family is not None and family_enabled():
             issued = records.extended(self._recorded_family, partial(self._family_record, self._recorded_family[0]))

@@ -33,8 +33,8 @@ def with_required_claims(
 ) -> JSONObject:
     """Returns a copy of ``claims``; for an access token, with ``sub`` and ``client_id`` added where they are missing.
 
-    RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string. Without that claim,
-    or with ``client_id=None``, nothing is added.
+    RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string; it is not added if
+    there is no such claim. ``client_id`` is not added if the argument is ``None``. Neither depends on the other.
     """
     completed = dict(claims)
     if token_type == "access":

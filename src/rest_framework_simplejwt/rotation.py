@@ -216,9 +216,12 @@ def _successor_within_grace(consumed: R) -> R | None:
 
 
 def _trigger_alarm(reused: RefreshToken, request: HttpRequest | None) -> None:
-    """Under ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` revoke the family, and tell the log and the signal's receivers.
+    """Revokes the family of a revoked refresh token that was presented again, logs it, and sends the signal.
 
-    The revocation is committed even if the caller's transaction is rolled back.
+    Does nothing if ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` is off, if the token has no family, or if only a cache says
+    that the token is revoked. If the family was revoked before, nothing is logged or sent. A rollback of the caller's
+    transaction does not undo the revocation, except where ``RevocationStore.lasting`` can't prevent it, or where the
+    same transaction revoked the token. The signal is ``refresh_token_reused``.
     """
     get_family_id = getattr(reused, "get_family_id", None)
     family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None

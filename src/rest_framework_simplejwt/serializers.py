@@ -387,7 +387,11 @@ class TokenVerifySerializer(_UserTokenSerializer):
 
 
 def _trusts_tokens_alone() -> bool:
-    """Returns whether all of this package's classes in DRF's ``DEFAULT_AUTHENTICATION_CLASSES`` are stateless."""
+    """Returns whether requests are authenticated by their tokens alone, without a look-up of the user.
+
+    True if ``DEFAULT_AUTHENTICATION_CLASSES`` has at least one class of this package, or a subclass, and all of those
+    are stateless. False if it has none.
+    """
     # Read from the module: override_settings replaces DRF's object.
     classes: Collection[Any] = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     ours = [each for each in classes if issubclass(each, JWTAuthentication)]

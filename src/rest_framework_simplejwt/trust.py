@@ -72,7 +72,10 @@ class TrustedIssuer:
 
 
 def _local_claim_names() -> set[str | None]:
-    """Returns the names of the claims that have a meaning in this project alone."""
+    """Returns the claims with a meaning in this project alone: those that settings name, and those of ``TokenUser``.
+
+    ``None`` is among them if such a setting is ``None``.
+    """
     return {
         api_settings.USER_ID_CLAIM,
         api_settings.TOKEN_TYPE_CLAIM,

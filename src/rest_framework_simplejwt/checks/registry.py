@@ -79,10 +79,12 @@ CHECKS: dict[str, Check] = {}
 def check(
     check_id: str, *, hint: str, deploy: bool = False, database: bool = False
 ) -> Callable[[FindFunction], FindFunction]:
-    """Makes a decorator for a function that yields ``Finding``, which registers it as the check ``check_id``.
+    """Makes a decorator that registers a function which yields ``Finding`` as the check ``check_id``.
 
-    With ``deploy`` it runs with ``check --deploy`` only. With ``database`` it runs only on the databases that Django
-    passes, as with ``check --database``.
+    The function takes no argument. With ``database`` it is called with the aliases that it may query: those of
+    ``check --database``, none otherwise. With ``deploy`` it runs with ``check --deploy`` only. The decorator returns
+    the function unchanged. The letter in ``check_id`` is the level; ``hint`` is a format string for the finding's
+    values.
     """
 
     def register_check(find: FindFunction) -> FindFunction:

@@ -43,11 +43,13 @@ class Plan:
 def plan_rotation(
     known: Iterable[Metadata], *, kid: str, algorithm: str, now: datetime, publish_for: timedelta, lifetime: timedelta
 ) -> Plan:
-    """Returns the plan for a rotation at ``now`` of a directory with the keys ``known``.
+    """Returns what a rotation at ``now`` changes in a directory with the keys ``known``. Writes nothing.
 
-    A new key, with ``kid`` and ``algorithm``, becomes active after ``publish_for``. The key that signs until then
-    retires ``lifetime`` later, when its last token has expired. If a next key is published already, no new one is
-    made. If no key signs now, the next key becomes active at once.
+    The next key is the first one that is published and not yet active, which keeps its activation time. If there is
+    none, it is a new key with ``kid`` and ``algorithm``, active after ``publish_for``. If no key signs now, the next
+    key becomes active at once. The key that signs now retires ``lifetime`` after the next key becomes active, or later if
+    its metadata says so. Any other active key without a retirement time retires ``lifetime`` after ``now``. Keys whose
+    retirement time has come are in ``Plan.retired``.
     """
     known = sorted(known, key=lambda key: key.kid)
     retired = tuple(key for key in known if key.retire_after is not None and key.retire_after <= now)

@@ -88,7 +88,8 @@ def exchange(
 ) -> bool:
     """Revokes a recorded token and inserts the row of its successor, from these field values. Returns whether it did.
 
-    Returns False, and writes nothing, where ``revoke`` would return ``None``. Sends one statement on PostgreSQL, and
+    Returns False, and writes nothing, if the token was revoked, is not on record, or is on record with an earlier
+    expiry. Sends one statement on PostgreSQL, and
     elsewhere two, for which the caller opens a transaction. Raises ``IntegrityError`` if another transaction inserted
     the revocation or the successor at the same time; on MySQL also if the token was already revoked.
     """
@@ -129,7 +130,11 @@ def _insert_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tupl
 
 @_built_once_per_connection
 def _insert_if_absent_sql(connection: BaseDatabaseWrapper, model: type[Model], names: tuple[str, ...]) -> str:
-    """Returns ``_insert_sql``, which does nothing on a conflict, and otherwise returns the new primary key."""
+    """Returns the SQL for SQLite and PostgreSQL that inserts one row unless it conflicts with an existing row.
+
+    Its parameters are the values of the fields ``names``. The statement returns the new primary key, or no row on a
+    conflict.
+    """
     pk = _quoted_column(connection, model._meta.pk)
     return f"{_insert_sql(connection, model, names)} ON CONFLICT DO NOTHING RETURNING {pk}"
 
@@ -167,7 +172,10 @@ def _revoke_returning_sql(connection: BaseDatabaseWrapper, tables: Tables) -> st
 def _exchange_sql(
     connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...]
 ) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-    """Returns the PostgreSQL statement that revokes one id and, if it did, inserts a row with the fields ``names``."""
+    """Returns the PostgreSQL statement that revokes one id as ``_revoke_sql`` does and, if it did, inserts a row.
+
+    Its parameters are those of ``_revoke_params``, then the values of the fields ``names`` of the row.
+    """
     link = _quoted_column(connection, _get_field(tables.revoked_model, tables.link_field))
     values = ", ".join(_placeholder(connection, _get_field(tables.issued_model, name)) for name in names)
     columns = _column_list(connection, tables.issued_model, names)

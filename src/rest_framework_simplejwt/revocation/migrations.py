@@ -70,7 +70,10 @@ class WithoutNarrowing(Operation):
     def database_backwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
-        """Reverse the operation, between states that ``_widen_states`` has adapted. Called by ``migrate``."""
+        """Reverses the operation, but leaves a column wider, or nullable, while existing rows need that.
+
+        Called by ``migrate``, and by ``sqlmigrate``, for which the rows are not looked at.
+        """
         states = self._widen_states(app_label, schema_editor, from_state, to_state)
         super().database_backwards(app_label, schema_editor, *states)
 

@@ -250,6 +250,7 @@ class RedisStore(NonTransactional):
     def _revoke_index(self, client: redis.Redis, index: str, now: int, except_family: str | None) -> int:
         """Revokes all entries of an index that expire after ``now``, page by page. Returns the number of revocations.
 
+        Skips the entries of the family ``except_family``.
         Raises ``RevocationUnavailable`` if the lock on the index expired meanwhile.
         """
         lock, caller_id = _lock_key(index), uuid4().hex

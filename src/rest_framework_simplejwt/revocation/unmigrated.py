@@ -73,7 +73,10 @@ def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | Non
 
 
 def _log_once(label: str, error: Error) -> None:
-    """Logs which app to migrate, unless that was logged since the start or ``reset_logged_errors``."""
+    """Logs at ERROR which app to migrate, with the first line of ``error``.
+
+    Once for each app, whatever the error, until ``reset_logged_errors`` is called.
+    """
     if _logged_errors.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",

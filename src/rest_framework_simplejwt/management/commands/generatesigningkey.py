@@ -49,7 +49,10 @@ class Command(BaseCommand):
 
 
 def _generate(algorithm: str, passphrase: bytes | None) -> bytes:
-    """Returns a new secret, or a new private key in PEM. Raises ``CommandError``."""
+    """Returns a new secret, or a new private key in PEM, encrypted if there is a ``passphrase``.
+
+    A secret is never encrypted. Raises ``CommandError`` if a private key needs the package ``cryptography``.
+    """
     if algorithm in HMAC_ALGORITHMS:
         return generate.secret(algorithm).encode()
     try:

@@ -26,7 +26,11 @@ class Command(BaseCommand):
         what.add_argument("--all", action="store_true", help="all tokens and families of all users")
 
     def handle(self, *args: object, **options: Any) -> None:
-        """Revokes what the option names, and prints the result. Raises ``CommandError`` without such records."""
+        """Revokes what ``--user``, ``--family``, ``--jti`` or ``--all`` names, and prints the result.
+
+        Raises ``CommandError`` if this project has no store for tokens or families, or if there is no such user. An id
+        that is not on record is revoked too, and one that was already revoked is no error.
+        """
         if options["family"] is not None:
             self._require(can_revoke_families(), "families")
             self._report_one("family", sessions.revoke_family(options["family"]))

@@ -117,7 +117,10 @@ def _make_plan(directory: Path, algorithm: str, publish_for: timedelta) -> Plan:
 
 
 def _execute(plan: Plan, directory: Path) -> None:
-    """Writes, updates and deletes the key files of ``plan``. Raises ``OSError`` and ``ImportError``."""
+    """Writes, updates and deletes the key files of ``plan``.
+
+    Raises ``OSError``, and ``ImportError`` if a key is to be made without the package ``cryptography``.
+    """
     # In this order, the next run completes a run that was interrupted.
     if plan.new is not None:
         files.add(directory, plan.new, generate.private_pem(plan.new.algorithm))
