@@ -194,7 +194,7 @@ def _to_field_value(field: AnyField | None, claim: object) -> object:
 
 
 def is_deleted(user: Model | None) -> bool:
-    """Returns whether ``user`` has been deleted since it was fetched. False for ``None``. Queries the primary database."""
+    """Returns whether ``user`` has been deleted since it was fetched, by the primary database. False for ``None``."""
     if user is None:
         return False
     alias = router.db_for_write(type(user), instance=user)

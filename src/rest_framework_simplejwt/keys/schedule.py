@@ -47,9 +47,9 @@ def plan_rotation(
 
     The next key is the first one that is published and not yet active, which keeps its activation time. If there is
     none, it is a new key with ``kid`` and ``algorithm``, active after ``publish_for``. If no key signs now, the next
-    key becomes active at once. The key that signs now retires ``lifetime`` after the next key becomes active, or later if
-    its metadata says so. Any other active key without a retirement time retires ``lifetime`` after ``now``. Keys whose
-    retirement time has come are in ``Plan.retired``.
+    key becomes active at once. The key that signs now retires ``lifetime`` after the next key becomes active, or later
+    if its metadata says so. Any other active key without a retirement time retires ``lifetime`` after ``now``. Keys
+    whose retirement time has come are in ``Plan.retired``.
     """
     known = sorted(known, key=lambda key: key.kid)
     retired = tuple(key for key in known if key.retire_after is not None and key.retire_after <= now)
