@@ -1,4 +1,4 @@
-"""A database of a vendor that the package writes no SQL for; it may speak none, as MongoDB does."""
+"""Pretends that a database is of a vendor that the package sends no SQL to, such as MongoDB."""
 
 import sys
 from contextlib import contextmanager
@@ -9,15 +9,15 @@ from django.db import connections
 
 @contextmanager
 def another_vendor(alias):
-    """Meanwhile the database is said to be another's, and the package's own SQL fails."""
+    """A context manager: the database has another vendor, and SQL that the package sends itself is an error."""
     connection = connections[alias]
-    cursor = mock.patch.object(connection, "cursor", for_the_orm(connection.cursor))
+    cursor = mock.patch.object(connection, "cursor", fail_unless_called_by_django(connection.cursor))
     with mock.patch.object(connection, "vendor", "another"), cursor:
         yield
 
 
-def for_the_orm(method):
-    """The method, which fails when the package calls it and not Django."""
+def fail_unless_called_by_django(method):
+    """Return the method, wrapped so that it fails if the package calls it. Django may call it."""
 
     def called(*args, **kwargs):
         caller = sys._getframe(1).f_globals["__name__"]

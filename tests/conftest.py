@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from rest_framework_simplejwt import tokens
-from rest_framework_simplejwt.revocation import families_remembered, tokens_remembered
+from rest_framework_simplejwt.revocation import can_revoke_families, can_revoke_tokens
 from rest_framework_simplejwt.settings import api_settings
 from tests.log_guard import PASSWORD, _fail_if_a_secret_is_logged  # noqa: F401  # the guard watches every test
 
@@ -37,9 +37,9 @@ def project_traits():
     traits = {project, *(app.label for app in apps.get_app_configs())}
     if django_settings.AUTH_USER_MODEL == "auth.User":
         traits.add("django's user")
-    if tokens_remembered():
+    if can_revoke_tokens():
         traits.add("revocation")
-    if families_remembered():
+    if can_revoke_families():
         traits.add("families")
     return traits
 

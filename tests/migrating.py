@@ -1,4 +1,4 @@
-"""The fixture `migrate`: a test goes back to older tables."""
+"""The fixture `migrate`, which migrates an app to an older migration during a test."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -8,7 +8,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 @pytest.fixture(name="migrate")
 def _migrate(transactional_db):
-    """Migrate an app to the migration of that number and get its models by name; in the end all go to the newest."""
+    """Migrate an app to the migration of a number: `migrate(app, number)`, with ``None`` for no migration.
+
+    Returns a function from a name to the model at that migration. Ends with the newest migration of each app.
+    """
     executor = MigrationExecutor(connections[router.db_for_write(get_user_model())])
     newest = executor.loader.graph.leaf_nodes()
 

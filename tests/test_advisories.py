@@ -199,7 +199,7 @@ def test_logging_out_an_anonymous_or_unsaved_user_everywhere_revokes_no_token(us
 def test_revoke_all_ends_the_session_of_an_attacker_who_keeps_refreshing(user, simple_jwt, monkeypatch):
     """The attacker refreshes before each of twenty attempts to revoke the newest token."""
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
-    stolen, insert = [RefreshToken.for_user(user)], sql.insert_from
+    stolen, insert = [RefreshToken.for_user(user)], sql.insert_from_query
 
     def refresh_before_insert(*args):
         if len(stolen) <= 20:
@@ -207,7 +207,7 @@ def test_revoke_all_ends_the_session_of_an_attacker_who_keeps_refreshing(user, s
             return 0
         return insert(*args)
 
-    monkeypatch.setattr(sql, "insert_from", refresh_before_insert)
+    monkeypatch.setattr(sql, "insert_from_query", refresh_before_insert)
     assert sessions.revoke_all(user).tokens == 1
     with pytest.raises(TokenError):
         RefreshToken(str(stolen[-1]))
@@ -375,7 +375,7 @@ def test_a_token_revoked_by_its_id_stays_revoked_until_its_expiry():
     if isinstance(store, SQLStore):
         list(store.purge(tokens.aware_utcnow() + timedelta(days=700), batch_size=10))
     else:
-        assert store.client.ttl(store._key(token["jti"])) == -1
+        assert store.client.ttl(store._revocation_key(token["jti"])) == -1
     with pytest.raises(TokenError, match="blacklisted"):
         RememberMe(str(token))
 
@@ -386,15 +386,15 @@ def test_redis_revoke_all_ends_while_an_attacker_keeps_refreshing(user, simple_j
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True, TOKEN_FAMILY_ENABLED=False)
     texts = [str(RefreshToken.for_user(user))]
     store = type(revocation.token_store())
-    bury = store._bury
+    revoke_entries = store._revoke_entries
 
-    def refresh_before_bury(self, *args):
+    def refresh_before_revoking(self, *args):
         assert len(texts) < 20, "revoke_all does not end"
         with suppress(RevocationUnavailable, TokenError):
             texts.append(present_and_refresh(texts[-1]).refresh)
-        return bury(self, *args)
+        return revoke_entries(self, *args)
 
-    monkeypatch.setattr(store, "_bury", refresh_before_bury)
+    monkeypatch.setattr(store, "_revoke_entries", refresh_before_revoking)
     sessions.revoke_all(user)
     with pytest.raises(TokenError):
         rotation.present(RefreshToken, texts[-1])
@@ -447,7 +447,7 @@ class TestAdminFiltersDoNotRevealTheTextOfAToken:
     @isolate_apps("django.contrib.auth")
     def test_a_filter_across_a_primary_key_that_is_a_relation_is_refused(self):
         """Django's own check of look-ups stops at the name ``pk``."""
-        from rest_framework_simplejwt.revocation.admin import reaches_token_text
+        from rest_framework_simplejwt.revocation.admin import reads_token_text
 
         class Note(models.Model):
             token = models.OneToOneField(
@@ -457,9 +457,9 @@ class TestAdminFiltersDoNotRevealTheTextOfAToken:
             class Meta:
                 app_label = "auth"
 
-        assert reaches_token_text(Note, "pk__token__regex")
-        assert not reaches_token_text(Note, "pk__jti__regex")
-        assert not reaches_token_text(Note, "token")
+        assert reads_token_text(Note, "pk__token__regex")
+        assert not reads_token_text(Note, "pk__jti__regex")
+        assert not reads_token_text(Note, "token")
 
     @pytest.mark.parametrize(
         "attributes", [{"exclude": ("jti",)}, {"get_readonly_fields": lambda *_: ("jti", "token")}]

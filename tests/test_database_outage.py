@@ -93,7 +93,7 @@ def send_all(user, post, whoami, credentials, simple_jwt):
     simple_jwt(
         ROTATE_REFRESH_TOKENS=True,
         BLACKLIST_AFTER_ROTATION=True,
-        TOKEN_FAMILY_ENABLED=revocation.families_remembered(),
+        TOKEN_FAMILY_ENABLED=revocation.can_revoke_families(),
         AUTH_TOKEN_CLASSES=(f"{PACKAGE}.tokens.AccessToken", f"{PACKAGE}.tokens.SlidingToken"),
     )
     refresh, sliding = RefreshToken.for_user(user), SlidingToken.for_user(user)
@@ -107,7 +107,7 @@ def send_all(user, post, whoami, credentials, simple_jwt):
         "sliding refresh": lambda: post("refresh sliding", token=str(sliding)),
         "refresh": lambda: post("refresh", refresh=str(refresh)),
     }
-    if revocation.tokens_remembered() and api_settings.REVOCATION_STORE is None:
+    if revocation.can_revoke_tokens() and api_settings.REVOCATION_STORE is None:
         requests["logout"] = lambda: post("blacklist", refresh=str(RefreshToken()))
     return lambda: {name: send() for name, send in requests.items()}
 
@@ -148,7 +148,7 @@ def test_a_login_that_can_not_save_last_login_records_no_token(user, post, crede
     simple_jwt(UPDATE_LAST_LOGIN=True)
     with failing(CONNECTION_LOST, "UPDATE"):
         assert is_unavailable(post(endpoint, **credentials))
-    assert not revocation.token_store()._issued.exists()
+    assert not revocation.token_store()._issued_rows.exists()
 
 
 @pytest.mark.needs("bare")
@@ -195,7 +195,7 @@ def test_get_user_raises_service_unavailable(user, failing):
 class TestStore:
     @pytest.fixture(autouse=True)
     def _no_pause(self, monkeypatch):
-        monkeypatch.setattr(transactions, "PAUSE", 0)
+        monkeypatch.setattr(transactions, "MAX_FIRST_PAUSE", 0)
 
     @pytest.fixture
     def token(self, user):

@@ -1,4 +1,4 @@
-"""The apps' migrations can be taken back while the tables have rows, and applied again without losing one."""
+"""The apps' migrations can be reversed while the tables have rows, and applied again without losing one."""
 
 import importlib
 from datetime import timedelta
@@ -15,11 +15,20 @@ from rest_framework_simplejwt.utils import aware_utcnow
 from tests.migrating import _migrate  # noqa: F401  # a fixture
 
 HEX = "0123456789ab4def8123456789abcdef"
-# MariaDB's UUID has no such version; a successor's id may be like that.
-ODD_HEX = "0123456789abcdef0123456789abcdef"
-# Some are ids of a project's own; three of them spell the same UUID.
-JTIS = [HEX, ODD_HEX, f"{{{HEX}}}", str(UUID(HEX)), "x" * 255, "x" * 254 + "y", "ö", *(uuid4().hex for _ in range(4))]
-WITHOUT_USER, WITHOUT_START = 1, 2
+# MariaDB's UUID type rejects this version. The id of a successor can be like that.
+HEX_OF_ODD_VERSION = "0123456789abcdef0123456789abcdef"
+# Some are ids that a project generates. Three are spellings of the same UUID.
+JTIS = [
+    HEX,
+    HEX_OF_ODD_VERSION,
+    f"{{{HEX}}}",
+    str(UUID(HEX)),
+    "x" * 255,
+    "x" * 254 + "y",
+    "ö",
+    *(uuid4().hex for _ in range(4)),
+]
+WITHOUT_USER, WITHOUT_CREATION_TIME = 1, 2
 NEWEST = {"token_blacklist": "0015", "token_family": "0003"}
 
 NOW = aware_utcnow().replace(microsecond=0)
@@ -27,8 +36,8 @@ NOW = aware_utcnow().replace(microsecond=0)
 pytestmark = [pytest.mark.needs("full"), pytest.mark.django_db(transaction=True)]
 
 
-class NowhereRouter:
-    """Reads and writes go to ``alias``, and no table may be made anywhere."""
+class NoMigrationsRouter:
+    """Reads and writes go to ``alias``, and no table may be created in any database."""
 
     def __init__(self, alias):
         self.alias = alias
@@ -48,8 +57,8 @@ def connection():
 
 
 @pytest.fixture
-def outstanding(user):
-    """Make a row of a model of some migration, on the database of the test."""
+def create_outstanding(user):
+    """Create a row of a historical model: `create_outstanding(model, number, **values)`."""
 
     def make(model, number, **values):
         values = {"created_at": NOW, "user_id": user.pk, **values}
@@ -59,19 +68,19 @@ def outstanding(user):
 
 
 @pytest.fixture
-def rows(migrate, outstanding, monkeypatch):
-    """The rows of both tables; a migration writes fewer at a time than there are."""
-    monkeypatch.setattr(migrations, "BATCH", 2)
+def rows(migrate, create_outstanding, monkeypatch):
+    """The rows of both tables, which are more than one batch of a migration."""
+    monkeypatch.setattr(migrations, "BATCH_SIZE", 2)
     get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
-    missing = {WITHOUT_USER: {"user_id": None}, WITHOUT_START: {"created_at": None}}
+    missing = {WITHOUT_USER: {"user_id": None}, WITHOUT_CREATION_TIME: {"created_at": None}}
     for number, jti in enumerate(JTIS):
-        row = outstanding(get_model("OutstandingToken"), number, jti=jti, **missing.get(number, {}))
+        row = create_outstanding(get_model("OutstandingToken"), number, jti=jti, **missing.get(number, {}))
         if number % 2:
             get_model("BlacklistedToken").objects.create(token=row)
-    return stored(get_model)
+    return read_rows(get_model)
 
 
-def stored(get_model, *names):
+def read_rows(get_model, *names):
     return [
         list(get_model(name).objects.order_by("pk").values())
         for name in names or ("OutstandingToken", "BlacklistedToken")
@@ -80,11 +89,11 @@ def stored(get_model, *names):
 
 class TestTokens:
     @pytest.mark.parametrize("back", ["0004", "0002"])
-    def test_no_row_changes_on_the_way_back_and_forward(self, migrate, rows, back):
+    def test_no_row_changes_when_migrations_are_reversed_and_applied_again(self, migrate, rows, back):
         migrate("token_blacklist", back)
-        assert stored(migrate("token_blacklist", NEWEST["token_blacklist"])) == rows
+        assert read_rows(migrate("token_blacklist", NEWEST["token_blacklist"])) == rows
 
-    def test_each_id_has_a_uuid_of_its_own_that_is_the_same_each_time(self, migrate, rows):
+    def test_each_id_has_its_own_uuid_which_is_the_same_each_time(self, migrate, rows):
         def uuids():
             rows = migrate("token_blacklist", "0003")("OutstandingToken").objects
             return dict(rows.values_list("jti_hex", "jti"))
@@ -96,24 +105,24 @@ class TestTokens:
         migrate("token_blacklist", NEWEST["token_blacklist"])
         assert uuids() == first
 
-    def test_all_the_way_back_and_forward(self, migrate, rows, connection):
+    def test_all_migrations_can_be_reversed_and_applied_again(self, migrate, rows, connection):
         migrate("token_blacklist", None)
         assert not [name for name in connection.introspection.table_names() if name.startswith("token_blacklist")]
-        assert stored(migrate("token_blacklist", NEWEST["token_blacklist"])) == [[], []]
+        assert read_rows(migrate("token_blacklist", NEWEST["token_blacklist"])) == [[], []]
 
-    def test_a_first_row_is_there_in_the_end(self, migrate, outstanding):
+    def test_rows_of_the_first_migration_are_kept(self, migrate, create_outstanding):
         get_model = migrate("token_blacklist", "0001")
-        rows = [outstanding(get_model("OutstandingToken"), number, jti=uuid4()) for number in range(5)]
+        rows = [create_outstanding(get_model("OutstandingToken"), number, jti=uuid4()) for number in range(5)]
         get_model("BlacklistedToken").objects.create(token=rows[3])
-        issued, revoked = stored(migrate("token_blacklist", NEWEST["token_blacklist"]))
-        kept = ["id", "user_id", "token", "created_at", "expires_at"]
-        assert [[row[name] for name in kept] for row in issued] == [
-            [getattr(row, name) for name in kept] for row in rows
+        issued, revoked = read_rows(migrate("token_blacklist", NEWEST["token_blacklist"]))
+        names = ["id", "user_id", "token", "created_at", "expires_at"]
+        assert [[row[name] for name in names] for row in issued] == [
+            [getattr(row, name) for name in names] for row in rows
         ]
         assert [row["jti"] for row in issued] == [row.jti.hex for row in rows]
         assert [row["token_id"] for row in revoked] == [rows[3].pk]
 
-    def test_columns_without_null_are_as_the_old_migrations_made_them(self, migrate, outstanding, connection):
+    def test_columns_are_not_null_again_after_reversing(self, migrate, create_outstanding, connection):
         def nullable():
             with connection.cursor() as cursor:
                 columns = connection.introspection.get_table_description(cursor, "token_blacklist_outstandingtoken")
@@ -122,40 +131,40 @@ class TestTokens:
         migrate("token_blacklist", None)
         migrate("token_blacklist", "0004")
         before = nullable()
-        row = outstanding(migrate("token_blacklist", "0007")("OutstandingToken"), 0, jti=HEX)
+        row = create_outstanding(migrate("token_blacklist", "0007")("OutstandingToken"), 0, jti=HEX)
         migrate("token_blacklist", "0004")
         assert nullable() == before == set()
         assert type(row).objects.count() == 1
 
-    def test_an_id_that_is_larger_than_an_integer_stays(self, migrate, outstanding):
-        large = migrations.LARGEST_AUTO_FIELD + 5
+    def test_a_primary_key_larger_than_an_integer_is_kept(self, migrate, create_outstanding):
+        large = migrations.MAX_AUTO_FIELD + 5
         get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
-        row = outstanding(get_model("OutstandingToken"), 0, jti=HEX, pk=large)
+        row = create_outstanding(get_model("OutstandingToken"), 0, jti=HEX, pk=large)
         get_model("BlacklistedToken").objects.create(token=row, pk=large)
-        before = stored(get_model)
+        before = read_rows(get_model)
         migrate("token_blacklist", "0003")
-        assert stored(migrate("token_blacklist", NEWEST["token_blacklist"])) == before
-        # MariaDB counts on from there, also in the empty table that the next test has.
+        assert read_rows(migrate("token_blacklist", NEWEST["token_blacklist"])) == before
+        # MariaDB continues its ids from there, even in the empty table of the next test.
         migrate("token_blacklist", "zero")
 
-    def test_a_database_that_the_router_keeps_the_tables_out_of_is_left_alone(self, migrate, rows, settings):
+    def test_a_database_in_which_the_router_allows_no_tables_is_not_changed(self, migrate, rows, settings):
         get_model = migrate("token_blacklist", NEWEST["token_blacklist"])
-        settings.DATABASE_ROUTERS = [NowhereRouter(router.db_for_write(get_user_model()))]
+        settings.DATABASE_ROUTERS = [NoMigrationsRouter(router.db_for_write(get_user_model()))]
         migrate("token_blacklist", "0001")
-        assert stored(get_model) == rows
+        assert read_rows(get_model) == rows
         migrate("token_blacklist", NEWEST["token_blacklist"])
-        assert stored(get_model) == rows
+        assert read_rows(get_model) == rows
 
-    def test_what_the_uuid_of_mariadb_refuses_is_derived(self):
+    def test_an_id_that_mariadbs_uuid_rejects_gets_a_derived_uuid(self):
         migration = importlib.import_module(
             "rest_framework_simplejwt.token_blacklist.migrations.0005_remove_outstandingtoken_jti"
         )
         mariadb, other = mock.Mock(vendor="mysql"), mock.Mock(vendor="sqlite")
-        for jti, is_taken in ((HEX, True), (ODD_HEX, False)):
-            assert migration.as_uuid(jti, other).hex == jti
-            assert (migration.as_uuid(jti, mariadb).hex == jti) is is_taken
+        for jti, is_valid in ((HEX, True), (HEX_OF_ODD_VERSION, False)):
+            assert migration.uuid_from_jti(jti, other).hex == jti
+            assert (migration.uuid_from_jti(jti, mariadb).hex == jti) is is_valid
 
-    def test_its_statements_can_be_printed(self, migrate, rows, connection, capsys):
+    def test_sqlmigrate_prints_the_statements(self, migrate, rows, connection, capsys):
         migrate("token_blacklist", "0004")
         call_command("sqlmigrate", "token_blacklist", "0005", backwards=True, database=connection.alias)
         assert "UPDATE" not in capsys.readouterr().out
@@ -163,17 +172,17 @@ class TestTokens:
 
 class TestFamilies:
     @pytest.mark.parametrize("back", ["0002", "0001"])
-    def test_no_row_changes_on_the_way_back_and_forward(self, migrate, user, back):
+    def test_no_row_changes_when_migrations_are_reversed_and_applied_again(self, migrate, user, back):
         names = "TokenFamily", "BlacklistedTokenFamily"
         get_model = migrate("token_family", NEWEST["token_family"])
         for owner in (user.pk, None):
             family = get_model(names[0]).objects.create(user_id=owner, family_id=uuid4().hex, created_at=NOW)
             get_model(names[1]).objects.create(family=family)
-        before = stored(get_model, *names)
+        before = read_rows(get_model, *names)
         migrate("token_family", back)
-        assert stored(migrate("token_family", NEWEST["token_family"]), *names) == before
+        assert read_rows(migrate("token_family", NEWEST["token_family"]), *names) == before
 
-    def test_all_the_way_back(self, migrate, user, connection):
+    def test_all_migrations_can_be_reversed(self, migrate, user, connection):
         family = migrate("token_family", NEWEST["token_family"])("TokenFamily")
         family.objects.create(user_id=user.pk, family_id=HEX, created_at=NOW)
         migrate("token_family", None)

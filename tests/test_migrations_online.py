@@ -1,4 +1,4 @@
-"""The indexes that the flush needs are built without holding up writers, where the database can do that."""
+"""The migrations build the indexes of the flush without blocking writers, where the database can do that."""
 
 import importlib
 from unittest import mock
@@ -16,8 +16,8 @@ from rest_framework_simplejwt.utils import aware_utcnow
 PACKAGE = "rest_framework_simplejwt"
 
 
-class Online:
-    """One of the two migrations, and the one before it."""
+class IndexMigration:
+    """One of the two migrations, the one before it, its table and its index."""
 
     def __init__(self, app, before, name, table):
         self.app, self.before, self.name = app, before, name
@@ -29,13 +29,13 @@ class Online:
         return importlib.import_module(f"{PACKAGE}.{self.app}.migrations.{self.name}").Migration
 
 
-TOKENS = Online(
+TOKENS = IndexMigration(
     "token_blacklist",
     "0013_alter_blacklistedtoken_options_and_more",
     "0014_outstandingtoken_expires_at_index",
     "outstandingtoken",
 )
-FAMILIES = Online(
+FAMILIES = IndexMigration(
     "token_family",
     "0002_rename_tokenfamilyblacklist_blacklistedtokenfamily",
     "0003_tokenfamily_expires_at_index",
@@ -54,7 +54,7 @@ def connection(online):
 
 @pytest.fixture
 def migrate(online, connection, transactional_db):
-    """Migrate to a migration of the app; in the end, to the newest. What the database was sent."""
+    """Migrate to a migration of the app and return the statements: `migrate(name)`. Ends with the newest migration."""
     executor = MigrationExecutor(connection)
     newest = executor.loader.graph.leaf_nodes(online.app)
 
@@ -70,7 +70,7 @@ def migrate(online, connection, transactional_db):
 
 @pytest.fixture
 def index(online, connection):
-    """The columns of the index, and whether it is in working order; ``None`` while there is none."""
+    """Return the columns of the index and whether it is valid, or ``None`` if there is no index: `index()`."""
 
     def look():
         with connection.cursor() as cursor:
@@ -86,21 +86,21 @@ def index(online, connection):
     return look
 
 
-def creations(statements):
+def create_index_statements(statements):
     return [sql for sql in statements if sql.startswith("CREATE INDEX") and "expires_at" in sql]
 
 
 @each_migration
 @pytest.mark.django_db(transaction=True)
-class TestBothWays:
-    def test_the_index_is_there_and_goes_and_comes(self, online, migrate, index):
+class TestMigration:
+    def test_the_index_is_dropped_backwards_and_created_forwards(self, online, migrate, index):
         assert index() == (["expires_at"], True)
         migrate(online.before)
         assert index() is None
         migrate(online.name)
         assert index() == (["expires_at"], True)
 
-    def test_in_no_transaction(self, online, migrate, connection):
+    def test_the_index_is_created_outside_a_transaction(self, online, migrate, connection):
         assert not online.migration.atomic
         migrate(online.before)
         found = []
@@ -117,13 +117,13 @@ class TestOnPostgreSQL:
     """A concurrent build waits for every open transaction of the server."""
 
     @pytest.fixture(autouse=True)
-    def _only_there(self, connection):
+    def _skip_other_databases(self, connection):
         if connection.vendor != "postgresql":
             pytest.skip("only PostgreSQL builds concurrently")
 
     @pytest.fixture
     def row(self, user):
-        """One row in each of the two tables."""
+        """Insert one row into each of the two tables."""
         for config in apps.get_app_configs():
             if config.label in ("token_blacklist", "token_family"):
                 issued = next(model for model in config.get_models() if hasattr(model, "expires_at"))
@@ -131,7 +131,7 @@ class TestOnPostgreSQL:
 
     @pytest.fixture
     def snapshot(self, connection):
-        """Another connection is within a transaction, and the one that migrates waits no longer than this."""
+        """Another connection has an open transaction, and the migration waits three seconds at most."""
         other = connection.copy()
         with other.cursor() as cursor, connection.cursor() as ours:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -143,17 +143,19 @@ class TestOnPostgreSQL:
 
     def test_an_index_on_an_empty_table_waits_for_no_transaction(self, online, migrate, index, snapshot):
         migrate(online.before)
-        (created,) = creations(migrate(online.name))
+        (created,) = create_index_statements(migrate(online.name))
         assert "CONCURRENTLY" not in created
         assert index() == (["expires_at"], True)
 
     def test_an_index_on_a_table_with_rows_is_built_concurrently(self, online, migrate, row):
         migrate(online.before)
-        (created,) = creations(migrate(online.name))
+        (created,) = create_index_statements(migrate(online.name))
         assert "CONCURRENTLY" in created
 
-    @pytest.mark.parametrize("has_rows", [False, True], ids=["no row", "a row"])
-    def test_what_an_interrupted_build_left_is_replaced(self, online, migrate, connection, index, request, has_rows):
+    @pytest.mark.parametrize("has_rows", [False, True], ids=["empty table", "a row"])
+    def test_an_invalid_index_of_an_interrupted_build_is_replaced(
+        self, online, migrate, connection, index, request, has_rows
+    ):
         if has_rows:
             request.getfixturevalue("row")
         migrate(online.before)
@@ -167,8 +169,8 @@ class TestOnPostgreSQL:
         migrate(online.name)
         assert index() == (["expires_at"], True)
 
-    def test_the_index_of_another_schema_stays(self, online, migrate, connection, index):
-        """A tenant's search path ends in the schema that all share."""
+    def test_the_index_of_another_schema_is_kept(self, online, migrate, connection, index):
+        """The search path of a tenant ends with a schema that all tenants share."""
         migrate(online.before)
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA shared")
@@ -183,14 +185,14 @@ class TestOnPostgreSQL:
                 cursor.execute("RESET search_path")
                 cursor.execute("DROP SCHEMA shared CASCADE")
 
-    def test_its_statements_can_be_printed(self, online, connection, capsys):
+    def test_sqlmigrate_prints_the_statements(self, online, connection, capsys):
         call_command("sqlmigrate", online.app, online.name, database=connection.alias)
         printed = capsys.readouterr().out
         assert printed.count("CONCURRENTLY") == 2
 
 
-class Editor:
-    """A schema editor of PostgreSQL that keeps what it is asked, on a table of which it ``finds`` rows and indexes."""
+class RecordingEditor:
+    """A schema editor that records its calls. ``found`` is whether the table has rows, then the existing indexes."""
 
     collect_sql = False
 
@@ -199,50 +201,50 @@ class Editor:
         cursor = self.connection.cursor.return_value.__enter__.return_value
         self.has_rows, *cursor.fetchall.return_value = found or [False]
         self.collect_sql = collect_sql
-        self.asked = []
+        self.calls = []
 
     def quote_name(self, name):
         return f'"{name}"'
 
     def execute(self, sql):
-        self.asked.append(sql)
+        self.calls.append(sql)
 
     def add_index(self, model, index, concurrently=False):
-        self.asked.append(("add", model, index.name, concurrently))
+        self.calls.append(("add", model, index.name, concurrently))
 
 
 class TestOperation:
     model = mock.Mock()
 
-    def asked(self, editor, *, allowed=True):
+    def calls(self, editor, *, allowed=True):
         operation = AddIndexOnline("thing", models.Index(fields=["expires_at"], name="thing_expires_at"))
         state = mock.Mock()
         state.apps.get_model.return_value = self.model
         self.model._base_manager.using().order_by().exists.return_value = editor.has_rows
         with mock.patch.object(AddIndexOnline, "allow_migrate_model", return_value=allowed):
             operation.database_forwards("app", editor, state, state)
-        return editor.asked
+        return editor.calls
 
-    def test_rows_make_postgresql_build_it_concurrently(self):
-        assert self.asked(Editor(True)) == [("add", self.model, "thing_expires_at", True)]
+    def test_a_table_with_rows_gets_a_concurrent_index(self):
+        assert self.calls(RecordingEditor(True)) == [("add", self.model, "thing_expires_at", True)]
 
     def test_an_empty_table_gets_a_plain_index(self):
-        assert self.asked(Editor(False)) == [("add", self.model, "thing_expires_at", False)]
+        assert self.calls(RecordingEditor(False)) == [("add", self.model, "thing_expires_at", False)]
 
-    def test_what_is_there_is_dropped_in_the_same_way(self):
+    def test_an_existing_index_is_dropped_in_the_same_way(self):
         index = ('"schema"."thing_expires_at"',)
         for has_rows, word in ((True, "CONCURRENTLY "), (False, "")):
-            drop, add = self.asked(Editor(has_rows, index))
+            drop, add = self.calls(RecordingEditor(has_rows, index))
             assert drop == f'DROP INDEX {word}"schema"."thing_expires_at"'
             assert add == ("add", self.model, "thing_expires_at", bool(word))
 
-    def test_statements_that_are_only_printed_suit_any_table(self):
+    def test_printed_statements_suit_any_table(self):
         drop = 'DROP INDEX CONCURRENTLY IF EXISTS "thing_expires_at"'
-        assert self.asked(Editor(collect_sql=True)) == [drop, ("add", self.model, "thing_expires_at", True)]
+        assert self.calls(RecordingEditor(collect_sql=True)) == [drop, ("add", self.model, "thing_expires_at", True)]
 
-    @pytest.mark.parametrize("editor", [Editor(in_atomic_block=True), Editor(vendor="sqlite")])
-    def test_a_transaction_and_another_database_get_a_plain_index(self, editor):
-        assert self.asked(editor) == [("add", self.model, "thing_expires_at", False)]
+    @pytest.mark.parametrize("editor", [RecordingEditor(in_atomic_block=True), RecordingEditor(vendor="sqlite")])
+    def test_a_transaction_or_another_database_gets_a_plain_index(self, editor):
+        assert self.calls(editor) == [("add", self.model, "thing_expires_at", False)]
 
-    def test_a_database_that_the_router_keeps_the_table_out_of_gets_none(self):
-        assert self.asked(Editor(), allowed=False) == []
+    def test_a_database_in_which_the_router_allows_no_table_gets_no_index(self):
+        assert self.calls(RecordingEditor(), allowed=False) == []

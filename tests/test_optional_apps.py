@@ -148,7 +148,7 @@ def test_a_user_has_token_families_and_a_family_its_revocation(user, refresh):
 @pytest.mark.needs("admin")
 @isolate_apps("django.contrib.auth")
 def test_searchable_path_follows_relations_to_a_column():
-    from rest_framework_simplejwt.revocation.admin import searchable_path
+    from rest_framework_simplejwt.revocation.admin import search_lookup
 
     class Labelled(models.Model):
         class Meta:
@@ -168,11 +168,11 @@ def test_searchable_path_follows_relations_to_a_column():
         class Meta:
             app_label = "auth"
 
-    assert searchable_path(Card, "pk") == "pk"
-    assert searchable_path(Account, "pk") == "pk__id"
-    assert searchable_path(Employee, "pk") == "pk__id__id"
-    assert searchable_path(Employee, "name") == "name"
-    assert searchable_path(Employee, "login") == "login__number"
+    assert search_lookup(Card, "pk") == "pk"
+    assert search_lookup(Account, "pk") == "pk__id"
+    assert search_lookup(Employee, "pk") == "pk__id__id"
+    assert search_lookup(Employee, "name") == "name"
+    assert search_lookup(Employee, "login") == "login__number"
 
 
 @pytest.mark.needs("admin")
@@ -222,7 +222,7 @@ class TestAdmin:
             assert {getattr(row, name) for row in page.context["cl"].result_list} == found
 
     def test_no_list_counts_all_rows(self, app, rows, admin_client, monkeypatch):
-        monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MOST_COUNTED", 1)
+        monkeypatch.setattr("rest_framework_simplejwt.revocation.admin.MAX_COUNTED_ROWS", 1)
         RefreshToken.for_user(get_user_model().objects.get())
         for row in rows:
             with CaptureQueriesContext(connections[router.db_for_read(type(row))]) as context:
@@ -396,7 +396,7 @@ class TestMigrations:
         module = importlib.import_module(f"{BLACKLIST}.migrations.0011_linearizes_history")
         for name in ("0008_migrate_to_bigautofield", "0009_by_the_project", "0014_later"):
             (tmp_path / f"{name}.py").touch()
-        assert module.projects_own(str(tmp_path)) == ["0009_by_the_project"]
+        assert module.find_project_migrations(str(tmp_path)) == ["0009_by_the_project"]
         assert module.Migration.dependencies == [("token_blacklist", "0010_fix_migrate_to_bigautofield")]
 
 

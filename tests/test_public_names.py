@@ -37,8 +37,8 @@ PUBLIC = {
     "models": "AnyUser AuthUser TokenUser",
     "passwords": "KeepsSalt",
     "revocation": (
-        "Issued Lookup RevocationStore Successor blacklist_installed earliest_live_expiry families_remembered "
-        "family_installed family_store on_access token_store tokens_remembered"
+        "Issued Lookup RevocationStore Successor blacklist_installed can_revoke_families can_revoke_tokens "
+        "expiry_cutoff family_installed family_store token_store verify_for_access"
     ),
     "revocation.redis": "RedisStore TIMEOUT",
     "serializers": (
@@ -79,10 +79,9 @@ PUBLIC = {
 # Functions and classes that public modules define for other modules of the package.
 FOR_THE_PACKAGE = {
     "passwords": "reusable_salt rehash",
-    "revocation.redis": "Tombstone",
+    "revocation.redis": "Revocation",
     "signals": "send",
     "state": "build_key_directory configured_keys get_ring_source published_keys",
-    "tokens": "check_not_revoked is_first overrides",
     "users": (
         "UsersNotStored check_user_instance find find_on_primary is_active is_deleted is_password_unchanged is_user_id "
         "is_valid_for_field password_fingerprint read_from_primary"

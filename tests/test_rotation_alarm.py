@@ -147,7 +147,7 @@ def lock_timeout(connection):
 
 def test_the_alarm_does_not_change_the_lock_timeout_of_its_connection(database_alias, consumed, monkeypatch):
     """A pool or a proxy gives the connection to another caller, who may have to wait for a lock."""
-    timeouts, unpooled = [], transactions._unpooled
+    timeouts, unpooled = [], transactions._new_unpooled_connection
 
     def open_connection(connection):
         opened = unpooled(connection)
@@ -161,7 +161,7 @@ def test_the_alarm_does_not_change_the_lock_timeout_of_its_connection(database_a
         opened.close = record_and_close
         return opened
 
-    monkeypatch.setattr(transactions, "_unpooled", open_connection)
+    monkeypatch.setattr(transactions, "_new_unpooled_connection", open_connection)
     text, pair = consumed
     reuse_and_roll_back(database_alias, text)
     assert_family_is_revoked(pair)
@@ -172,7 +172,7 @@ def test_the_alarm_does_not_change_the_lock_timeout_of_its_connection(database_a
 def test_the_alarm_opens_a_connection_outside_of_the_pool(database_alias, monkeypatch):
     options = connections[database_alias].settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "pool", {"max_size": 1})
-    unpooled = transactions._unpooled(connections[database_alias])
+    unpooled = transactions._new_unpooled_connection(connections[database_alias])
     assert "pool" not in unpooled.settings_dict["OPTIONS"]
     assert unpooled.settings_dict["NAME"] == connections[database_alias].settings_dict["NAME"]
 
@@ -183,7 +183,7 @@ def test_the_alarm_shares_the_callers_transaction_if_connecting_times_out(
     """A proxy has no free connection if all of its clients wait for their alarms."""
     text, pair = consumed
     closed, available = threading.Event(), threading.Event()
-    unpooled = transactions._unpooled
+    unpooled = transactions._new_unpooled_connection
 
     def open_late(connection):
         available.wait(10)
@@ -192,7 +192,7 @@ def test_the_alarm_shares_the_callers_transaction_if_connecting_times_out(
         opened.close = lambda: (close(), closed.set())
         return opened
 
-    monkeypatch.setattr(transactions, "_unpooled", open_late)
+    monkeypatch.setattr(transactions, "_new_unpooled_connection", open_late)
     monkeypatch.setattr(transactions, "CONNECT_TIMEOUT", 0.02)
     reuse_and_roll_back(database_alias, text)
     available.set()
@@ -205,7 +205,7 @@ def test_the_alarm_shares_the_callers_transaction_if_connecting_times_out(
     "broken",
     [
         mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")),
-        mock.patch.object(transactions, "_unpooled", side_effect=DatabaseError("too many connections")),
+        mock.patch.object(transactions, "_new_unpooled_connection", side_effect=DatabaseError("too many connections")),
     ],
     ids=["no thread", "no connection"],
 )
@@ -295,5 +295,5 @@ def test_an_error_that_is_no_conflict_is_not_retried(db):
     attempts = []
     alias = router.db_for_write(tokens.OutstandingToken)
     with pytest.raises(Exception, match="nowhere"):
-        transactions.run(alias, raise_database_error, writes=tokens.OutstandingToken)
+        transactions.run_with_retry(alias, raise_database_error, writes=tokens.OutstandingToken)
     assert attempts == [1]

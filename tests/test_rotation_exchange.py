@@ -59,8 +59,8 @@ def recorded():
     """A function that returns the ids of all recorded tokens, and of those that are revoked."""
     store = revocation.token_store()
     return lambda: (
-        list(store._issued.order_by("pk").values_list("jti", flat=True)),
-        list(store._revoked.order_by("pk").values_list("token__jti", flat=True)),
+        list(store._issued_rows.order_by("pk").values_list("jti", flat=True)),
+        list(store._revoked_rows.order_by("pk").values_list("token__jti", flat=True)),
     )
 
 

@@ -96,11 +96,11 @@ class TestRowsWithoutFamilyId:
 
     @pytest.fixture
     def rows(self):
-        return revocation.token_store()._issued
+        return revocation.token_store()._issued_rows
 
     @pytest.mark.parametrize("batch", [1, 500])
     def test_except_family_is_found_in_the_token_text(self, user, other, rows, batch, monkeypatch):
-        monkeypatch.setattr("rest_framework_simplejwt.token_blacklist.store.COLLECTED", batch)
+        monkeypatch.setattr("rest_framework_simplejwt.token_blacklist.store.FETCH_SIZE", batch)
         sliding, elsewhere, here = (kind.for_user(user) for kind in (SlidingToken, RefreshToken, RefreshToken))
         here = rotation.rotate(here).token
         rows.update(family_id=None)
@@ -175,14 +175,14 @@ class TestConcurrentRefreshes:
         """Makes that many rounds find their tokens consumed by a concurrent refresh: `lose_rounds(2)`."""
 
         def lose(rounds):
-            insert = sql.insert_from
+            insert = sql.insert_from_query
 
             def missing(*args):
                 nonlocal rounds
                 rounds -= 1
                 return insert(*args) if rounds < 0 else 0
 
-            monkeypatch.setattr(sql, "insert_from", missing)
+            monkeypatch.setattr(sql, "insert_from_query", missing)
 
         return lose
 
@@ -197,7 +197,7 @@ class TestConcurrentRefreshes:
         """The last round revokes rows with lower keys, whose transactions were still open before."""
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
         tokens = {name: RefreshToken.for_user(user) for name in ("late", "old")}
-        scopes, insert = [], sql.insert_from
+        scopes, insert = [], sql.insert_from_query
 
         def racing(model, names, rows):
             found = set(rows.values_list("jti", flat=True))
@@ -207,21 +207,21 @@ class TestConcurrentRefreshes:
             tokens["new"] = RefreshToken.for_user(user)
             return insert(model, names, rows.filter(jti=tokens["old"]["jti"]))
 
-        monkeypatch.setattr(sql, "insert_from", racing)
+        monkeypatch.setattr(sql, "insert_from_query", racing)
         assert sessions.revoke_all(user).tokens == 3
         assert scopes == [{"late", "old"}, {"new"}, {"late"}]
         assert not any(is_valid(token) for token in tokens.values())
 
     def test_a_row_added_to_an_empty_table_is_revoked(self, user, simple_jwt, monkeypatch):
         simple_jwt(TOKEN_FAMILY_ENABLED=False)
-        tokens, insert = [], sql.insert_from
+        tokens, insert = [], sql.insert_from_query
 
         def racing(*args):
             revoked = insert(*args)
             tokens.extend([] if tokens else [RefreshToken.for_user(user)])
             return revoked
 
-        monkeypatch.setattr(sql, "insert_from", racing)
+        monkeypatch.setattr(sql, "insert_from_query", racing)
         assert sessions.revoke_all(user).tokens == 1
         assert not is_valid(tokens[0])
 
@@ -359,7 +359,7 @@ class TestCommand:
 def test_without_a_revocation_store_the_command_fails(options, monkeypatch):
     from rest_framework_simplejwt.management.commands import revoketokens
 
-    for name in ("tokens_remembered", "families_remembered"):
+    for name in ("can_revoke_tokens", "can_revoke_families"):
         monkeypatch.setattr(revoketokens, name, lambda: False)
     with pytest.raises(CommandError, match="does not record"):
         call_command(revoketokens.Command(), *options)

@@ -99,5 +99,5 @@ def test_the_docs_list_the_arguments_of_each_signal(post, user, credentials, rec
 
 def test_the_docs_state_the_number_of_attempts_and_rounds():
     page = Path("docs/explanation/rotation.md").read_text()
-    assert f"{transactions.ATTEMPTS} attempts in all" in page
-    assert f"After {sql.ROUNDS} rounds it gives up" in page
+    assert f"{transactions.MAX_ATTEMPTS} attempts in all" in page
+    assert f"After {sql.MAX_ROUNDS} rounds it gives up" in page

@@ -20,8 +20,9 @@ from rest_framework_simplejwt.exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
+from rest_framework_simplejwt.mixins import check_not_revoked
 from rest_framework_simplejwt.models import TokenUser
-from rest_framework_simplejwt.revocation import tokens_remembered
+from rest_framework_simplejwt.revocation import can_revoke_tokens
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.state import token_backend
 from rest_framework_simplejwt.tokens import (
@@ -32,7 +33,6 @@ from rest_framework_simplejwt.tokens import (
     SlidingToken,
     Token,
     UntypedToken,
-    check_not_revoked,
 )
 from rest_framework_simplejwt.utils import datetime_to_epoch, make_utc
 
@@ -330,14 +330,14 @@ USER_MODEL = settings.AUTH_USER_MODEL
 def has_records(user):
     """Return whether a store has a record of a token or family of the user; revokes what it finds."""
     now = tokens.aware_utcnow()
-    stores = [revocation.token_store()] if tokens_remembered() else []
+    stores = [revocation.token_store()] if can_revoke_tokens() else []
     stores += [revocation.family_store()] if tokens.family_enabled() else []
     return any(store.revoke_all(user.pk, now=now) for store in stores)
 
 
 def are_recorded(token_class):
     """Return whether this project records tokens of this class, or their families."""
-    return (issubclass(token_class, BlacklistMixin) and tokens_remembered()) or (
+    return (issubclass(token_class, BlacklistMixin) and can_revoke_tokens()) or (
         issubclass(token_class, FamilyMixin) and tokens.family_enabled()
     )
 

@@ -8,14 +8,15 @@ from django.utils.module_loading import import_string
 
 
 def lazy_attributes(module: str, names: Mapping[str, str | Callable[[], object]]) -> Callable[[str], object]:
-    """Return a ``__getattr__`` for the module called ``module``, which resolves ``names`` at each access.
+    """Returns a ``__getattr__`` for the module called ``module``, which resolves ``names`` at each access.
 
-    Each name has the dotted path of an object, or a function that returns the value; for any other name, the
-    ``__getattr__`` raises ``AttributeError``. Projects import such names from the modules of 5.5.1. An import at access
-    requires no app to be installed, and may lead to a higher layer than ``module``.
+    ``names`` maps each name to the dotted path of an object, or to a function that returns the value. For any other
+    name, the ``__getattr__`` raises ``AttributeError``. Projects import such names from the modules of 5.5.1. An import
+    at access requires no app to be installed, and may lead to a higher layer than ``module``.
     """
 
     def get(name: str) -> object:
+        """Returns the value of ``names[name]``. Raises ``AttributeError`` if there is none."""
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         source = names[name]

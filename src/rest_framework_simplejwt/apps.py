@@ -11,4 +11,5 @@ class SimpleJWTConfig(AppConfig):
     verbose_name = _("JSON Web Tokens")
 
     def ready(self) -> None:
+        """Registers the system checks."""
         from . import checks  # noqa: F401  # the import registers the checks

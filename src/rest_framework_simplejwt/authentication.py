@@ -20,7 +20,7 @@ from ._also import lazy_attributes
 from .exceptions import AuthenticationFailed, InvalidToken, RefusalCode, TokenError
 from .foreign import ForeignToken
 from .models import AnyUser, AuthUser, TokenUser
-from .revocation import on_access
+from .revocation import verify_for_access
 from .settings import api_settings
 from .tokens import Token
 
@@ -78,6 +78,7 @@ class JWTAuthentication(BaseAuthentication):
 
     @cached_property
     def user_model(self) -> type[AbstractBaseUser]:
+        """The user model in which ``get_user`` looks up the user."""
         return get_user_model()
 
     @sensitive_variables()
@@ -102,6 +103,10 @@ class JWTAuthentication(BaseAuthentication):
             raise
 
     def _get_user_or_log(self, validated_token: Token) -> AnyUser:
+        """Returns what ``get_user`` returns.
+
+        If it raises ``AuthenticationFailed``, logs why and raises it again.
+        """
         try:
             return self.get_user(validated_token)
         except AuthenticationFailed as refusal:
@@ -142,7 +147,7 @@ class JWTAuthentication(BaseAuthentication):
         messages = []
         for token_class in self._token_classes_for(raw_token):
             try:
-                return on_access(token_class, raw_token)
+                return verify_for_access(token_class, raw_token)
             except TokenError as error:
                 messages.append(
                     {
@@ -154,6 +159,11 @@ class JWTAuthentication(BaseAuthentication):
         raise InvalidToken({"detail": _NOT_VALID, "messages": messages})
 
     def _token_classes_for(self, raw_token: str | bytes) -> Collection[type[Token]]:
+        """Returns the token classes to try in turn.
+
+        These are ``AUTH_TOKEN_CLASSES``; for a token whose unverified ``iss`` is a trusted issuer, ``ForeignToken``
+        only.
+        """
         # A token that names a trusted issuer is valid only as a token of that issuer.
         if api_settings.TRUSTED_ISSUERS and trust.find_trusted_issuer(raw_token) is not None:
             return (ForeignToken,)
@@ -177,6 +187,10 @@ class JWTAuthentication(BaseAuthentication):
         return user
 
     def _find_user(self, validated_token: Token) -> AnyUser | None:
+        """Returns the user that ``USER_FROM_CLAIMS`` or the user id claim selects, active or not, or ``None``.
+
+        Raises ``InvalidToken`` if the token has no user id claim, and ``DatabaseUnavailable``.
+        """
         if isinstance(validated_token, ForeignToken) and api_settings.USER_FROM_CLAIMS is not None:
             try:
                 return api_settings.USER_FROM_CLAIMS(dict(validated_token.payload), validated_token.entry)
@@ -188,6 +202,10 @@ class JWTAuthentication(BaseAuthentication):
         return users.find(self.user_model, api_settings.USER_ID_FIELD, validated_token[api_settings.USER_ID_CLAIM])
 
     def _is_password_unchanged(self, user: AnyUser, validated_token: Token) -> bool:
+        """Returns whether the token has a fingerprint of the user's current password.
+
+        True also if ``CHECK_REVOKE_TOKEN`` is off, and for a ``ForeignToken``.
+        """
         # Another issuer's token has no fingerprint of the user's password.
         if not api_settings.CHECK_REVOKE_TOKEN or isinstance(validated_token, ForeignToken):
             return True

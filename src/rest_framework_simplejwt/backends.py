@@ -62,6 +62,7 @@ _JSON_ENCODER = JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def _system_clock() -> float:
+    """Returns the seconds since the epoch."""
     # Not a reference to time.time, so that tests can patch it.
     return time.time()
 
@@ -85,7 +86,7 @@ class PyJWKClient(KeySetClient):
 
 @lru_cache(maxsize=64)
 def _encode_header(algorithm: str, kid: str | None, typ: str) -> bytes:
-    """Returns the first segment of a token. A token gets no ``kid`` if ``kid`` is ``None``."""
+    """Returns the first segment of a token, in base64url. With ``kid=None`` the header has no ``kid``."""
     parameters = {"alg": algorithm, "kid": kid, "typ": typ} if kid is not None else {"alg": algorithm, "typ": typ}
     return jws.base64url_encode(json.dumps(parameters, separators=(",", ":")).encode())
 
@@ -128,6 +129,7 @@ class TokenBackend:
         verified_cache_size: int = 0,
         now: Callable[[], float] | None = None,
     ) -> None:
+        """Checks ``algorithm`` and stores the arguments. Keys are parsed when they are first used."""
         self._validate_algorithm(algorithm)
         self.algorithm = algorithm
         self.signing_key = signing_key
@@ -153,6 +155,7 @@ class TokenBackend:
         )
 
     def _validate_algorithm(self, algorithm: str) -> None:
+        """Raises ``TokenBackendError`` for an unknown algorithm, and for one that needs ``cryptography`` without it."""
         if algorithm not in ALLOWED_ALGORITHMS:
             raise TokenBackendError(format_lazy(_("Unrecognized algorithm type '{}'"), algorithm))
         if algorithm in algorithms.requires_cryptography and not algorithms.has_crypto:
@@ -179,10 +182,12 @@ class TokenBackend:
 
     @sensitive_variables()
     def _prepare_key(self, key: object) -> object:
+        """Returns ``key`` parsed for ``algorithm``, or ``None`` if it is ``None`` or blank."""
         return None if key is None or is_blank(key) else self._algorithm.prepare_key(key)
 
     @cached_property
     def _algorithm(self) -> algorithms.Algorithm:
+        """PyJWT's object for ``algorithm``."""
         return get_algorithm(self.algorithm)
 
     def get_leeway(self) -> timedelta:
@@ -240,12 +245,20 @@ class TokenBackend:
         return jws.join_compact(header, segment, sign(header + b"." + segment))
 
     def _encode_json(self, payload: Mapping[str, object]) -> str:
+        """Returns ``payload`` as JSON without white space, made by ``json_encoder`` if this backend has one.
+
+        Raises ``ValueError`` for NaN and infinity, and ``TypeError`` for values that JSON can't represent.
+        """
         if self.json_encoder is None:
             return _JSON_ENCODER.encode(payload)
         return json.dumps(payload, separators=(",", ":"), cls=self.json_encoder, allow_nan=False)
 
     def _get_signer(self, typ: str) -> tuple[bytes, Callable[[bytes], bytes]]:
-        """Returns the encoded header, and the function that signs the bytes which it is called with."""
+        """Returns the encoded header, and a function that returns the signature of the bytes it is called with.
+
+        Raises ``NoSigningKey`` if the ring has no active key, another ``TokenBackendError`` for a backend that only
+        verifies, and ``ImproperlyConfigured`` for a blank HMAC secret.
+        """
         if self.ring is not None:
             current = self.ring().signing_key(self._now())
             if current is None:
@@ -292,9 +305,11 @@ class TokenBackend:
         return verified.key is self.get_verifying_key(token)
 
     def _verify(self, token: str | bytes, text: bytes) -> JSONObject:
-        """Verifies the signature and the claims, adds the token to the memo, and returns its claims.
+        """Verifies the signature and the claims, and returns the claims. Adds a short enough token to the memo.
 
-        ``text`` is ``token`` as bytes. Raises ``Malformed`` and ``InvalidClaims`` too, which ``decode`` converts.
+        ``text`` is ``token`` as bytes. Raises ``Malformed``, also for a wrong signature or an unknown ``kid``, and
+        ``InvalidClaims``; ``decode`` converts both. For another algorithm, an expired token or keys that can't be
+        fetched, it raises what ``decode`` raises.
         """
         parts = jws.split_compact(text)
         header = jws.read_header(parts.header, keys_published=self.jwks_client is not None)
@@ -343,10 +358,16 @@ class TokenBackend:
 
     @cached_property
     def _prepared_fallback_keys(self) -> tuple[object, ...]:
+        """``fallback_keys`` parsed for ``algorithm``, without blank ones."""
         prepared = [self._prepare_key(key) for key in self.fallback_keys]
         return tuple([key for key in prepared if key is not None])
 
     def _check_claims(self, payload: JSONObject, lifespan: tuple[float, float]) -> None:
+        """Raises ``InvalidClaims`` for a wrong ``iss``, ``aud``, ``iat`` or ``nbf``.
+
+        Raises ``TokenBackendExpiredToken``, with ``payload`` as its ``claims``, if ``exp`` has passed. ``lifespan`` is
+        what ``claims.lifespan(payload)`` returns.
+        """
         if self.audience is not None or self.issuer is not None:
             claims.check_parties(payload, audience=self.audience, issuer=self.issuer)
         try:

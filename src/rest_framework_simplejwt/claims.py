@@ -39,7 +39,7 @@ class Expired(InvalidClaims):
 
 
 def lifespan(claims: Claims) -> tuple[float, float]:
-    """Return from when and until when a token is valid by ``iat``, ``nbf`` and ``exp``, in seconds since the epoch.
+    """Returns from when and until when a token is valid by ``iat``, ``nbf`` and ``exp``, in seconds since the epoch.
 
     Each claim may be missing (RFC 7519 sections 4.1.4 to 4.1.6): the start is then 0, the end infinity. The start is
     ``IAT_TOLERANCE`` before ``iat``. Raises ``InvalidClaims`` if a claim is not a NumericDate, and if ``iat`` or
@@ -59,7 +59,7 @@ def lifespan(claims: Claims) -> tuple[float, float]:
 
 
 def check_times(lifespan: tuple[float, float], *, now: float, leeway: float) -> None:
-    """Raise ``InvalidClaims`` before the ``lifespan`` starts, and ``Expired`` from its end on.
+    """Raises ``InvalidClaims`` before the ``lifespan`` starts, and ``Expired`` from its end on.
 
     All times are in seconds since the epoch. ``leeway``, in seconds, extends the lifespan on both sides.
     """
@@ -71,7 +71,7 @@ def check_times(lifespan: tuple[float, float], *, now: float, leeway: float) -> 
 
 
 def numeric_date(claims: Claims, claim: str) -> float:
-    """Return the seconds since the epoch in ``claim`` (RFC 7519 section 2).
+    """Returns the seconds since the epoch in ``claim`` (RFC 7519 section 2).
 
     Raises ``InvalidClaims`` if the value is not a number, or is greater than ``MAX_NUMERIC_DATE``.
     """
@@ -85,7 +85,7 @@ def numeric_date(claims: Claims, claim: str) -> float:
 def check_parties(
     claims: Claims, *, audience: str | Iterable[str] | None, issuer: str | Collection[str] | None
 ) -> None:
-    """Raise ``InvalidClaims`` unless ``iss`` is one of ``issuer`` and ``aud`` names one of ``audience``.
+    """Raises ``InvalidClaims`` unless ``iss`` is one of ``issuer`` and ``aud`` names one of ``audience``.
 
     Each may be one name or several; ``None`` skips that check.
     """
@@ -103,22 +103,22 @@ def check_parties(
 
 
 def is_flat(claims: Claims) -> bool:
-    """Return whether every value is immutable, so that a shallow copy is independent of ``claims``."""
+    """Returns whether every value is immutable, so that a shallow copy is independent of ``claims``."""
     return _IMMUTABLE.issuperset(map(type, claims.values()))
 
 
 def copy_claims(claims: Claims) -> dict[str, object]:
-    """Return a copy that shares no mutable value with ``claims``."""
+    """Returns a copy that shares no mutable value with ``claims``."""
     return dict(claims) if is_flat(claims) else deepcopy(dict(claims))
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Return whether ``value`` is a non-empty string that every revocation store can record as an id."""
+    """Returns whether ``value`` is a non-empty string that every revocation store can record as an id."""
     return isinstance(value, str) and 0 < len(value) <= MAX_ID_LENGTH and is_storable(value)
 
 
 def token_id(claims: Claims, claim: str | None) -> str:
-    """Return the token's id, which is in ``claim``. Raises ``TokenError`` if it is missing or ``is_id`` is false."""
+    """Returns the token's id, which is in ``claim``. Raises ``TokenError`` if it is missing or ``is_id`` is false."""
     value = claims.get(claim)  # type: ignore[arg-type]  # None is not the name of a claim
     if type(value) is str and len(value) <= MAX_ID_LENGTH and value.isalnum() and value.isascii():
         return value  # The fast path: most ids are like this.
@@ -128,7 +128,7 @@ def token_id(claims: Claims, claim: str | None) -> str:
 
 
 def check_type(claims: Claims, claim: str, expected: str | None) -> None:
-    """Raise ``TokenError`` unless ``claim`` is present and equals the ``expected`` token type."""
+    """Raises ``TokenError`` unless ``claim`` is present and equals the ``expected`` token type."""
     if claim not in claims:
         raise TokenError(_NO_TYPE)
     if claims[claim] != expected:
@@ -136,7 +136,7 @@ def check_type(claims: Claims, claim: str, expected: str | None) -> None:
 
 
 def read_time(claims: Claims, claim: str) -> datetime:
-    """Return the NumericDate (RFC 7519 section 2) in ``claim`` as a UTC ``datetime``, aware under ``USE_TZ``.
+    """Returns the NumericDate (RFC 7519 section 2) in ``claim`` as a UTC ``datetime``, aware under ``USE_TZ``.
 
     Raises ``TokenError`` if the claim is missing, is not a number, or is more than a ``datetime`` can hold.
     """
@@ -150,7 +150,7 @@ def read_time(claims: Claims, claim: str) -> datetime:
 
 
 def is_ahead(claims: Claims, claim: str, *, now: datetime) -> bool:
-    """Return whether ``claim`` is an ``int`` of seconds since the epoch that lies after ``now``.
+    """Returns whether ``claim`` is an ``int`` of seconds since the epoch that lies after ``now``.
 
     This is a fast test that most tokens pass. False for any other value, for which ``check_expiry`` decides.
     """
@@ -159,13 +159,13 @@ def is_ahead(claims: Claims, claim: str, *, now: datetime) -> bool:
 
 
 def check_expiry(claims: Claims, claim: str, *, now: datetime, leeway: timedelta) -> None:
-    """Raise ``TokenError`` unless ``claim`` lies after ``now - leeway``. A claim that equals it has expired."""
+    """Raises ``TokenError`` unless ``claim`` lies after ``now - leeway``. A claim that equals it has expired."""
     if seconds_since_epoch(read_time(claims, claim)) <= seconds_since_epoch(now) - leeway.total_seconds():
         raise TokenError(format_lazy(_("Token '{}' claim has expired"), claim))
 
 
 def add_capped(end: datetime, by: timedelta) -> datetime:
-    """Return ``end + by``, or ``datetime.max`` with the time zone of ``end`` if that is too late for a ``datetime``."""
+    """Returns ``end + by``, or ``datetime.max`` in the time zone of ``end`` if that is too late for a ``datetime``."""
     try:
         return end + by
     except OverflowError:
@@ -173,7 +173,7 @@ def add_capped(end: datetime, by: timedelta) -> datetime:
 
 
 def last_copy_expiry(claims: Claims, refresh_claim: str, *, lifetime: timedelta) -> datetime:
-    """Return when the last token that a sliding token can be refreshed to expires.
+    """Returns the expiry of the last token to which a sliding token can be refreshed.
 
     Until the time in ``refresh_claim``, each refresh returns a token of ``lifetime`` with the same id, so a revocation
     of that id must be remembered as long. If ``refresh_claim`` is missing or malformed, returns the token's own expiry.

@@ -38,12 +38,15 @@ _QUERYSET_MEMBERS = {
 
 
 def supports_sql(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the package may send its own SQL: to the databases that it is tested with."""
+    """Returns whether the package may send SQL of its own there: to SQLite, PostgreSQL, MySQL and MariaDB."""
     return connection.vendor in _VENDORS
 
 
 def first(manager: Manager[M], name: str, value: object) -> M | None:
-    """Return ``manager.filter(name=value).first()``, from the database that the manager and the routers choose."""
+    """Returns ``manager.filter(**{name: value}).first()``, from the database that the manager and the routers choose.
+
+    Sends a statement that is compiled once, if that gives the same result. ``name`` may be a look-up.
+    """
     # An instance may have members of its own too, such as those that a test has patched.
     field = _plain_field(manager, name) if vars(manager).keys().isdisjoint(_MANAGER_MEMBERS) else None
     if field is not None and supports_sql(connection := connections[manager.db]):
@@ -61,10 +64,11 @@ def first(manager: Manager[M], name: str, value: object) -> M | None:
 def exist(
     queries: Sequence[Callable[[str], QuerySet[Model]]], texts: Sequence[str], *, alias: str, key: object
 ) -> list[bool]:
-    """Return ``query(text).exists()`` for each query with the text at the same position, in one statement.
+    """Returns for each query whether it finds a row for the text at the same position. Sends one statement.
 
-    Each query must be the same for every text, apart from one parameter that is the text itself. ``alias`` is the
-    database. ``key`` is a hashable that identifies ``queries``: callers with an equal key share one compiled statement.
+    ``queries`` are functions that return the query set for a text. Its SQL must be the same for every text, apart from
+    one parameter that is the text itself. ``alias`` is the database. ``key`` is a hashable that identifies ``queries``:
+    callers with an equal key share one compiled statement.
     """
     connection = connections[alias]
     if not supports_sql(connection):
@@ -77,7 +81,7 @@ def exist(
 
 
 def cached_on(connection: BaseDatabaseWrapper, key: object, compile_it: Callable[[], T]) -> T:
-    """Return the result of ``compile_it()``, which is called once for each ``connection`` and hashable ``key``."""
+    """Returns the result of ``compile_it()``, which is called once for each ``connection`` and hashable ``key``."""
     cache: dict[object, Any] = vars(connection).setdefault(_CACHE_ATTRIBUTE, {})
     if key not in cache:
         cache[key] = compile_it()
@@ -85,7 +89,7 @@ def cached_on(connection: BaseDatabaseWrapper, key: object, compile_it: Callable
 
 
 def _compile_exist(queries: Sequence[Callable[[str], QuerySet[Model]]], alias: str) -> tuple[str, list[Any]]:
-    """Return the SQL of ``exist``, and its parameters, with ``_PLACEHOLDER`` for each text."""
+    """Returns the SQL of ``exist`` and its parameters, with ``_PLACEHOLDER`` in place of each text."""
     compiled = [query(_PLACEHOLDER).query.exists().get_compiler(alias).as_sql() for query in queries]
     return (
         f"SELECT {', '.join(f'EXISTS ({sql})' for sql, _ in compiled)}",
@@ -95,7 +99,7 @@ def _compile_exist(queries: Sequence[Callable[[str], QuerySet[Model]]], alias: s
 
 @lru_cache(maxsize=64)
 def _plain_field(manager: Manager[Model], name: str) -> AnyField | None:
-    """Return the field ``name`` of the manager's model if a query by it can be compiled once, else ``None``.
+    """Returns the field ``name`` of the manager's model if a query by it can be compiled once, else ``None``.
 
     The field must be unique and no relation, with Django's own ``exact`` lookup; the model must have one table; and
     neither the manager nor its query set may override a member that the query uses.
@@ -129,7 +133,7 @@ class _RowQuery(Generic[M]):
     converters: Any
 
     def accepts(self, value: object) -> bool:
-        """Return whether the column can hold ``value``: databases raise an error for an integer that is too large."""
+        """Returns whether the column can hold ``value``: databases raise an error for an integer that is too large."""
         if not isinstance(value, int):
             return True
         try:
@@ -139,7 +143,7 @@ class _RowQuery(Generic[M]):
         return low is None or low <= value <= high
 
     def fetch(self, value: object, connection: BaseDatabaseWrapper) -> M | None:
-        """Return the instance with that ``value``, or ``None`` if there is none."""
+        """Returns the instance with that ``value``, or ``None`` if there is none."""
         with connection.cursor() as cursor:
             cursor.execute(self.sql, (_to_parameter(self.field, value, connection),))
             row = cursor.fetchone()
@@ -152,7 +156,11 @@ class _RowQuery(Generic[M]):
 def _compile_row_query(
     manager: Manager[M], field: AnyField, value: object, connection: BaseDatabaseWrapper
 ) -> _RowQuery[M] | None:
-    """Return ``None`` if the SQL has any parameter but ``value``, as for a field that compares an expression."""
+    """Compiles ``manager.filter(field=value)``, to be sent later with other values.
+
+    Returns ``None`` if the SQL has any parameter but ``value``, as for a field that compares an expression. Raises
+    ``EmptyResultSet`` if no row can match.
+    """
     rows = manager.filter(**{field.name: value}).order_by()
     compiler = rows.query.get_compiler(connection=connection)
     sql, params = compiler.as_sql()
@@ -166,7 +174,7 @@ def _compile_row_query(
 
 
 def _instance_builder(model: type[M], rows: Any) -> Callable[..., M]:
-    """Return ``model.from_db``, with the fetch mode of the query set ``rows`` where Django (6.1 on) would pass it."""
+    """Returns ``model.from_db``, with the fetch mode of the query set ``rows`` where Django (6.1 on) would pass it."""
     from_db = model.from_db
     takes_fetch_mode = hasattr(rows, "_fetch_mode") and (
         func_supports_parameter(from_db, "fetch_mode") or func_accepts_kwargs(from_db)
@@ -175,5 +183,5 @@ def _instance_builder(model: type[M], rows: Any) -> Callable[..., M]:
 
 
 def _to_parameter(field: AnyField, value: object, connection: BaseDatabaseWrapper) -> Any:
-    """Return ``value`` as the field passes it to the database driver."""
+    """Returns ``value`` as the field passes it to the database driver."""
     return field.get_db_prep_value(field.get_prep_value(value), connection, prepared=True)

@@ -22,10 +22,10 @@ _errors_expected = ContextVar("rest_framework_simplejwt.outage_expected", defaul
 def raise_if_outage(
     error: Exception, kind: type[DatabaseUnavailable] = DatabaseUnavailable, *, writes: bool = False
 ) -> None:
-    """If ``error`` means that the database is unavailable, log the outage and raise ``kind`` from ``error``.
+    """Logs the outage and raises ``kind`` from ``error`` if ``error`` means that the database is unavailable.
 
-    ``writes`` says whether the failed statement was to write. Returns for any other error; within
-    ``expect_errors``; and for a conflict inside a transaction, which whoever began the transaction can retry.
+    ``writes`` says whether the failed statement was to write. Returns for any other error; within ``expect_errors``;
+    and for a conflict inside a transaction, which whoever began the transaction can retry.
     """
     if isinstance(error, DatabaseUnavailable) or not is_outage(error) or _errors_expected.get():
         return
@@ -36,7 +36,7 @@ def raise_if_outage(
 
 @contextmanager
 def expect_errors() -> Iterator[None]:
-    """Make ``raise_if_outage`` do nothing within this context, whose caller handles the database's own errors."""
+    """Makes ``raise_if_outage`` do nothing within this context, whose caller handles the database's own errors."""
     token = _errors_expected.set(True)
     try:
         yield
@@ -45,9 +45,13 @@ def expect_errors() -> Iterator[None]:
 
 
 def end_outage(*, writes: bool = False) -> None:
-    """End the outage, if there was one. Call it after a successful statement; ``writes`` says whether it wrote."""
+    """Ends the outage of the database and logs that, if one was on. Calls it after a successful statement.
+
+    ``writes`` says whether the statement wrote: outages of reads and of writes are apart.
+    """
     (_write_outage if writes else _outage).end()
 
 
 def _in_transaction() -> bool:
+    """Returns whether the current thread has an open transaction on any database."""
     return any(connection.in_atomic_block for connection in connections.all(initialized_only=True))

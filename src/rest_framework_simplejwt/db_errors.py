@@ -29,39 +29,39 @@ class LostInsert(OperationalError):
 
 
 def is_conflict(error: Exception) -> bool:
-    """Return whether the statement failed because of a lock or a row of another transaction."""
+    """Returns whether the statement failed because of a lock or a row of another transaction."""
     return isinstance(error, (IntegrityError, LostInsert)) or not _CONFLICTS.isdisjoint(_error_codes(error))
 
 
 def is_duplicate(error: IntegrityError) -> bool:
-    """Return whether a unique constraint was violated, and not a foreign key or another constraint."""
+    """Returns whether a unique constraint was violated, and not a foreign key or another constraint."""
     return _has_code_or_text(error, _DUPLICATE, _DUPLICATE_IN_SQLITE)
 
 
 def is_outage(error: Exception) -> bool:
-    """Return whether the database is unavailable, overloaded, locked or read-only: the statement may succeed later."""
+    """Returns whether the database is unavailable, overloaded, locked or read-only: the statement may succeed later."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return not (is_unstorable(error) or _has_code_or_text(error, _MISSING_COLUMN, _WRONG_STATEMENT_IN_SQLITE))
     return not _OUTAGES.isdisjoint(_error_codes(error))
 
 
 def is_unstorable(error: Exception) -> bool:
-    """Return whether the statement contains a value that the column can't hold."""
+    """Returns whether the statement contains a value that the column can't hold."""
     return isinstance(error, DataError) or not _UNSTORABLE.isdisjoint(_error_codes(error))
 
 
 def is_missing_table(error: Error) -> bool:
-    """Return whether the statement names a table that the database does not have."""
+    """Returns whether the statement names a table that the database does not have."""
     return _has_code_or_text(error, _MISSING_TABLE, _MISSING_TABLE_IN_SQLITE)
 
 
 def is_missing_column(error: Error) -> bool:
-    """Return whether the statement names a column that its table does not have."""
+    """Returns whether the statement names a column that its table does not have."""
     return _has_code_or_text(error, _MISSING_COLUMN, _MISSING_COLUMN_IN_SQLITE)
 
 
 def first_line(error: Error) -> str:
-    """Return the first line of the error's text, which is safe to log.
+    """Returns the first line of the error's text, which is safe to log.
 
     PostgreSQL quotes the statement in the lines that follow, and a token may be in it.
     """
@@ -69,7 +69,7 @@ def first_line(error: Error) -> str:
 
 
 def _has_code_or_text(error: Exception, codes: set[str | int], sqlite_texts: tuple[str, ...]) -> bool:
-    """Return whether the error has one of the ``codes``, or comes from SQLite and contains one of the texts."""
+    """Returns whether the error has one of the ``codes``, or comes from SQLite and contains one of the texts."""
     if not codes.isdisjoint(_error_codes(error)):
         return True
     is_sqlite = type(error.__cause__).__module__.startswith("sqlite3")
@@ -77,7 +77,7 @@ def _has_code_or_text(error: Exception, codes: set[str | int], sqlite_texts: tup
 
 
 def _error_codes(error: Exception) -> Iterator[str | int]:
-    """Yield the codes of the database driver's exception, which is the cause of Django's."""
+    """Yields the codes of the database driver's exception, which is the cause of Django's."""
     cause = error.__cause__
     codes = (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None), *getattr(cause, "args", ())[:1])
     return (code for code in codes if isinstance(code, (str, int)))

@@ -112,6 +112,7 @@ class DetailDictMixin:
     default_code: str
 
     def __init__(self, detail: _APIExceptionInput = None, code: str | None = None) -> None:
+        """Stores the response untranslated. ``code`` may be a ``RefusalCode`` or a string."""
         # DRF's __init__ is not called: it translates immediately, and under a flood most refusals are never read.
         self._response: dict[str, _APIExceptionInput] = {"detail": self.default_detail, "code": self.default_code}
         if isinstance(detail, dict):
@@ -193,6 +194,7 @@ class NoSigningKey(TokenBackendError, KeysUnavailable):
     """
 
     def __str__(self) -> str:
+        """Returns the text that the error of any backend without a signing key has."""
         return "There is no key to sign with: this backend only verifies"
 
 

@@ -33,11 +33,16 @@ class ForeignToken(tokens.Token):
 
     @sensitive_variables()
     def __init__(self, token: str | bytes) -> None:
+        """Verifies ``token`` and sets ``payload`` and ``issuer``. Raises ``TokenError`` or ``KeysUnavailable``."""
         self.token = token
         self.current_time = tokens.aware_utcnow()
         self._load(token, verify=True)
 
     def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
+        """Verifies ``token``, whatever ``verify`` is, sets ``issuer``, and returns the claims under their local names.
+
+        Raises ``ExpiredTokenError`` or another ``TokenError``, and ``KeysUnavailable``.
+        """
         trusted = trust.find_trusted_issuer(token)
         if trusted is None:
             raise TokenError(INVALID)

@@ -9,19 +9,19 @@ from weakref import WeakSet
 
 class ForkAware(Protocol):
     def reset_after_fork(self) -> None:
-        """Replace the locks by new ones, and forget threads that were running: the child does not have them."""
+        """Replaces the locks by new ones, and forgets threads that were running: the child does not have them."""
 
 
 _registered: WeakSet[ForkAware] = WeakSet()
 
 
 def register(instance: ForkAware) -> None:
-    """Call ``instance.reset_after_fork`` in each forked child. Holds only a weak reference to ``instance``."""
+    """Calls ``instance.reset_after_fork`` in each forked child. Holds only a weak reference to ``instance``."""
     _registered.add(instance)
 
 
 def reset_all() -> None:
-    """Reset every registered instance. Runs in the child, right after the fork."""
+    """Resets every registered instance. Runs in the child, right after the fork."""
     for instance in list(_registered):
         instance.reset_after_fork()
 

@@ -58,7 +58,7 @@ class Header(NamedTuple):
 
 
 def to_ascii(token: str | bytes, errors: str = "strict") -> bytes:
-    """Return the bytes of a token. ``errors`` is as in ``str.encode``. Raises ``Malformed``."""
+    """Returns the bytes of a token. ``errors`` is as in ``str.encode``. Raises ``Malformed``."""
     if isinstance(token, bytes):
         return token
     if not isinstance(token, str):
@@ -70,7 +70,7 @@ def to_ascii(token: str | bytes, errors: str = "strict") -> bytes:
 
 
 def split_compact(token: str | bytes) -> Compact:
-    """Split a token into its three segments, without decoding them. Raises ``Malformed``."""
+    """Splits a token into its three segments, without decoding them. Raises ``Malformed`` unless there are three."""
     text = token if type(token) is bytes else to_ascii(token)
     segments = text.split(b".", 3)
     if len(segments) != 3:
@@ -80,7 +80,7 @@ def split_compact(token: str | bytes) -> Compact:
 
 
 def unverified_payload(token: str | bytes) -> JSONObject:
-    """Return the claims of a token without looking at the third segment, which may be any text.
+    """Returns the claims of a token and verifies nothing. The third segment may be any text.
 
     Raises ``Malformed`` if the header or the payload is not a JSON object.
     """
@@ -93,17 +93,20 @@ def unverified_payload(token: str | bytes) -> JSONObject:
 
 
 def join_compact(header: bytes, payload: bytes, signature: bytes) -> str:
-    """Return the token. ``header`` and ``payload`` are segments in base64url, ``signature`` is raw bytes."""
+    """Returns the token with these three parts.
+
+    ``header`` and ``payload`` are segments in base64url, ``signature`` is raw bytes.
+    """
     return b".".join((header, payload, base64url_encode(signature))).decode()
 
 
 def base64url_encode(data: bytes) -> bytes:
-    """Encode without padding (RFC 7515 section 2)."""
+    """Returns ``data`` in base64url without padding (RFC 7515 section 2)."""
     return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def base64url_decode(segment: bytes) -> bytes:
-    """Decode base64url without padding (RFC 7515 section 2).
+    """Returns the bytes that ``segment`` holds in base64url without padding (RFC 7515 section 2).
 
     Raises ``Malformed`` for padding, for characters outside the alphabet, and if unused bits are not zero.
     """
@@ -119,12 +122,12 @@ def base64url_decode(segment: bytes) -> bytes:
 
 
 def decode_object(segment: bytes) -> JSONObject:
-    """Decode a segment that holds a JSON object. Raises ``Malformed``, as ``decode_text`` and ``parse_object`` do."""
+    """Returns the JSON object in a segment. Raises ``Malformed`` for any other segment."""
     return parse_object(decode_text(segment))
 
 
 def decode_text(segment: bytes) -> str:
-    """Decode a segment that holds UTF-8 text. Raises ``Malformed``."""
+    """Returns the UTF-8 text in a segment. Raises ``Malformed`` for any other segment."""
     try:
         return base64url_decode(segment).decode()
     except UnicodeDecodeError as error:
@@ -132,7 +135,7 @@ def decode_text(segment: bytes) -> str:
 
 
 def parse_object(text: str) -> JSONObject:
-    """Parse a JSON object.
+    """Parses a text as a JSON object, and returns it.
 
     Raises ``Malformed`` for other JSON, for a name that occurs twice in one object (RFC 7519 section 4), for NaN,
     infinity and numbers that are too large, and for more than ``MAX_DEPTH`` levels.
@@ -156,7 +159,7 @@ def parse_object(text: str) -> JSONObject:
 
 
 def is_too_deep(value: object) -> bool:
-    """Return whether arrays and objects are nested more than ``MAX_DEPTH`` levels. Does not recurse."""
+    """Returns whether arrays and objects are nested more than ``MAX_DEPTH`` levels. Does not recurse."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         children = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
@@ -167,7 +170,7 @@ def is_too_deep(value: object) -> bool:
 
 
 def _parse_flat_object(text: str) -> JSONObject | None:
-    """Parse an object without nested objects, faster than ``_DECODER`` does.
+    """Parses an object without nested objects, faster than ``_DECODER`` does.
 
     Returns ``None`` if ``text`` is something else, may contain a name twice, or starts or ends with white space.
     """
@@ -179,6 +182,7 @@ def _parse_flat_object(text: str) -> JSONObject | None:
 
 
 def _reject_duplicates(pairs: list[tuple[str, object]]) -> JSONObject:
+    """Returns the members of a JSON object as a dict. Raises ``Malformed`` if a name occurs twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Malformed("a name occurs twice in one JSON object")
@@ -186,6 +190,7 @@ def _reject_duplicates(pairs: list[tuple[str, object]]) -> JSONObject:
 
 
 def _parse_finite_float(number: str) -> float:
+    """Returns the float that ``number`` is the text of. Raises ``Malformed`` if it is too large."""
     value = float(number)
     if isinf(value):
         raise Malformed("a number is too large")
@@ -193,6 +198,7 @@ def _parse_finite_float(number: str) -> float:
 
 
 def _reject_constant(name: str) -> NoReturn:
+    """Raises ``Malformed``. Python's decoder calls it for ``NaN`` and ``Infinity``, which JSON does not have."""
     raise Malformed("a number is NaN or infinite")
 
 
@@ -203,9 +209,9 @@ _DECODER = json.JSONDecoder(
 
 
 def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
-    """Decode and check the header segment of a token. ``keys_published`` is as in ``check_header``.
+    """Decodes the header segment of a token, checks it with ``check_header``, and returns the parameters in use.
 
-    Raises ``Malformed``, as ``decode_object`` and ``check_header`` do.
+    Raises ``Malformed`` if the segment is not a JSON object, or is one that ``check_header`` rejects.
     """
     read = cached_header if len(segment) <= _MAX_CACHED_HEADER else cached_header.__wrapped__
     return read(segment, keys_published=keys_published)
@@ -214,17 +220,20 @@ def read_header(segment: bytes, *, keys_published: bool = False) -> Header:
 # There are few issuers and few keys, so most tokens have a header that was read before.
 @lru_cache(maxsize=64)
 def cached_header(segment: bytes, *, keys_published: bool) -> Header:
-    """Do what ``read_header`` does, for a segment that is short enough for the cache."""
+    """Returns what ``read_header`` returns, from a cache.
+
+    Calls it only for a segment of up to ``_MAX_CACHED_HEADER`` bytes.
+    """
     header = decode_object(segment)
     check_header(header, keys_published=keys_published)
     return Header(header.get("alg"), header.get("kid"), header.get("typ", "JWT"))
 
 
 def check_header(header: Mapping[str, object], *, keys_published: bool) -> None:
-    """Raise ``Malformed`` for a header with an extension, with the location of a key, or with a value of a wrong type.
+    """Raises ``Malformed`` for a header with an extension, the location of a key, or a value of a wrong type.
 
-    ``keys_published``: the issuer publishes its keys at a URL that we have configured. Its tokens may say where the
-    keys are, and this is ignored.
+    With ``keys_published``, the issuer publishes its keys at a URL that we have configured. Its tokens may say where
+    the keys are, and this is ignored.
     """
     if not _EXTENSIONS.isdisjoint(header):
         raise Malformed("the header has an extension that is not supported")

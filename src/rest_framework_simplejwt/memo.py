@@ -26,7 +26,7 @@ class VerifiedToken:
     kid: str | None
 
     def claims(self) -> JSONObject:
-        """Return the claims in a new dict that the caller may change."""
+        """Returns the claims in a new dict that the caller may change."""
         if isinstance(self.payload, dict):
             return self.payload.copy()
         found = jws.parse_object(self.payload)
@@ -42,12 +42,14 @@ class Memo:
     """
 
     def __init__(self, size: int) -> None:
+        """Creates an empty memo. With ``size=0``, every token is longer than ``max_length``."""
         self._size = size
         # Bytes. The caller must not add longer tokens. With size 0, none is short enough.
         self.max_length = MAX_LENGTH if size > 0 else -1
         self._entries: OrderedDict[bytes, VerifiedToken] = OrderedDict()
 
     def get(self, token: bytes) -> VerifiedToken | None:
+        """Returns what was added for ``token``, or ``None``. Marks it as the most recently used."""
         found = self._entries.get(token)
         if found is not None:
             try:  # noqa: SIM105  # suppress() takes longer than the rest of this method
@@ -57,7 +59,7 @@ class Memo:
         return found
 
     def add(self, token: bytes, verified: VerifiedToken) -> None:
-        """Store a token that has passed every check. Drops the least recently used one if there are too many."""
+        """Stores a token that has passed every check. Drops the least recently used one if there are too many."""
         self._entries[token] = verified
         if len(self._entries) > self._size:
             try:  # noqa: SIM105  # as above

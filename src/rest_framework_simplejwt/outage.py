@@ -17,6 +17,7 @@ class Outage:
     def __init__(
         self, service: str, consequence: str, *, started: str = "does not answer", ended: str = "answers again"
     ) -> None:
+        """Creates an outage that has not started. The arguments are the parts of the log lines."""
         self._service = service
         self._consequence = consequence
         self._started = started
@@ -24,13 +25,13 @@ class Outage:
         self._is_on = False
 
     def start(self, error: Exception) -> None:
-        """Log that the outage has started because of ``error``, unless it is on already."""
+        """Logs that the outage has started because of ``error``, unless it has started before."""
         if not self._is_on:
             self._is_on = True
             logger.error("%s %s; %s", self._service, self._started, self._consequence, exc_info=error)
 
     def end(self) -> None:
-        """Log that the outage has ended, if it was on."""
+        """Logs that the outage has ended, if it had started."""
         if self._is_on:
             self._is_on = False
             logger.info("%s %s", self._service, self._ended)

@@ -11,7 +11,7 @@ __all__ = ["KeepsSalt"]
 
 
 def reusable_salt(encoded: str) -> str | None:
-    """Return the salt of a password hash. Each new password gets a new salt, so the salt identifies the password.
+    """Returns the salt of a password hash. Each new password gets a new salt, so the salt identifies the password.
 
     Returns ``None`` if the hash has no salt, if the salt is so short that Django would replace it, and for a text
     that is not a hash by one of ``PASSWORD_HASHERS``, such as an unusable password.
@@ -39,14 +39,15 @@ class KeepsSalt:
     save: Any
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Return whether the password is right. If so, and the hash is outdated, replace and save it."""
+        """Returns whether the password is right. If so, and the hash is outdated, replaces and saves the hash."""
         return check_password(raw_password, self.password, self._upgrade)
 
     async def acheck_password(self, raw_password: str | None) -> bool:
-        """Do what ``check_password`` does, in a thread: hashing takes long on purpose."""
+        """Returns what ``check_password`` returns. Runs it in a thread, because hashing takes long on purpose."""
         return await sync_to_async(self.check_password)(raw_password)
 
     def _upgrade(self, raw_password: str) -> None:
+        """Replaces the outdated hash and saves the user. Called by ``check_password`` with the right password."""
         self.password = rehash(raw_password, self.password)
         # Else AbstractBaseUser.save() would call password_changed(), and the password has not changed.
         self._password = None
@@ -54,7 +55,7 @@ class KeepsSalt:
 
 
 def rehash(raw_password: str, encoded: str) -> str:
-    """Hash ``raw_password`` with the preferred hasher, and with the salt of the old hash ``encoded`` if possible."""
+    """Returns a hash of ``raw_password`` by the preferred hasher, with the salt of the hash ``encoded`` if possible."""
     salt = reusable_salt(encoded)
     try:
         upgraded = get_hasher().encode(raw_password, salt) if salt is not None else ""

@@ -19,22 +19,22 @@ _HEADER_TYPES = {"access": "at+jwt", "refresh": "rt+jwt"}
 
 
 def supports_typ(backend: Any) -> bool:
-    """Return whether ``backend.encode`` takes the argument ``typ``. A project's own token backend may not."""
+    """Returns whether ``backend.encode`` takes the argument ``typ``. A project's own token backend may not."""
     return func_supports_parameter(backend.encode, "typ") or func_accepts_kwargs(backend.encode)
 
 
 def header_type(token_type: str | None) -> str:
-    """Return the ``typ`` header of new tokens of ``token_type`` (RFC 9068 section 2.1)."""
+    """Returns the ``typ`` header of new tokens of ``token_type``, such as ``"at+jwt"`` (RFC 9068 section 2.1)."""
     return _HEADER_TYPES.get(token_type or "", "JWT")
 
 
 def with_required_claims(
     claims: Mapping[str, object], token_type: str | None, *, user_id_claim: str, client_id: str | None
 ) -> JSONObject:
-    """Return a copy of ``claims``; for an access token, with ``sub`` and ``client_id`` added where they are missing.
+    """Returns a copy of ``claims``; for an access token, with ``sub`` and ``client_id`` added where they are missing.
 
-    RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string. Without that claim,
-    or with ``client_id=None``, nothing is added.
+    RFC 9068 section 2.2 requires both. ``sub`` is the claim called ``user_id_claim``, as a string; it is not added if
+    there is no such claim. ``client_id`` is not added if the argument is ``None``. Neither depends on the other.
     """
     completed = dict(claims)
     if token_type == "access":
@@ -46,9 +46,9 @@ def with_required_claims(
 
 
 def check(token: str | bytes, claims: Mapping[str, object], token_type: str | None, *, required: bool) -> None:
-    """Raise ``TokenError`` unless the header's ``typ`` fits ``token_type`` and the claims of section 2.2 are present.
+    """Raises ``TokenError`` unless the header's ``typ`` fits ``token_type`` and the claims of section 2.2 are present.
 
-    Call it with a token whose signature, issuer, audience and times are verified. Only an access token needs the
+    Calls it with a token whose signature, issuer, audience and times are verified. Only an access token needs the
     claims. With ``required=False`` a ``typ`` of "JWT" is accepted too, as in tokens issued before the profile was set.
     """
     typ = _normalized_typ(token)
@@ -63,7 +63,7 @@ def check(token: str | bytes, claims: Mapping[str, object], token_type: str | No
 
 
 def _normalized_typ(token: str | bytes) -> str:
-    """Return the header's ``typ`` in lower case, without ``application/``.
+    """Returns the header's ``typ`` in lower case, without ``application/``.
 
     Returns ``"jwt"`` for a token that is not a JWS: a project's own backend has accepted it.
     """

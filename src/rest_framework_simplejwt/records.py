@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from . import claims, revocation, users
 from .exceptions import INVALID, TokenError
 from .models import AnyUser
-from .revocation import Issued, families_remembered, tokens_remembered
+from .revocation import Issued, can_revoke_families, can_revoke_tokens
 from .settings import api_settings
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def tokens_recorded() -> bool:
-    """Whether tokens are recorded when they are issued: a store is configured, and tokens have ids."""
-    return tokens_remembered() and api_settings.JTI_CLAIM is not None
+    """Returns whether tokens are recorded when they are issued: a store is configured, and tokens have ids."""
+    return can_revoke_tokens() and api_settings.JTI_CLAIM is not None
 
 
 def family_enabled() -> bool:
-    """Whether new refresh tokens belong to a family, and families are checked."""
-    return families_remembered() and api_settings.TOKEN_FAMILY_ENABLED
+    """Returns whether new refresh tokens belong to a family, and families are checked."""
+    return can_revoke_families() and api_settings.TOKEN_FAMILY_ENABLED
 
 
 def family_id(token: Token) -> str | None:
-    """The id of the token's family; ``None`` without one. Raises ``TokenError`` for a claim that can't be an id."""
+    """Returns the id of the token's family, if it has one. Raises ``TokenError`` for a claim that can't be an id."""
     value = token.get(api_settings.TOKEN_FAMILY_CLAIM)
     if value is not None and not claims.is_id(value):
         raise TokenError(INVALID)
@@ -39,7 +39,7 @@ def family_id(token: Token) -> str | None:
 
 
 def lookup(token: Token, *, with_family: bool) -> revocation.Lookup:
-    """The question whether ``token`` is revoked, or its family is. A claim that can't be an id is left out."""
+    """Returns the question whether ``token`` is revoked, or its family is. A claim that can't be an id is left out."""
     found = [token.payload.get(api_settings.JTI_CLAIM or ""), token.get(api_settings.TOKEN_FAMILY_CLAIM)]
     token_id, family = (value if claims.is_id(value) else None for value in found)
     return revocation.Lookup(token_id, family if with_family else None)
@@ -56,7 +56,7 @@ def one_lookup(token: Token) -> Iterator[None]:
 
 
 def record_of(token: Token, *, leeway: timedelta, user: AnyUser | None = None) -> Issued:
-    """The record of ``token``, to be kept for ``leeway`` after its expiry.
+    """Returns the record of ``token``, to be kept for ``leeway`` after its expiry.
 
     ``user``: its owner; by default the one that its user claim names. Raises ``TokenError`` for a token without
     an id or an expiry.
@@ -76,7 +76,7 @@ def record_of(token: Token, *, leeway: timedelta, user: AnyUser | None = None) -
 def family_record_of(
     token: Token, family: str, end: datetime | None, *, leeway: timedelta, user: AnyUser | None = None
 ) -> Issued:
-    """The record of the family that ``token`` belongs to, to be kept for ``leeway`` after its ``end``."""
+    """Returns the record of the family that ``token`` belongs to, to be kept for ``leeway`` after its ``end``."""
     return Issued(
         id=family,
         issued_at=token.current_time,
@@ -88,7 +88,7 @@ def family_record_of(
 
 
 def extended(recorded: tuple[str, datetime | None], build: Callable[[], Issued]) -> Issued | None:
-    """The record to write again because it must now last longer than ``recorded``; ``None`` if it need not.
+    """Returns the record to write again because it must now last longer than ``recorded``; ``None`` if it need not.
 
     ``recorded``: the id and the end that were written. ``build`` returns the record as it should be now.
     """
@@ -118,7 +118,7 @@ def _family_needed_until(token: Token) -> datetime | None:
 
 
 def _owner_pk(token: Token, user: AnyUser | None) -> object:
-    """The primary key of the user that ``token`` is issued to; ``None`` if there is no such user.
+    """Returns the primary key of the user that ``token`` is issued to; ``None`` if there is no such user.
 
     Raises ``TokenError`` for a ``user`` that is not an instance of the user model.
     """

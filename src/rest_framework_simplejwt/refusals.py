@@ -29,12 +29,15 @@ DESCRIPTIONS: dict[str, str] = {
 
 
 def attach(request: HttpRequest | Request, refusal: APIException) -> None:
-    """Attach to the request the exception that refused its token, for ``challenge`` to describe."""
+    """Attaches to the request the exception that refused its token, for ``challenge`` to describe."""
     setattr(request, _ATTRIBUTE, refusal)
 
 
 def challenge(request: HttpRequest | Request, *, scheme: str, realm: str) -> str:
-    """The value of the header ``WWW-Authenticate``. It contains an error if a refusal is attached to the request."""
+    """Returns the value of the header ``WWW-Authenticate``.
+
+    It contains an error if a refusal is attached to the request.
+    """
     header = f'{scheme} realm="{realm}"'
     refusal: APIException | None = getattr(request, _ATTRIBUTE, None)
     if refusal is None:
@@ -45,7 +48,7 @@ def challenge(request: HttpRequest | Request, *, scheme: str, realm: str) -> str
 
 
 def log(error: Exception, claims: Mapping[str, object] | None) -> None:
-    """Log at DEBUG why a token was refused: the error, its causes, and the user and id in the verified ``claims``.
+    """Logs at DEBUG why a token was refused: the error, its causes, and the user and id in the verified ``claims``.
 
     ``claims`` is ``None`` if the signature is not verified. Of an exception of another package only the class is
     logged, because its text may contain the token.
@@ -66,13 +69,17 @@ def log(error: Exception, claims: Mapping[str, object] | None) -> None:
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, its ``__cause__``, the cause of that, and so on."""
+    """Yields the error, its ``__cause__``, the cause of that, and so on."""
     while error is not None:
         yield error
         error = error.__cause__
 
 
 def _describe(error: BaseException) -> str:
+    """Returns the reason for the log: the code of a response, or else the class of the error.
+
+    The text of an exception of this package is added; that of other packages may contain the token.
+    """
     if isinstance(error, APIException):
         return _code(error)
     is_of_this_package = type(error).__module__.startswith(f"{_PACKAGE}.")
@@ -80,6 +87,9 @@ def _describe(error: BaseException) -> str:
 
 
 def _code(refusal: APIException) -> str:
-    """The code of a response: the one beside ``detail`` in responses of this package, otherwise DRF's."""
+    """Returns the code of a response.
+
+    It is the one beside ``detail`` in responses of this package, and otherwise that of DRF's ``get_codes()``.
+    """
     detail = refusal.detail
     return str(detail["code"] if isinstance(detail, dict) and "code" in detail else refusal.get_codes())

@@ -16,9 +16,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from . import claims, revocation, signals, state
 from .exceptions import RefreshTokenBlacklistedError
-from .revocation import Successor, local_times, tokens_remembered
+from .mixins import has_own_method, is_first
+from .revocation import Successor, can_revoke_tokens, local_times
 from .settings import api_settings
-from .tokens import RefreshToken, Token, is_first, overrides
+from .tokens import RefreshToken, Token
 from .utils import datetime_to_epoch, logger
 
 R = TypeVar("R", bound=RefreshToken)
@@ -52,7 +53,7 @@ class _NotRevoked(Exception):
 
 @sensitive_variables()
 def present(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> Presented[R]:
-    """Verify the refresh token in ``text``; within the grace period of a consumed one, return its successor.
+    """Verifies the refresh token in ``text``; within the grace period of a consumed one, return its successor.
 
     Raises ``TokenError``. Reuse of a revoked token triggers the alarm first.
     """
@@ -66,7 +67,7 @@ def present(token_class: type[R], text: str | bytes, request: HttpRequest | None
 
 @sensitive_variables()
 def present_to_log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> R:
-    """Verify the refresh token in ``text``, which a client presents to log out.
+    """Verifies the refresh token in ``text``, which a client presents to log out.
 
     As ``present``, but a token that was logged out before triggers no alarm: a second click is no theft.
     """
@@ -81,7 +82,7 @@ def present_to_log_out(token_class: type[R], text: str | bytes, request: HttpReq
 
 @sensitive_variables()
 def refresh(presented: Presented[R], owner: AbstractBaseUser | None = None) -> Pair[R]:
-    """Issue a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
+    """Issues a new access token, and under ``ROTATE_REFRESH_TOKENS`` a new refresh token.
 
     ``owner``: the token's user, if it was looked up. Raises ``TokenError`` as ``rotate`` does.
     """
@@ -99,13 +100,13 @@ def refresh(presented: Presented[R], owner: AbstractBaseUser | None = None) -> P
 
 @sensitive_variables()
 def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseUser | None = None) -> Pair[R]:
-    """Replace ``token`` by its successor, which has a new jti, exp and iat and the same other claims.
+    """Replaces ``token`` by its successor, which has a new jti, exp and iat and the same other claims.
 
     With ``BLACKLIST_AFTER_ROTATION`` the old token is revoked in the same transaction. If another request has
     consumed it meanwhile, returns the same successor within ``REFRESH_TOKEN_GRACE_PERIOD``, and raises
     ``RefreshTokenBlacklistedError`` after it. If anything fails, nothing is recorded and the old token stays valid.
     """
-    consumes = api_settings.BLACKLIST_AFTER_ROTATION and tokens_remembered()
+    consumes = api_settings.BLACKLIST_AFTER_ROTATION and can_revoke_tokens()
     successor = _create_successor(token, consumes)
     # Signed first: a token that can't be signed must not cost the user their login.
     pair = _sign_pair(successor)
@@ -118,7 +119,7 @@ def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseU
 
 @sensitive_variables()
 def log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None = None) -> None:
-    """Revoke the refresh token in ``text``, if the project has a store of revocations.
+    """Revokes the refresh token in ``text``, if the project has a store of revocations.
 
     A token that another logout has revoked meanwhile is not an error. If a refresh has consumed it meanwhile,
     revokes its successor within the grace period, and rejects it after that. Raises ``TokenError``.
@@ -129,18 +130,18 @@ def log_out(token_class: type[R], text: str | bytes, request: HttpRequest | None
 
 
 def revoke(token: Token) -> None:
-    """Revoke one token, if the project has a store of revocations."""
+    """Revokes one token, if the project has a store of revocations."""
     _revoke(token)
 
 
 def _revoke(token: Token) -> bool:
-    """Revoke ``token``. True if this call was the first, and where nothing is recorded."""
+    """Revokes ``token``. True if this call was the first, and where nothing is recorded."""
     blacklist = getattr(token, "blacklist", None)
     return is_first(blacklist() if blacklist else None)
 
 
 def _create_successor(token: R, consumes: bool) -> R:
-    """Create the unsigned successor of ``token``: a copy with a new id, expiry and time of issue.
+    """Creates the unsigned successor of ``token``: a copy with a new id, expiry and time of issue.
 
     If it ``consumes`` the token, the id is derived from the token's, unless the class has its own ``set_jti``.
     """
@@ -162,12 +163,12 @@ def _sign_pair(token: R, *, replayed: bool = False) -> Pair[R]:
 
 
 def _successor_id(jti: str, key: str | bytes) -> str:
-    """The id of the successor of the token ``jti``: a keyed hash, so that clients can't compute it."""
+    """Returns the id of the successor of the token ``jti``: a keyed hash, so that clients can't compute it."""
     return salted_hmac("rest_framework_simplejwt.successor", jti, secret=key, algorithm="sha256").hexdigest()[:32]
 
 
 def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
-    """The id and the record of the token's successor; ``None`` if it was not consumed by a refresh."""
+    """Returns the id and the record of the token's successor; ``None`` if it was not consumed by a refresh."""
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         successor_id = _successor_id(_jti(token), key)
         found = revocation.token_store().successor(_jti(token), successor_id, now=token.current_time)
@@ -177,7 +178,7 @@ def _find_successor(token: RefreshToken) -> tuple[str, Successor] | None:
 
 
 def _successor_or_alarm(revoked: R, request: HttpRequest | None) -> R:
-    """The successor of ``revoked`` within the grace period.
+    """Returns the successor of ``revoked`` within the grace period.
 
     Otherwise triggers the alarm and raises ``RefreshTokenBlacklistedError``.
     """
@@ -189,14 +190,14 @@ def _successor_or_alarm(revoked: R, request: HttpRequest | None) -> R:
 
 
 def _successor_within_grace(consumed: R) -> R | None:
-    """The successor of ``consumed``, verified; ``None`` outside the grace period, or if it is not valid any more."""
+    """Returns the verified successor of ``consumed``; ``None`` outside the grace period, or if it is not valid."""
     grace = api_settings.REFRESH_TOKEN_GRACE_PERIOD
     found = _find_successor(consumed) if grace and api_settings.ROTATE_REFRESH_TOKENS else None
     if found is None:
         return None
     successor_id, record = found
     lifetime = consumed.lifetime + consumed._extra_leeway()
-    record = local_times.restored(record, lifetime=lifetime, now=consumed.current_time)
+    record = local_times.restore_times(record, lifetime=lifetime, now=consumed.current_time)
     # The period begins with the refresh, and a replay does not extend it. The leeway allows for a faster clock.
     if record.is_revoked or record.age > grace + state.token_backend.get_leeway():
         return None
@@ -215,9 +216,12 @@ def _successor_within_grace(consumed: R) -> R | None:
 
 
 def _trigger_alarm(reused: RefreshToken, request: HttpRequest | None) -> None:
-    """Under ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` revoke the family, and tell the log and the signal's receivers.
+    """Revokes the family of a revoked refresh token that was presented again, logs it, and sends the signal.
 
-    The revocation is committed even if the caller's transaction is rolled back.
+    Does nothing if ``TOKEN_FAMILY_BLACKLIST_ON_REUSE`` is off, if the token has no family, or if only a cache says
+    that the token is revoked. If the family was revoked before, nothing is logged or sent. A rollback of the caller's
+    transaction does not undo the revocation, except where ``RevocationStore.lasting`` can't prevent it, or where the
+    same transaction revoked the token. The signal is ``refresh_token_reused``.
     """
     get_family_id = getattr(reused, "get_family_id", None)
     family_id = get_family_id() if get_family_id and api_settings.TOKEN_FAMILY_BLACKLIST_ON_REUSE else None
@@ -243,21 +247,21 @@ def _trigger_alarm(reused: RefreshToken, request: HttpRequest | None) -> None:
 
 
 def _revoke_family(reused: RefreshToken) -> object:
-    """Revoke the family. Raises ``_NotRevoked`` if this connection does not see that ``reused`` is revoked."""
+    """Revokes the family. Raises ``_NotRevoked`` if this connection does not see that ``reused`` is revoked."""
     if not _is_on_record(reused):
         raise _NotRevoked
     return reused._blacklist_family_for("reuse")
 
 
 def _is_on_record(reused: RefreshToken) -> bool:
-    """Whether the store, and not only a cache, has the revocation; True if a project decides that by itself."""
-    if overrides(type(reused), "check_blacklist"):
+    """Returns whether the store, and not only a cache, has the revocation; True if a project decides that by itself."""
+    if has_own_method(type(reused), "check_blacklist"):
         return True
     return revocation.token_store(cached=False).is_revoked(_jti(reused))
 
 
 def _jti_claim() -> str:
-    """The name of the id claim, which a token that was revoked must have."""
+    """Returns the name of the id claim, which a token that was revoked must have."""
     claim = api_settings.JTI_CLAIM
     assert claim is not None, "a token without an id can't have been revoked"
     return claim

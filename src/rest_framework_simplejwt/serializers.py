@@ -28,11 +28,12 @@ from ._also import lazy_attributes
 from .authentication import JWTAuthentication, JWTStatelessUserAuthentication
 from .db_errors import is_unstorable
 from .exceptions import AuthenticationFailed, LoginFailed, RefusalCode, TokenFamilyNotConfigured, TokenHasNoFamily
+from .mixins import check_not_revoked
 from .models import AuthUser, TokenUser
 from .records import family_enabled
 from .revocation import token_store
 from .settings import api_settings
-from .tokens import RefreshToken, SlidingToken, Token, UntypedToken, check_not_revoked
+from .tokens import RefreshToken, SlidingToken, Token, UntypedToken
 
 if apps.is_installed("django.contrib.auth"):
     from django.contrib.auth.models import update_last_login as update_last_login
@@ -108,7 +109,7 @@ class _SecretSerializer(serializers.Serializer[Any]):
     """Base of serializers that receive passwords or tokens: error reports must not show their data."""
 
     def __repr__(self) -> str:
-        """The representation that DRF gives, without the data."""
+        """Returns the representation that DRF gives, without the data."""
         shown = copy(self)
         kwargs = {name: value for name, value in vars(self)["_kwargs"].items() if name != "data"}
         vars(shown).update(_args=(), _kwargs=kwargs)
@@ -149,7 +150,7 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Check the credentials and set ``self.user``. Returns an empty dict.
+        """Checks the credentials and sets ``self.user``. Returns an empty dict.
 
         Raises ``LoginFailed`` after calling ``ON_LOGIN_FAILED``.
         """
@@ -164,7 +165,7 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def _authenticate(self, request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
-        """The user with these credentials, or ``None``.
+        """Returns the user with these credentials, or ``None``.
 
         Returns ``None``, too, for a user name that the database can't hold in its column: no user has it.
         """
@@ -185,7 +186,7 @@ class TokenObtainSerializer(_SecretSerializer):
 
     @classmethod
     def get_token(cls, user: AbstractBaseUser) -> Token:
-        """Create the token for ``user``. Called in the login's transaction, once more if that is retried.
+        """Creates the token for ``user``. Called in the login's transaction, once more if that is retried.
 
         Override it to add claims: call ``super().get_token(user)``, set them and return the token.
         """
@@ -193,7 +194,7 @@ class TokenObtainSerializer(_SecretSerializer):
         return cls.token_class.for_user(user)
 
     def _log_in(self, answer: Callable[[Any], dict[str, str]]) -> dict[str, str]:
-        """Create a token and return what ``answer`` makes of it, in one transaction.
+        """Creates a token and returns what ``answer`` makes of it, in one transaction.
 
         Nothing is recorded if creating, signing or a project's hook fails. The hooks run again only after a
         deadlock or a serialization failure, when what they wrote was rolled back. Raises ``LoginFailed`` if the
@@ -236,7 +237,7 @@ class TokenObtainPairSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Return ``{"refresh": ..., "access": ...}``. Raises ``LoginFailed``."""
+        """Returns ``{"refresh": ..., "access": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"refresh": str(token), "access": str(token.access_token)})
 
@@ -253,7 +254,7 @@ class TokenObtainSlidingSerializer(TokenObtainSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Return ``{"token": ...}``. Raises ``LoginFailed``."""
+        """Returns ``{"token": ...}``. Raises ``LoginFailed``."""
         data = super().validate(attrs)
         return data | self._log_in(lambda token: {"token": str(token)})
 
@@ -267,7 +268,7 @@ class _UserTokenSerializer(_SecretSerializer):
     }
 
     def _check_user(self, token: Token) -> AbstractBaseUser | None:
-        """Look up the token's user. ``None`` for a token without a user claim, such as that of a machine.
+        """Looks up the token's user. ``None`` for a token without a user claim, such as that of a machine.
 
         Raises ``AuthenticationFailed`` if the user may not have another token, and ``users.UsersNotStored`` if the
         project stores no users.
@@ -281,7 +282,7 @@ class _UserTokenSerializer(_SecretSerializer):
             raise
 
     def _checked_user(self, token: Token) -> AbstractBaseUser:
-        """Look up the user that the token names, who exists, passes the rule and has the same password as at login.
+        """Looks up the user that the token names, who exists, passes the rule and has the same password as at login.
 
         Raises ``AuthenticationFailed`` otherwise; a token from before a change of password is revoked first.
         """
@@ -329,7 +330,7 @@ class TokenRefreshSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Return ``{"access": ...}``, with ``"refresh"`` under ``ROTATE_REFRESH_TOKENS``. Raises as the class says."""
+        """Returns ``{"access": ...}``, with ``"refresh"`` under ``ROTATE_REFRESH_TOKENS``. Raises as the class says."""
         request = self.context.get("request")
         presented = rotation.present(self.token_class, attrs["refresh"], request)
         user = self._require_user(presented.token)
@@ -354,7 +355,7 @@ class TokenRefreshSlidingSerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Return ``{"token": ...}``, the same token with a later expiry. Raises as the class says."""
+        """Returns ``{"token": ...}``, the same token with a later expiry. Raises as the class says."""
         token = self.token_class(attrs["token"])
         token.check_exp(api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM)
         user = self._check_known_user(token)
@@ -378,7 +379,7 @@ class TokenVerifySerializer(_UserTokenSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Return an empty dict for a token that is valid and not revoked. Raises as the class says."""
+        """Returns an empty dict for a token that is valid and not revoked. Raises as the class says."""
         token = self.token_class(attrs["token"])
         check_not_revoked(token)
         self._check_known_user(token)
@@ -386,7 +387,11 @@ class TokenVerifySerializer(_UserTokenSerializer):
 
 
 def _trusts_tokens_alone() -> bool:
-    """Whether all of this package's classes in DRF's ``DEFAULT_AUTHENTICATION_CLASSES`` are stateless."""
+    """Returns whether requests are authenticated by their tokens alone, without a look-up of the user.
+
+    True if ``DEFAULT_AUTHENTICATION_CLASSES`` has at least one class of this package, or a subclass, and all of those
+    are stateless. False if it has none.
+    """
     # Read from the module: override_settings replaces DRF's object.
     classes: Collection[Any] = drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES
     ours = [each for each in classes if issubclass(each, JWTAuthentication)]
@@ -405,7 +410,7 @@ class TokenBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Log out the token in ``attrs["refresh"]``. Returns an empty dict. Raises ``TokenError``."""
+        """Logs out the token in ``attrs["refresh"]``. Returns an empty dict. Raises ``TokenError``."""
         rotation.log_out(self.token_class, attrs["refresh"], self.context.get("request"))
         return {}
 
@@ -423,7 +428,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
 
     @sensitive_variables()
     def validate(self, attrs: Attrs) -> Attrs:
-        """Revoke the family of the token in ``attrs["refresh"]``. Returns the message of success."""
+        """Revokes the family of the token in ``attrs["refresh"]``. Returns the message of success."""
         if not family_enabled():
             raise TokenFamilyNotConfigured()
         refresh = rotation.present_to_log_out(self.token_class, attrs["refresh"], self.context.get("request"))
@@ -434,7 +439,7 @@ class TokenFamilyBlacklistSerializer(_SecretSerializer):
 
 
 def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractBaseUser | None:
-    """The user with these ``credentials``, or ``None``. An error of a backend is raised without local variables.
+    """Returns the user with these ``credentials``, or ``None``. Errors of a backend lose their local variables.
 
     Error reports show the variables of every function that an error passed, and those of a project's backend hold
     the password. Django hides only the argument ``credentials`` of its own ``authenticate``.
@@ -448,7 +453,7 @@ def _call_backends(request: HttpRequest | None, credentials: Attrs) -> AbstractB
 
 
 def _clear_variables(error: BaseException) -> None:
-    """Clear the local variables of all functions that raised ``error``, or an error that caused it."""
+    """Clears the local variables of all functions that raised ``error``, or an error that caused it."""
     seen: set[int] = set()
     errors: list[BaseException | None] = [error]
     while errors:
@@ -460,7 +465,7 @@ def _clear_variables(error: BaseException) -> None:
 
 
 def default_on_login_success(user: AbstractBaseUser, request: HttpRequest | None) -> None:
-    """Set the user's ``last_login`` to now. The default of ``ON_LOGIN_SUCCESS``, called in the login's transaction."""
+    """Sets the user's ``last_login`` to now. The default of ``ON_LOGIN_SUCCESS``, called in the login's transaction."""
     update_last_login(None, user)  # type: ignore[arg-type]  # the sender is not used
 
 

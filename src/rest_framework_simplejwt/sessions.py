@@ -47,8 +47,12 @@ def revoke_everything() -> Revoked:
 
 
 def _revoke_all(owner_pk: object, except_family: str | None) -> Revoked:
+    """Revokes the families and then the tokens of the user with the primary key ``owner_pk``.
+
+    ``None`` stands for all users. The family with the id ``except_family`` and its tokens are left out.
+    """
     # A token that has just expired may still be accepted, within the leeway or by a machine whose clock is slow.
-    now = revocation.earliest_live_expiry(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
+    now = revocation.expiry_cutoff(tokens.aware_utcnow(), leeway=state.token_backend.get_leeway())
     revoked = families = 0
     # Families first: a concurrent refresh then finds its family revoked.
     if records.family_enabled():
@@ -94,5 +98,5 @@ def _issued_with_id(token_or_family_id: str) -> Issued:
         expires_at=None,
         owner_pk=lambda: None,
         text=lambda: "",
-        is_end_known=False,
+        is_expiry_known=False,
     )

@@ -66,6 +66,7 @@ class Setting(Generic[T]):
     def __init__(
         self, default: object, doc: str, *, imported: bool = False, clean: Callable[[Any], T] | None = None
     ) -> None:
+        """Describes the setting. ``default`` is the value before ``clean``, or a dotted path if ``imported``."""
         self.default = default
         self.__doc__ = doc
         self.imported = imported
@@ -79,6 +80,11 @@ class Setting(Generic[T]):
     @overload
     def __get__(self, instance: APISettings, owner: type) -> T: ...
     def __get__(self, instance: APISettings | None, owner: type) -> Setting[T] | T:
+        """Returns the value, and caches it on ``instance``. On the class, returns this descriptor.
+
+        Raises ``ImproperlyConfigured`` if ``SIMPLE_JWT`` is not a dict, and ``ImportError`` for a path that can't be
+        imported.
+        """
         if instance is None:
             return self
         instance._require_dict()
@@ -106,10 +112,11 @@ class UserSettings(dict[str, Any]):
 
 
 def _calling_on_edit(method: Callable[Concatenate[UserSettings, P], T]) -> Callable[Concatenate[UserSettings, P], T]:
-    """Returns ``method`` of ``dict`` extended by a call of ``on_edit``."""
+    """Returns a method that does what ``method`` of ``dict`` does, and then calls ``on_edit``."""
 
     @wraps(method)
     def edit(self: UserSettings, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls ``method``, then ``on_edit``. Returns what ``method`` returned."""
         result = method(self, *args, **kwargs)
         self.on_edit()
         return result
@@ -122,6 +129,7 @@ for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem"
 
 
 def _tuple_of_types(value: str | Collection[str]) -> tuple[str, ...]:
+    """Returns the value of ``AUTH_HEADER_TYPES`` as a tuple. A string is a tuple of one."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
@@ -316,6 +324,10 @@ class APISettings(_APISettings):
         defaults: Mapping[str, object] | None = None,
         import_strings: Collection[str] | None = None,
     ) -> None:
+        """Reads ``user_settings``. Raises ``RuntimeError`` if it contains a removed setting.
+
+        ``defaults`` and ``import_strings`` replace ``DEFAULTS`` and ``IMPORT_STRINGS``.
+        """
         super().__init__(
             None,
             DEFAULTS if defaults is None else defaults,
@@ -327,6 +339,7 @@ class APISettings(_APISettings):
     if not TYPE_CHECKING:
 
         def __setattr__(self, name: str, value: object) -> None:
+            """Assigns a value to a setting, in place of the configured one, until ``reload`` or a deletion."""
             super().__setattr__(name, value)
             self._increment_generation()
 
@@ -337,6 +350,7 @@ class APISettings(_APISettings):
             self._increment_generation()
 
     def _increment_generation(self) -> None:
+        """Increments ``generation``, so that what is built from settings is compared with them again."""
         # An assignment to the attribute would call __setattr__, and so this method again.
         vars(self)["_generation"] = vars(self).get("_generation", 0) + 1
 
@@ -355,7 +369,7 @@ class APISettings(_APISettings):
         return getattr(self, name)
 
     def _apply_edits(self) -> None:
-        """Applies the edits of the project's dict since the last comparison."""
+        """Applies the edits of the project's dict that were made since it was last compared."""
         if self._source != self._snapshot:
             self._apply_source(self._source)
 
@@ -389,7 +403,7 @@ class APISettings(_APISettings):
         self._clear_cache()
 
     def _apply_source(self, source: object) -> None:
-        """Copies to ``user_settings`` what differs between ``source`` and the last comparison.
+        """Copies to ``user_settings`` what has changed in ``source`` since it was last compared.
 
         Edits of ``user_settings`` itself are kept. Raises ``RuntimeError`` for a removed setting.
         """
@@ -431,6 +445,7 @@ USER_SETTINGS: Mapping[str, object] | None = getattr(settings, "SIMPLE_JWT", Non
 
 
 def _update_default_signing_key() -> None:
+    """Sets the default of ``SIGNING_KEY`` to the present ``SECRET_KEY``."""
     # SECRET_KEY may be assigned after the import of this module.
     DEFAULTS["SIGNING_KEY"] = settings.SECRET_KEY
 
@@ -439,7 +454,7 @@ api_settings = APISettings(None, DEFAULTS, IMPORT_STRINGS)
 
 
 def reload_api_settings(*args: object, **kwargs: Any) -> None:
-    """Applies ``override_settings`` at once. A receiver of Django's signal ``setting_changed``."""
+    """Applies ``override_settings`` at once. Receives Django's signal ``setting_changed``."""
     setting, value = kwargs["setting"], kwargs["value"]
     if setting == "SIMPLE_JWT":
         api_settings.reload(None if value is getattr(settings, "SIMPLE_JWT", None) else value or {})

@@ -33,6 +33,7 @@ class BuiltFromSettings(Generic[T]):
     """
 
     def __init__(self, build: Callable[[], T], names: Iterable[str], *, django_names: Iterable[str] = ()) -> None:
+        """Stores the arguments. The first call of ``get`` builds the value."""
         self._build = build
         self._names, self._django_names = tuple(names), tuple(django_names)
         self._built: _Built[T] | None = None
@@ -46,7 +47,10 @@ class BuiltFromSettings(Generic[T]):
 
     @sensitive_variables()
     def _rebuild(self, previous: _Built[T] | None) -> _Built[T]:
-        """Compares the settings with those of ``previous``, and calls ``build`` only if they differ."""
+        """Compares the settings with those of ``previous``, and calls ``build`` only if they differ.
+
+        Stores and returns the value with the present settings. Raises what ``build`` raises.
+        """
         # Read before the settings, so that the next call notices a setting that changes during the build.
         generation = api_settings.generation
         inputs = (

@@ -39,5 +39,5 @@ refresh_token_reused = Signal()
 
 
 def send(signal: Signal, sender: type[Token] | type[Model], **arguments: object) -> None:
-    """Call every receiver of ``signal``. Django logs the exceptions of receivers; none is raised."""
+    """Calls every receiver of ``signal``. Django logs the exceptions of receivers; none is raised."""
     signal.send_robust(sender, **arguments)

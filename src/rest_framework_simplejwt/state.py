@@ -63,6 +63,10 @@ sys.modules[__name__].__class__ = _StateModule
 
 
 def _build_backend() -> TokenBackend:
+    """Returns a new ``TokenBackend`` with the present settings.
+
+    Raises ``ImproperlyConfigured`` or ``TokenBackendError`` if they are not valid.
+    """
     signs_with_secret_key = (
         api_settings.ALGORITHM in HMAC_ALGORITHMS and api_settings.SIGNING_KEY == settings.SECRET_KEY
     )
@@ -83,10 +87,10 @@ _backend = BuiltFromSettings(
 
 @sensitive_variables()
 def get_ring_source() -> Callable[[], KeyRing] | None:
-    """Returns a function that returns the current ``KeyRing``.
+    """Returns a function that returns the current ``KeyRing``, or ``None`` if no key ring is configured.
 
-    Its keys are those of ``SIGNING_KEYS_DIR``, or of ``SIGNING_KEYS`` and ``VERIFYING_KEYS``. Returns ``None`` if none
-    of these settings is set. Raises ``ImproperlyConfigured`` that names the invalid entry or the directory.
+    The keys are those of ``SIGNING_KEYS_DIR``, or of ``SIGNING_KEYS`` and ``VERIFYING_KEYS``. Raises
+    ``ImproperlyConfigured`` that names the invalid entry or the directory.
     """
     if (directory := build_key_directory()) is not None:
         return directory.ring
@@ -128,6 +132,7 @@ def configured_keys() -> tuple[list[Key], list[Key]]:
 
 
 def _read_keys(setting: str, specs: Iterable[Mapping[str, object]], *, signs: bool) -> list[Key]:
+    """Returns the keys that ``specs`` describe. Raises ``ImproperlyConfigured`` that names the invalid entry."""
     keys = []
     for number, spec in enumerate(specs or ()):
         try:

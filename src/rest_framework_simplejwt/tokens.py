@@ -1,13 +1,11 @@
-"""The token classes: ``Token``, its two mixins, and the four kinds of token. Reads the clock for the modules below."""
+"""The token classes: ``Token`` and the four kinds of token. Reads the clock for the modules below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -16,9 +14,8 @@ from django.utils.functional import classproperty
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from . import claims, jws, profile, records, refusals, revocation, signals, state, trust, users
+from . import claims, jws, profile, records, refusals, revocation, state, trust, users
 from ._also import lazy_attributes
-from ._optional import available_if
 from ._types import JSONObject
 from .exceptions import (
     EXPIRED,
@@ -29,9 +26,10 @@ from .exceptions import (
     TokenBackendExpiredToken,
     TokenError,
 )
+from .mixins import BlacklistMixin, FamilyMixin
 from .models import AnyUser, AuthUser, TokenUser
-from .records import family_enabled, tokens_recorded
-from .revocation import Issued, tokens_remembered
+from .records import family_enabled
+from .revocation import Issued
 from .settings import api_settings
 from .utils import (
     aware_utcnow,  # the clock, which test suites patch here
@@ -128,14 +126,14 @@ class Token:
 
     @classmethod
     def _created_at(cls, moment: datetime) -> Self:
-        """Create a token as of ``moment``: its ``iat`` and ``exp`` count from then."""
+        """Creates a token as of ``moment``: its ``iat`` and ``exp`` count from then."""
         token = cls.__new__(cls)
         token.current_time = moment
         token.__init__()  # type: ignore[misc]  # after its time is set
         return token
 
     def _create_claims(self) -> None:
-        """Set ``payload`` to the claims of a new token: type, expiry, time of issue and id."""
+        """Sets ``payload`` to the claims of a new token: type, expiry, time of issue and id."""
         self.payload = {}
         if api_settings.TOKEN_TYPE_CLAIM is not None:
             self.payload[api_settings.TOKEN_TYPE_CLAIM] = self.token_type
@@ -144,7 +142,7 @@ class Token:
         self.set_jti()
 
     def _load(self, token: str | bytes, verify: bool) -> None:
-        """Set ``payload`` to the claims in ``token``. Raises ``TokenError``, and logs why."""
+        """Sets ``payload`` to the claims in ``token``. Raises ``TokenError``, and logs why."""
         verified: JSONObject | None = None
         try:
             self.payload = self._decode(token, verify)
@@ -156,7 +154,7 @@ class Token:
             raise
 
     def _decode(self, token: str | bytes, verify: bool) -> JSONObject:
-        """Return the claims in ``token``; with ``verify`` only if signature, times and header are valid.
+        """Returns the claims in ``token``; with ``verify`` only if signature, times and header are valid.
 
         Raises ``ExpiredTokenError`` or another ``TokenError``.
         """
@@ -181,7 +179,7 @@ class Token:
 
     @sensitive_variables()
     def __str__(self) -> str:
-        """Sign the token. A token that would be refused when it is presented is logged as an error."""
+        """Signs the token. A token that would be refused when it is presented is logged as an error."""
         text = self._sign(self.get_token_backend())
         if len(text) > api_settings.MAX_TOKEN_LENGTH:
             logger.error("This %s token is longer than MAX_TOKEN_LENGTH and will be refused", self.token_type)
@@ -194,7 +192,7 @@ class Token:
         return text
 
     def _sign(self, backend: TokenBackend) -> str:
-        """Return the signed text; with ``ACCESS_TOKEN_PROFILE`` with the claims and the header of RFC 9068."""
+        """Returns the signed text; with ``ACCESS_TOKEN_PROFILE`` with the claims and the header of RFC 9068."""
         if not _has_profile(backend):
             return backend.encode(self.payload)
         completed = profile.with_required_claims(
@@ -221,25 +219,25 @@ class Token:
         return self.payload.get(key, default)
 
     def verify(self) -> None:
-        """Check the claims that the codec does not: expiry by ``current_time``, id and type. Raises ``TokenError``."""
+        """Checks the claims that the codec does not: expiry by ``current_time``, id and type. Raises ``TokenError``."""
         self.check_exp()
         if api_settings.JTI_CLAIM is not None:
             claims.token_id(self.payload, api_settings.JTI_CLAIM)
         self.verify_token_type()
 
     def verify_token_type(self) -> None:
-        """Raise ``TokenError`` unless the token is of this class's type, or ``TOKEN_TYPE_CLAIM`` is ``None``."""
+        """Raises ``TokenError`` unless the token is of this class's type, or ``TOKEN_TYPE_CLAIM`` is ``None``."""
         claim = api_settings.TOKEN_TYPE_CLAIM
         if claim is not None and self.payload.get(claim) != self.token_type:
             claims.check_type(self.payload, claim, self.token_type)
 
     def set_jti(self) -> None:
-        """Give the token a new random id (RFC 7519 section 4.1.7), unless ``JTI_CLAIM`` is ``None``."""
+        """Gives the token a new random id (RFC 7519 section 4.1.7), unless ``JTI_CLAIM`` is ``None``."""
         if api_settings.JTI_CLAIM is not None:
             self.payload[api_settings.JTI_CLAIM] = uuid4().hex
 
     def set_exp(self, claim: str = "exp", from_time: datetime | None = None, lifetime: timedelta | None = None) -> None:
-        """Set ``claim`` to ``from_time + lifetime``, in seconds since the epoch.
+        """Sets ``claim`` to ``from_time + lifetime``, in seconds since the epoch.
 
         Defaults: when this token was created or read, and the ``lifetime`` of its class.
         """
@@ -249,11 +247,11 @@ class Token:
         self._extend_records()
 
     def set_iat(self, claim: str = "iat", at_time: datetime | None = None) -> None:
-        """Set ``claim`` to ``at_time``, by default when this token was created or read."""
+        """Sets ``claim`` to ``at_time``, by default when this token was created or read."""
         self.payload[claim] = datetime_to_epoch(at_time or self.current_time)
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Raise ``TokenError`` unless ``claim`` exists and lies after ``current_time`` minus the leeway.
+        """Raises ``TokenError`` unless ``claim`` exists and lies after ``current_time`` minus the leeway.
 
         ``current_time`` defaults to when this token was created or read.
         """
@@ -263,20 +261,20 @@ class Token:
             claims.check_expiry(self.payload, claim, now=now, leeway=self.get_token_backend().get_leeway())
 
     def outstand(self) -> tuple[OutstandingToken, bool] | None:
-        """Record the token as issued. Returns ``None``: tokens of this class can't be revoked and are not recorded."""
+        """Records the token as issued. Returns ``None``: tokens of this class can't be revoked and are not recorded."""
         return None
 
     def _outstand_for(self, owner: AbstractBaseUser | None) -> tuple[OutstandingToken, bool] | None:
-        """Call ``outstand`` for a token whose user was looked up already; ``None`` for a token without a user."""
+        """Calls ``outstand`` for a token whose user was looked up already; ``None`` for a token without a user."""
         self._owner = owner
         return self.outstand()
 
     def _extend_records(self) -> None:
-        """Extend the records that this instance has written, if they would now be purged too early."""
+        """Extends the records that this instance has written, if they would now be purged too early."""
 
     @classmethod
     def for_user(cls, user: AnyUser) -> Self:
-        """Create a token for ``user``, an instance of the user model.
+        """Creates a token for ``user``, an instance of the user model.
 
         Raises ``TokenError`` for an instance of another model, whose id may be another user's, and for a user who
         has no id because they are not saved yet. A subclass may add claims to what ``super().for_user(user)``
@@ -320,245 +318,14 @@ class Token:
 
 
 def _has_profile(backend: TokenBackend) -> bool:
-    """Whether tokens of ``backend`` follow RFC 9068: the setting says so, and the backend can write the header."""
+    """Returns whether tokens of ``backend`` follow RFC 9068: the setting says so, and the backend can write ``typ``."""
     return api_settings.ACCESS_TOKEN_PROFILE == profile.RFC_9068 and profile.supports_typ(backend)
 
 
-T = TypeVar("T", bound=Token)
 A = TypeVar("A", bound=Token, covariant=True)
 
 # What a class has that signs and verifies with the process-wide backend.
 _USUAL_BACKEND = (None, Token.token_backend, Token.get_token_backend)
-
-if TYPE_CHECKING:
-
-    class _Mixin(Token, Generic[T]): ...
-else:
-    _Mixin = Generic
-
-
-class _NotFirst(Exception):
-    """Another request has consumed the token: what this transaction wrote must be rolled back."""
-
-
-class BlacklistMixin(_Mixin[T]):
-    """For kinds of token that can be revoked one by one.
-
-    That needs the token_blacklist app or a ``REVOCATION_STORE``. Without them the tokens still work, but the
-    methods ``blacklist`` and ``check_blacklist`` do not exist.
-    """
-
-    # Set while a refresh consumes this token by calling ``blacklist``: the record of its successor.
-    _successor: Issued | None = None
-    # The id and the end that this instance's record was written with.
-    _recorded: tuple[str, datetime | None] | None = None
-
-    def verify(self) -> None:
-        """Check first that the token was not revoked, then as the base class does. Raises ``TokenError``."""
-        if tokens_remembered():
-            self.check_blacklist()
-        super().verify()
-
-    @available_if(tokens_remembered)
-    def check_blacklist(self) -> None:
-        """Raise ``RefreshTokenBlacklistedError`` if this token was revoked.
-
-        Raises ``RevocationUnavailable`` if the store can't be asked. A token without a usable id passes: ``verify``
-        rejects it.
-        """
-        question = self._lookup or records.lookup(self, with_family=False)
-        if question.is_token_revoked:
-            raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
-
-    @available_if(tokens_remembered)
-    @sensitive_variables()
-    def blacklist(self) -> tuple[BlacklistedToken, bool]:
-        """Revoke this token. Returns the record, and True for exactly one caller: the others were too late.
-
-        Raises ``TokenError`` for a token without an id.
-        """
-        store = revocation.token_store()
-        record, is_first = store.revoke(self._revocation_record())
-        if is_first and self._successor is None:
-            facts = {"jti": self.payload[api_settings.JTI_CLAIM], "token": self}  # type: ignore[index]  # it has one
-            store.after_commit(lambda: signals.send(signals.token_revoked, type(self), **facts))
-        return record, is_first
-
-    @sensitive_variables()
-    def outstand(self) -> tuple[OutstandingToken, bool] | None:
-        """Record this token as issued. Returns the record, and whether this call wrote it.
-
-        Returns ``None`` where tokens are not recorded.
-        """
-        if not tokens_recorded():
-            return super().outstand()
-        return self._write_record(self._record())
-
-    @classmethod
-    @sensitive_variables()
-    def for_user(cls, user: AnyUser) -> Self:
-        """Create a token for ``user`` and record it as issued. Raises ``TokenError`` as ``Token.for_user`` does."""
-        token = super().for_user(user)
-        if tokens_recorded():
-            token._write_record(token._record(user))
-        return token
-
-    def _consume(self, successor: Token, owner: AbstractBaseUser | None = None) -> bool:
-        """Revoke this token and record its ``successor``, both or neither. True for exactly one caller.
-
-        ``owner``: the user of both tokens, if it was looked up. A project's own ``blacklist`` and ``outstand`` are
-        called, within a transaction.
-        """
-        assert isinstance(successor, BlacklistMixin)
-        store = revocation.token_store()
-        successor._owner = owner
-        if not overrides(type(self), "blacklist", "outstand"):
-            return store.exchange(self._record(), successor._record())
-        consumed = copy(self)
-        consumed._successor = successor._record()
-
-        def exchange() -> None:
-            # In this order: a store without transactions must not revoke a token whose successor is not recorded.
-            successor.outstand()
-            if not is_first(consumed.blacklist()):
-                raise _NotFirst
-
-        try:
-            store.transact(exchange)
-        except _NotFirst:
-            return False
-        return True
-
-    def _write_record(self, issued: Issued) -> tuple[Any, bool]:
-        """Write the record and remember its id and end. Returns the record, and whether this call created it."""
-        self._recorded = issued.id, issued.expires_at
-        return revocation.token_store().remember(issued)
-
-    def _extend_records(self) -> None:
-        super()._extend_records()
-        if self._recorded is not None and tokens_recorded():
-            issued = records.extended(self._recorded, self._record)
-            if issued is not None:
-                self._write_record(issued)
-
-    def _record(self, user: AnyUser | None = None) -> Issued:
-        """The record of this token as issued, to ``user`` if given. Raises ``TokenError`` without an id or expiry."""
-        return records.record_of(self, leeway=self._extra_leeway(), user=user)
-
-    def _revocation_record(self) -> Issued:
-        """The record of this token when it is revoked."""
-        return replace(self._record(), successor=self._successor)
-
-
-class FamilyMixin(_Mixin[T]):
-    """For kinds of token that belong to a family: all tokens that descend from one login.
-
-    A family is revoked as a whole, and may end on a date. That needs ``TOKEN_FAMILY_ENABLED``, and the token_family
-    app or a ``REVOCATION_STORE``. Without them the tokens still work, but the family methods do not exist.
-    """
-
-    # The reason that receivers of the signal ``family_revoked`` are told.
-    _family_revoked_for = "revoked"
-    # The id and the end that this instance's record of its family was written with.
-    _recorded_family: tuple[str, datetime | None] | None = None
-
-    def verify(self) -> None:
-        """Check first that the family has not ended and was not revoked. Raises ``TokenError``."""
-        if family_enabled():
-            self.check_family_expiration(self, self.current_time)
-            self.check_family_blacklist(self)
-        super().verify()
-
-    @available_if(family_enabled)
-    @staticmethod
-    def check_family_expiration(token: Token, current_time: datetime | None = None) -> None:
-        """Raise ``TokenError`` if the family of ``token``, of any kind, has ended; the leeway counts."""
-        claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        if records.family_id(token) is None or claim not in token:
-            return
-        try:
-            token.check_exp(claim, current_time)
-        except TokenError as error:
-            raise TokenError(_("Token family has expired")) from error
-
-    @available_if(family_enabled)
-    @staticmethod
-    def check_family_blacklist(token: Token) -> None:
-        """Raise ``TokenError`` if the family of ``token``, of any kind, was revoked.
-
-        A token without a family passes, with a warning in the log.
-        """
-        family_id = records.family_id(token)
-        if family_id is None:
-            logger.warning("A %s token without a family was accepted", token.token_type)
-        elif (token._lookup or revocation.Lookup(None, family_id)).is_family_revoked:
-            raise TokenError(_("Token family is blacklisted"))
-
-    @available_if(family_enabled)
-    def get_family_id(self) -> str | None:
-        return records.family_id(self)
-
-    @available_if(family_enabled)
-    def get_family_expiration_date(self) -> datetime | None:
-        """When the family ends; ``None`` for one that does not. Raises ``TokenError`` for a malformed claim."""
-        claim = api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM
-        return claims.read_time(self.payload, claim) if claim in self.payload else None
-
-    @available_if(family_enabled)
-    def blacklist_family(self) -> tuple[BlacklistedTokenFamily, bool]:
-        """Revoke the family. Returns the record, and True for exactly one caller.
-
-        Raises ``TokenError`` for a token without a family.
-        """
-        family_id = records.family_id(self)
-        if family_id is None:
-            raise TokenError(_("Token has no family ID"))
-        store = revocation.family_store()
-        record, is_first = store.revoke(self._family_record(family_id))
-        if is_first:
-            facts = {"family_id": family_id, "reason": self._family_revoked_for}
-            store.after_commit(lambda: signals.send(signals.family_revoked, type(self), **facts))
-        return record, is_first
-
-    def _blacklist_family_for(self, reason: str) -> tuple[BlacklistedTokenFamily, bool]:
-        """Call ``blacklist_family``, and tell receivers of the signal this ``reason``."""
-        self._family_revoked_for = reason
-        return self.blacklist_family()
-
-    @classmethod
-    def for_user(cls, user: AnyUser) -> Self:
-        """Create a token for ``user`` in a new family, and record the family.
-
-        Raises ``TokenError`` as ``Token.for_user`` does.
-        """
-        token = super().for_user(user)
-        if family_enabled():
-            family_id = token[api_settings.TOKEN_FAMILY_CLAIM] = uuid4().hex
-            if api_settings.TOKEN_FAMILY_LIFETIME is not None:
-                token.set_exp(api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM, lifetime=api_settings.TOKEN_FAMILY_LIFETIME)
-            token._write_family_record(token._family_record(family_id, user))
-        return token
-
-    def _write_family_record(self, issued: Issued) -> None:
-        """Write the record of the family and remember its id and end."""
-        self._recorded_family = issued.id, issued.expires_at
-        revocation.family_store().remember(issued)
-
-    def _extend_records(self) -> None:
-        super()._extend_records()
-        if self._recorded_family is not None and family_enabled():
-            issued = records.extended(self._recorded_family, partial(self._family_record, self._recorded_family[0]))
-            if issued is not None:
-                self._write_family_record(issued)
-
-    def _extra_leeway_of_family(self) -> timedelta:
-        """How much longer than ``LEEWAY`` a token of the family may be accepted after the family's end."""
-        return self._extra_leeway()
-
-    def _family_record(self, family_id: str, user: AnyUser | None = None) -> Issued:
-        """The record of this token's family. Raises ``TokenError`` for a malformed end."""
-        end = self.get_family_expiration_date()
-        return records.family_record_of(self, family_id, end, leeway=self._extra_leeway_of_family(), user=user)
 
 
 class AccessToken(Token):
@@ -570,7 +337,7 @@ class AccessToken(Token):
     )
 
     def verify(self) -> None:
-        """Check the claims; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` also the family. Raises ``TokenError``."""
+        """Checks the claims; with ``TOKEN_FAMILY_CHECK_ON_ACCESS`` also the family. Raises ``TokenError``."""
         super().verify()
         if api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS and family_enabled():
             FamilyMixin.check_family_expiration(self, self.current_time)
@@ -586,7 +353,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
     )
 
     def _create_claims(self) -> None:
-        """Set the claims of a new token, and until when it can be refreshed."""
+        """Sets the claims of a new token, and until when it can be refreshed."""
         super()._create_claims()
         self.set_exp(
             api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM,
@@ -595,7 +362,7 @@ class SlidingToken(BlacklistMixin["SlidingToken"], Token):
         )
 
     def _revocation_record(self) -> Issued:
-        """The record of this token when it is revoked, to be kept until its last refreshed copy has expired."""
+        """Returns the record of this token when it is revoked, to be kept until its last refreshed copy has expired."""
         refresh_claim = api_settings.SLIDING_TOKEN_REFRESH_EXP_CLAIM
         end = claims.last_copy_expiry(self.payload, refresh_claim, lifetime=self.lifetime)
         return replace(super()._revocation_record(), expires_at=claims.add_capped(end, self._extra_leeway()))
@@ -630,7 +397,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     )
 
     def verify(self) -> None:
-        """Check revocation, family and claims. The stores are asked one question. Raises ``TokenError``."""
+        """Checks revocation, family and claims. The stores are asked one question. Raises ``TokenError``."""
         with records.one_lookup(self):
             super().verify()
 
@@ -659,35 +426,4 @@ class UntypedToken(Token):
     lifetime = timedelta(seconds=0)
 
     def verify_token_type(self) -> None:
-        """Accept every type, and a token without one."""
-
-
-def check_not_revoked(token: Token) -> None:
-    """Raise ``TokenError`` if ``token``, of any kind, or its family was revoked, or its family has ended."""
-    with records.one_lookup(token):
-        if tokens_remembered():
-            BlacklistMixin.check_blacklist(token)  # type: ignore[arg-type]  # it needs a payload only
-        if family_enabled() and records.family_id(token) is not None:
-            FamilyMixin.check_family_expiration(token)
-            FamilyMixin.check_family_blacklist(token)
-
-
-def overrides(token_class: type, *names: str) -> bool:
-    """Whether a project has overridden or patched any of these methods of ``RefreshToken``."""
-    return any(_find_in_mro(token_class, name) is not _OURS[name] for name in names)
-
-
-def is_first(outcome: object) -> bool:
-    """Whether a method that revokes was the first to do so, by what it returned.
-
-    Projects override these methods, and some return nothing: only a plain "no" means that another call was first.
-    """
-    return not (isinstance(outcome, tuple) and outcome[1] is False)
-
-
-def _find_in_mro(token_class: type, name: str) -> object:
-    """The attribute in the class that defines it. Unlike ``getattr`` it also finds what ``available_if`` hides."""
-    return next(vars(kind)[name] for kind in token_class.__mro__ if name in vars(kind))
-
-
-_OURS = {name: _find_in_mro(RefreshToken, name) for name in ("blacklist", "outstand", "check_blacklist")}
+        """Accepts every type, and a token without one."""

@@ -14,14 +14,17 @@ from .exceptions import AuthenticationFailed, RefusalCode
 
 
 def read_header(request: HttpRequest | Request, name: str) -> bytes | None:
-    """The header with the key ``name`` in ``request.META`` as bytes (WSGI decodes headers as Latin-1), or ``None``."""
+    """Returns the header with the key ``name`` in ``request.META`` as bytes, or ``None`` if there is none.
+
+    WSGI decodes headers as Latin-1; this is undone.
+    """
     # DRF's Request looks META up in __getattr__, which takes twice as long as the rest of this function.
     header = (request._request if isinstance(request, Request) else request).META.get(name)
     return header.encode(HTTP_HEADER_ENCODING, "replace") if isinstance(header, str) else header
 
 
 def extract_token(header: bytes, schemes: Collection[str]) -> bytes | None:
-    """The token after one of the ``schemes``; ``None`` if the header is empty or has another scheme.
+    """Returns the token after one of the ``schemes``; ``None`` if the header is empty or has another scheme.
 
     Schemes are compared without case (RFC 9110 section 11.1). Raises ``AuthenticationFailed``
     (``bad_authorization_header``) unless exactly one word follows the scheme.
@@ -39,4 +42,5 @@ def extract_token(header: bytes, schemes: Collection[str]) -> bytes | None:
 
 @lru_cache(maxsize=16)
 def _lowercase(schemes: tuple[str, ...]) -> frozenset[bytes]:
+    """Returns the schemes in lower case, as bytes."""
     return frozenset(scheme.lower().encode(HTTP_HEADER_ENCODING) for scheme in schemes)

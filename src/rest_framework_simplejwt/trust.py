@@ -72,7 +72,10 @@ class TrustedIssuer:
 
 
 def _local_claim_names() -> set[str | None]:
-    """Returns the names of the claims that have a meaning in this project alone."""
+    """Returns the claims with a meaning in this project alone: those that settings name, and those of ``TokenUser``.
+
+    ``None`` is among them if such a setting is ``None``.
+    """
     return {
         api_settings.USER_ID_CLAIM,
         api_settings.TOKEN_TYPE_CLAIM,
@@ -107,6 +110,10 @@ def trusted_issuers() -> Mapping[str, TrustedIssuer]:
 
 
 def _load_issuers() -> dict[str, TrustedIssuer]:
+    """Parses ``TRUSTED_ISSUERS`` and returns the entries by issuer.
+
+    Raises ``ImproperlyConfigured`` for the first entry that is not valid.
+    """
     issuers = {}
     for number, found in enumerate(read_issuers(api_settings.TRUSTED_ISSUERS)):
         if isinstance(found, BadIssuer):
@@ -143,11 +150,12 @@ def reject_trusted_issuer(claims: Mapping[str, object]) -> None:
 
 
 def _get_issuer(issuer: object) -> TrustedIssuer | None:
+    """Returns the trusted issuer with the name ``issuer``, or ``None``. Any value is accepted."""
     return trusted_issuers().get(issuer) if isinstance(issuer, str) else None
 
 
 def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIssuer]:
-    """Yields each entry of ``TRUSTED_ISSUERS`` parsed, or for an entry that is not valid the error."""
+    """Yields for each entry of ``TRUSTED_ISSUERS`` the parsed entry, or the error if it is not valid."""
     issuer: object = api_settings.ISSUER
     local_issuers = issuer if isinstance(issuer, Collection) and not isinstance(issuer, str) else [issuer]
     seen: set[str] = set()
@@ -165,7 +173,7 @@ def read_issuers(entries: Collection[object]) -> Iterator[TrustedIssuer | BadIss
 
 
 def _read_entry(entry: object) -> TrustedIssuer:
-    """Parses one entry. Raises ``BadIssuer``."""
+    """Returns the parsed entry of ``TRUSTED_ISSUERS``. Raises ``BadIssuer`` if it is not valid."""
     if not isinstance(entry, Mapping):
         raise BadIssuer("it is not a dict")
     for name in map(str, entry.keys() - set(_ENTRY_KEYS)):
@@ -185,12 +193,13 @@ def _is_nonempty_string(value: object) -> TypeGuard[str]:
 
 
 def _read_strings(entry: Mapping[str, object], name: str) -> list[str]:
-    """Returns the list of strings under ``name``, and an empty list for any other value."""
+    """Returns the list or tuple of strings under ``name``, and an empty list for any other value."""
     value = entry.get(name)
     return list(value) if isinstance(value, (list, tuple)) and all(map(_is_nonempty_string, value)) else []
 
 
 def _read_audience(entry: Mapping[str, object]) -> list[str]:
+    """Returns the audience of an entry as a list. Raises ``BadIssuer`` if it is missing or not valid."""
     value = entry.get("audience")
     audience = [value] if isinstance(value, str) and value else _read_strings(entry, "audience")
     if not audience:
@@ -200,6 +209,7 @@ def _read_audience(entry: Mapping[str, object]) -> list[str]:
 
 
 def _read_algorithms(entry: Mapping[str, object]) -> list[str]:
+    """Returns the algorithms of an entry. Raises ``BadIssuer`` if there are none, or one is unknown."""
     algorithms = _read_strings(entry, "algorithms")
     if not algorithms or not ALLOWED_ALGORITHMS.issuperset(algorithms):
         raise BadIssuer(f"it needs algorithms, a list of some of {sorted(ALLOWED_ALGORITHMS)}")
@@ -207,6 +217,10 @@ def _read_algorithms(entry: Mapping[str, object]) -> list[str]:
 
 
 def _read_claims(entry: Mapping[str, object]) -> dict[str, str]:
+    """Returns the ``claims`` of an entry, by default an empty dict.
+
+    Raises ``BadIssuer`` unless it maps claim names to other ones, each to its own, and none to a verified claim.
+    """
     claims = entry.get("claims") or {}
     if not isinstance(claims, Mapping) or not all(map(_is_nonempty_string, (*claims.keys(), *claims.values()))):
         raise BadIssuer("its claims must be a dict from the issuer's claim names to yours")
@@ -241,6 +255,7 @@ def _build_backends(entry: Mapping[str, object], issuer: str) -> dict[str, Token
 
 
 def _check_url(url: Any, algorithms: list[str]) -> None:
+    """Raises ``BadIssuer`` if keys may not be fetched from ``url``, or one of the algorithms is an HMAC one."""
     if not HMAC_ALGORITHMS.isdisjoint(algorithms):
         raise BadIssuer("it has a jwk_url and an HMAC algorithm, whose keys are secret and not published")
     try:
@@ -250,7 +265,10 @@ def _check_url(url: Any, algorithms: list[str]) -> None:
 
 
 def _read_keys(specs: object, algorithms: list[str]) -> list[Key]:
-    """Returns the keys that only verify. Raises ``BadIssuer`` that says which one is not valid."""
+    """Returns the keys that ``specs`` describe, which can only verify.
+
+    Raises ``BadIssuer`` for a key that is not valid, is for none of ``algorithms``, or is a secret of this project.
+    """
     if not isinstance(specs, (list, tuple)):
         raise BadIssuer("its keys are not a list")
     keys = []
@@ -276,6 +294,10 @@ def _local_secrets() -> list[bytes]:
 
 
 def _build_ring(keys: list[Key], algorithm: str) -> Callable[[], KeyRing]:
+    """Returns a function that returns the ring of those ``keys`` that are for ``algorithm``.
+
+    Raises ``BadIssuer`` if two of them have the same ``kid``.
+    """
     try:
         ring = KeyRing(verifying=[key for key in keys if key.algorithm == algorithm])
     except BadKey as error:

@@ -46,6 +46,11 @@ class _PrimaryRouter:
     """A database router that reads users from the database they are written to, inside ``read_from_primary``."""
 
     def db_for_read(self, model: type[Model], **hints: object) -> str | None:
+        """Returns the alias of the database that users are written to. Called by Django.
+
+        Returns ``None``, which leaves the choice to the next router, for other models, outside ``read_from_primary``,
+        and if no router chooses a database to write to.
+        """
         if not _reads_primary.get() or model._meta.concrete_model is not get_user_model()._meta.concrete_model:
             return None
         # Not router.db_for_write(), which always returns an alias. If no router chooses one, the instance must be
@@ -88,6 +93,7 @@ def find_on_primary(claim: object, *, field: str) -> AbstractBaseUser | None:
 
 
 def _find_stored(claim: object, user_model: type[M], field: str) -> M | None:
+    """Returns what ``find`` returns. Raises ``UsersNotStored`` without a database or a table for users."""
     if connections[router.db_for_read(user_model)].settings_dict["ENGINE"] == "django.db.backends.dummy":
         raise UsersNotStored("DATABASES has no database for users")
     try:
@@ -162,6 +168,7 @@ def is_user_id(claim: object) -> bool:
 
 
 def _get_field(user_model: type[Model], name: str) -> AnyField | None:
+    """Returns the field ``name`` of the user model, or ``None`` for a look-up such as ``profile__uuid``."""
     if name == "pk":
         return user_model._meta.pk
     try:
@@ -172,6 +179,10 @@ def _get_field(user_model: type[Model], name: str) -> AnyField | None:
 
 
 def _to_field_value(field: AnyField | None, claim: object) -> object:
+    """Returns the claim as a value of ``field``; unchanged if that is ``None``.
+
+    Raises ``TypeError``, ``ValueError`` or ``ValidationError`` for a claim that is not the id of any user.
+    """
     if not is_user_id(claim):
         raise TypeError("an id is a string or an integer")
     if isinstance(claim, str) and not is_storable(claim):
@@ -183,7 +194,7 @@ def _to_field_value(field: AnyField | None, claim: object) -> object:
 
 
 def is_deleted(user: Model | None) -> bool:
-    """Returns whether ``user`` has been deleted since it was fetched. False for ``None``."""
+    """Returns whether ``user`` has been deleted since it was fetched, by the primary database. False for ``None``."""
     if user is None:
         return False
     alias = router.db_for_write(type(user), instance=user)
@@ -242,10 +253,12 @@ def is_password_unchanged(user: AnyUser, fingerprint: object, hasher: Hasher) ->
 
 
 def _accepted_fingerprints(user: AnyUser, hasher: Hasher) -> tuple[str, ...]:
+    """Returns the fingerprints that tokens of the user may have. New tokens get the first one."""
     fingerprints = hasher(user)
     return (fingerprints,) if isinstance(fingerprints, str) else tuple(fingerprints)
 
 
 def _encode(text: str) -> bytes:
+    """Returns the text in UTF-8, and accepts lone surrogates."""
     # A string in JSON can contain lone surrogates.
     return text.encode(errors="surrogatepass")

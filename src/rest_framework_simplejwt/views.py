@@ -102,6 +102,7 @@ class _ThrottleScope:
         self.scope = scope
 
     def __get__(self, instance: object, owner: type) -> str:
+        """Returns the scope. Raises ``AttributeError`` if no throttle rate is configured for it."""
         if self.scope not in ScopedRateThrottle.THROTTLE_RATES:
             raise AttributeError(f"{owner.__name__!r} has no attribute 'throttle_scope': {self.scope!r} has no rate")
         return self.scope
@@ -209,12 +210,14 @@ class TokenViewBase(generics.GenericAPIView[Any]):
 
 
 def _exempt_from_atomic_requests(view: V) -> V:
+    """Marks the view so that ``ATOMIC_REQUESTS`` of no database wraps it in a transaction. Returns the view."""
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
 
 
 def _check_charset(request: Request) -> None:
+    """Raises ``UnsupportedMediaType`` (415) if the request names a charset other than UTF-8, -16, -32 or ASCII."""
     charset = (request.content_params or {}).get("charset", "")
     if charset and "".join(filter(str.isalnum, charset)).lower() not in _CHARSETS:
         detail = f'Unsupported charset "{charset}" in request Content-Type header. Send UTF-8.'
@@ -239,6 +242,7 @@ def _check_size(request: Request) -> None:
 
 
 def _parse_body(request: Request) -> object:
+    """Returns the data of the body. Raises ``ParseError`` (400) if it can't be parsed."""
     try:
         return request.data
     except _PARSER_ERRORS as error:

@@ -1,4 +1,4 @@
-"""``python -m tests.pgbouncer COMMAND ...`` runs a command with a ``DATABASE_URL`` that leads through pgbouncer."""
+"""``python -m tests.pgbouncer COMMAND ...`` runs a command whose ``DATABASE_URL`` is that of a pgbouncer."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""pgbouncer in front of a PostgreSQL server, in the mode in which a connection is lent for one transaction."""
+"""Runs pgbouncer in front of a PostgreSQL server, with ``pool_mode = transaction``."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 CONFIG = """
 [databases]
-* = host={host} port={port} user={user} {more}
+* = host={host} port={port} user={user} {password_option}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {listen_port}
@@ -27,31 +27,31 @@ server_idle_timeout = {idle}
 
 @contextmanager
 def pgbouncer(url, *, size, idle=0.2):
-    """Yield the URL of the same database behind it.
+    """Run pgbouncer and yield the URL that leads to the database ``url`` through it.
 
-    There are ``size`` server connections for each database. One that nobody uses is closed after ``idle``
-    seconds, which lets a test run drop its database.
+    It opens at most ``size`` server connections for each database, and closes an unused one after ``idle`` seconds, so
+    that a test run can drop its database.
     """
     server = urlsplit(url)
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        more = f"password={server.password}" if server.password else ""
+        password_option = f"password={server.password}" if server.password else ""
         config = Path(folder) / "pgbouncer.ini"
         config.write_text(
             CONFIG.format(
                 host=server.hostname,
                 port=server.port or 5432,
                 user=server.username,
-                more=more,
+                password_option=password_option,
                 listen_port=port,
                 size=size,
                 idle=idle,
             )
         )
         Path(folder).chmod(0o755)
-        # It refuses to run as root.
+        # pgbouncer does not run as root.
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         process = subprocess.Popen([executable(), "-q", *user, str(config)])
         try:
@@ -63,7 +63,7 @@ def pgbouncer(url, *, size, idle=0.2):
 
 
 def executable():
-    """The path of the program, or ``None``. Debian installs it where only root's ``PATH`` leads."""
+    """Return the path of pgbouncer, or ``None``. Debian installs it where only root's ``PATH`` leads."""
     return shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 

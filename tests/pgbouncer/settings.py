@@ -1,4 +1,4 @@
-"""A project whose alarms are sounded inside its own transactions, with no more connections than it needs for these."""
+"""A project that detects reuse inside its own transactions, with only as many connections as these need."""
 
 from tests.projects.base import *  # noqa: F403
 from tests.projects.base import BLACKLIST_APP, FAMILY_APP, database

@@ -1,4 +1,4 @@
-"""Reuse inside a project's own transactions, where every connection of a small pool is taken."""
+"""Reuse is detected inside a project's own transactions while every connection of a small pool is in use."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ SESSION_STATE = "SELECT pg_backend_pid(), name, setting FROM pg_settings WHERE s
 
 
 @contextmanager
-def behind_pgbouncer():
+def use_pgbouncer():
     settings = connection.settings_dict
     direct = settings["HOST"], settings["PORT"]
     with pgbouncer(f"postgres://{settings['USER']}@{direct[0]}:{direct[1] or 5432}/", size=SIZE, idle=600) as url:
@@ -30,9 +30,9 @@ def behind_pgbouncer():
 
 
 @contextmanager
-def with_djangos_pool():
+def use_djangos_pool():
     options = connection.settings_dict["OPTIONS"]
-    # Longer than the test may take: who waits for a connection fails it.
+    # Longer than the test may take, so a wait for a connection makes it fail.
     options["pool"] = {"min_size": SIZE, "max_size": SIZE, "timeout": 20}
     yield
     connections.close_all()
@@ -40,7 +40,7 @@ def with_djangos_pool():
     del options["pool"]
 
 
-@pytest.fixture(params=[behind_pgbouncer, with_djangos_pool])
+@pytest.fixture(params=[use_pgbouncer, use_djangos_pool])
 def pool(request, transactional_db):
     connections.close_all()
     with request.param():
@@ -48,13 +48,13 @@ def pool(request, transactional_db):
     connections.close_all()
 
 
-def together(count, work):
-    """What ``work(number, meet)`` answers in so many threads, each with connections of its own."""
-    door, answers = threading.Barrier(count, timeout=15), {}
+def run_in_threads(count, work):
+    """Call ``work(number, meet)`` in ``count`` threads and return the results. ``meet()`` waits for all threads."""
+    barrier, answers = threading.Barrier(count, timeout=15), {}
 
     def run(number):
         try:
-            answers[number] = work(number, door.wait)
+            answers[number] = work(number, barrier.wait)
         finally:
             connections.close_all()
 
@@ -67,19 +67,19 @@ def together(count, work):
 
 
 def session_state():
-    """The settings of each connection in the pool, by its process."""
+    """Return the settings of each connection in the pool, with the id of its server process."""
 
-    def look(number, meet):
+    def read_settings(number, meet):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(SESSION_STATE)
             found = cursor.fetchall()
             meet()
         return found
 
-    return {tuple(row) for rows in together(SIZE, look) for row in rows}
+    return {tuple(row) for rows in run_in_threads(SIZE, read_settings) for row in rows}
 
 
-def spent_tokens(count):
+def consumed_tokens(count):
     user = get_user_model().objects.create_user("alice")
     tokens = [RefreshToken.for_user(user) for _ in range(count)]
     for token in tokens:
@@ -87,42 +87,42 @@ def spent_tokens(count):
     return tokens
 
 
-def replay(token, meet=lambda: None):
-    """How long it took, in seconds, inside a transaction that commits."""
+def reuse(token, meet=lambda: None):
+    """Present a consumed token inside a transaction. Return how many seconds that took."""
     with transaction.atomic():
         get_user_model().objects.count()
         meet()
-        began = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(RefreshTokenBlacklistedError):
             rotation.present(RefreshToken, str(token))
-        return time.monotonic() - began
+        return time.monotonic() - start
 
 
-def is_ended(token):
+def is_family_revoked(token):
     return revocation.family_store().is_revoked(token["family_id"])
 
 
-def test_an_exhausted_pool_holds_no_alarm_up(pool):
-    """As many transactions as there are connections, and a reuse in each of them."""
-    tokens = spent_tokens(SIZE)
+def test_an_exhausted_pool_does_not_delay_an_alarm(pool):
+    """There are as many transactions as connections, and reuse in each of them."""
+    tokens = consumed_tokens(SIZE)
     connections.close_all()
-    took = together(SIZE, lambda number, meet: replay(tokens[number], meet))
-    assert all(is_ended(token) for token in tokens)
-    print("seconds:", took)
-    # Not a measurement: what waits for the pool takes 20 seconds or more, and a busy machine some.
-    assert max(took) < 5
+    durations = run_in_threads(SIZE, lambda number, meet: reuse(tokens[number], meet))
+    assert all(is_family_revoked(token) for token in tokens)
+    print("seconds:", durations)
+    # A wait for the pool would take 20 seconds or more. A busy machine may take some seconds.
+    assert max(durations) < 5
 
 
-def test_no_setting_stays_on_a_connection(pool):
-    tokens = spent_tokens(3)
+def test_the_alarm_leaves_no_setting_on_a_connection(pool):
+    tokens = consumed_tokens(3)
     connections.close_all()
     before = session_state()
     for token in tokens:
         with transaction.atomic():
-            replay(token)
+            reuse(token)
             transaction.set_rollback(True)
     connections.close_all()
-    assert all(is_ended(token) for token in tokens), "the alarm outlives a rollback"
+    assert all(is_family_revoked(token) for token in tokens), "a rollback does not undo the alarm"
     connections.close_all()
     assert session_state() == before
     assert len({pid for pid, _, _ in before}) == SIZE

@@ -1,4 +1,4 @@
-"""The crews, and what they race for."""
+"""Fixtures of the race tests: crews of threads and processes, and new tokens."""
 
 from itertools import cycle, islice, product
 
@@ -13,7 +13,7 @@ from . import crew, rendezvous, tasks
 
 ON_REDIS = django_settings.STORE == "redis"
 
-# Under another isolation level nothing else is at stake than whether conflicts are noticed.
+# Another isolation level only changes whether conflicts are detected, so fewer rounds are enough.
 ROUNDS = 10 if django_settings.ISOLATION else 50
 FEW = 10
 
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
-        journal("WAL")
+        set_journal_mode("WAL")
         connection.close()
 
 
@@ -48,14 +48,14 @@ def _empty_redis(transactional_db):
 def sixteen_threads(django_db_setup):
     threads = crew.threads(16)
     yield threads
-    threads.dismiss()
+    threads.stop()
 
 
 @pytest.fixture(scope="session")
 def eight_processes(django_db_setup):
     processes = crew.processes(8)
     yield processes
-    processes.dismiss()
+    processes.stop()
 
 
 @pytest.fixture
@@ -65,14 +65,14 @@ def threads(sixteen_threads, transactional_db):
 
 @pytest.fixture
 def processes(eight_processes, transactional_db, settings):
-    """With the settings as they are by now: what changes them comes first."""
+    """Processes with the current settings. A fixture that changes the settings must be requested first."""
     eight_processes.each(tasks.configure, settings.SIMPLE_JWT)
     return eight_processes
 
 
 @pytest.fixture
 def ids(user):
-    """The ids that are recorded as issued to the user: `ids()`."""
+    """Return the ids on record as issued to the user: `ids()`."""
 
     def recorded():
         if ON_REDIS:
@@ -86,21 +86,21 @@ def ids(user):
 
 @pytest.fixture
 def new_token(user):
-    """A refresh token of a new login: `new_token()`."""
+    """Return a refresh token of a new login: `new_token()`."""
     return lambda: RefreshToken.for_user(user)
 
 
 def turns(*crews, rounds=ROUNDS):
-    """That many rounds, in which the crews take turns: a crew, and whether its racers meet past the check."""
+    """Yield for each round a crew, in turns, and whether its racers meet after the check of the token."""
     return islice(cycle(product(crews, (True, False))), rounds)
 
 
-def family_revoked(token):
+def is_family_revoked(token):
     return revocation.family_store().is_revoked(token.get_family_id())
 
 
-def journal(mode):
-    """Set SQLite's journal mode, which the file remembers; nobody else may be connected."""
+def set_journal_mode(mode):
+    """Set SQLite's journal mode, which is stored in the file. No other connection may be open."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA journal_mode={mode}")

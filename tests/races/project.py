@@ -1,4 +1,4 @@
-"""The project in a process that pytest has not set up: importing it is enough, and once is enough for its forks."""
+"""Sets the project up in a process without pytest, when it is imported. Forks of that process inherit it."""
 
 import os
 
@@ -11,6 +11,6 @@ if not apps.ready:
 
 from . import tasks, victim  # noqa: F401
 
-# What is imported on first use is imported now, and nobody connected to: there is no signature to go on with.
+# Imports now what is otherwise imported on first use. It opens no connection, since the token is malformed.
 tasks.store_of("token")
 tasks.refresh("not a token")

@@ -1,6 +1,6 @@
-"""Where racers meet: at the door, or each past the check that its token is good, when only the write is left.
+"""Lets racers wait for each other: at the start, or after each has checked its token and before it writes.
 
-The second is the window in which looking first and writing later goes wrong.
+Between check and write, code that relies on the check would let several racers succeed.
 """
 
 import threading
@@ -12,31 +12,31 @@ from rest_framework_simplejwt import rotation
 _racer = threading.local()
 
 
-def prepare(wait, *, past_the_check):
-    """From now on this thread meets the others by ``wait``: at once, or where it has presented its token."""
-    _racer.wait, _racer.head_start = wait, 0
-    if not past_the_check:
+def prepare(wait, *, after_check):
+    """Wait for the others with ``wait``, now or after this thread has checked its token."""
+    _racer.wait, _racer.delay = wait, 0
+    if not after_check:
         meet()
 
 
 def meet():
-    """Wait for the others, the first time."""
+    """Wait for the other racers, unless this thread has done so in this race."""
     wait, _racer.wait = getattr(_racer, "wait", None), None
     if wait is not None:
         wait()
-        time.sleep(_racer.head_start)
+        time.sleep(_racer.delay)
 
 
-def give_head_start(seconds):
-    """Let the others go on, once they have met, before this thread does."""
+def delay_after_meeting(seconds):
+    """Delay this thread by some seconds after it has met the others."""
     if getattr(_racer, "wait", None) is None:
         time.sleep(seconds)
     else:
-        _racer.head_start = seconds
+        _racer.delay = seconds
 
 
-def require():
-    """Raise unless this thread has met the others: a race that nobody ran in proves nothing."""
+def assert_met():
+    """Raise if this thread has not met the others: then there was no race."""
     assert _racer.wait is None, "the racer finished without meeting the others"
 
 

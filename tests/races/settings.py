@@ -1,4 +1,4 @@
-"""A project on one real database, DATABASE_URL, whose revocations are in it or in Redis, as RACE_STORE says."""
+"""A project on the database DATABASE_URL. RACE_STORE ("sql" or "redis") says where its revocations are."""
 
 import atexit
 import os
@@ -12,7 +12,7 @@ from tests.projects.base import BLACKLIST_APP, FAMILY_APP
 
 STORE = os.environ.get("RACE_STORE", "sql")
 ISOLATION = os.environ.get("RACE_ISOLATION")
-# Racers in processes of their own inherit what is set here.
+# Processes of racers inherit this.
 RUN = os.environ.setdefault("RACE_RUN", str(os.getpid()))
 
 if "DATABASE_URL" not in os.environ:
@@ -31,7 +31,7 @@ MIDDLEWARE = []
 
 
 def database():
-    # A racer keeps its connection: what races is the token, not the log-in to the database.
+    # A racer keeps its connection, so that a race does not include the connection to the database.
     settings = dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=None)
     name = "test_simplejwt_races"
     if "sqlite" in settings["ENGINE"]:
@@ -63,7 +63,7 @@ if STORE == "redis":
     SIMPLE_JWT["REVOCATION_STORE"] = "tests.races.store.PatientRedisStore"
     SIMPLE_JWT["REVOCATION_REDIS_URL"] = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/8")
 
-# The alarm is sounded hundreds of times; pytest captures what it needs.
+# The alarm is logged hundreds of times. Tests of the log use pytest's capture.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

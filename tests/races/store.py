@@ -1,4 +1,4 @@
-"""RedisStore for racers that share two cores, under a prefix that the tests may empty."""
+"""The RedisStore of the race tests: without short timeouts, and with a prefix whose keys they may delete."""
 
 import json
 import time
@@ -18,9 +18,9 @@ def connect(url):
 
 
 class PatientRedisStore(RedisStore):
-    """Never times out: a racer that waits for a core is no outage, and a 503 would decide nothing."""
+    """Has no timeouts: a racer that waits for a processor core must not be answered 503."""
 
-    # Of this run, since another one may be under way on the same server.
+    # Another run may use the same server at the same time.
     prefix = f"simplejwt-races-{settings.RUN}"
 
     @property
@@ -32,10 +32,10 @@ class PatientRedisStore(RedisStore):
             self.client.delete(key)
 
     def fill(self, owner_pk, count):
-        """Enter so many ids in the owner's index, as of earlier refreshes."""
+        """Add ``count`` new ids to the owner's index, as earlier refreshes would."""
         end = int(time.time()) + 3600
-        self.client.zadd(self._index_of(owner_pk), {json.dumps([uuid4().hex, None]): end for _ in range(count)})
+        self.client.zadd(self._index_key(owner_pk), {json.dumps([uuid4().hex, None]): end for _ in range(count)})
 
     def recorded(self, owner_pk):
-        """The ids in the owner's index."""
-        return {json.loads(member)[0] for member in self.client.zrange(self._index_of(owner_pk), 0, -1)}
+        """Return the ids in the owner's index."""
+        return {json.loads(member)[0] for member in self.client.zrange(self._index_key(owner_pk), 0, -1)}

@@ -1,4 +1,4 @@
-"""What a racer does: functions of a module, so that they reach processes too."""
+"""The tasks of racers. They are functions of a module, so they can be sent to processes."""
 
 import random
 import time
@@ -26,7 +26,7 @@ class Answer:
 
     @property
     def claims(self):
-        """Of the refresh token, which is looked at and not asked for."""
+        """The claims of the refresh token, which is not verified."""
         return RefreshToken(self.refresh, verify=False).payload
 
 
@@ -34,30 +34,30 @@ def refresh(text):
     return _post("/token/refresh/", text)
 
 
-def log_out(text, head_start=0):
-    """After the others had a ``head_start``, in seconds."""
-    rendezvous.give_head_start(head_start)
+def log_out(text, delay=0):
+    """Log out, ``delay`` seconds after the racers have met."""
+    rendezvous.delay_after_meeting(delay)
     return _post("/token/blacklist/", text)
 
 
 def _post(path, text):
-    # The client raises what would be a 500.
+    # The client raises an exception instead of returning a 500.
     response = APIClient().post(path, {"refresh": text})
     return Answer(response.status_code, response.data.get("code"), response.data.get("refresh"))
 
 
-def refresh_on_and_on(text, at_most):
-    """The answers to a token and to what it was turned into, until one is refused."""
+def refresh_repeatedly(text, at_most):
+    """Refresh a token, then its successors, until one is rejected. Return all answers."""
     answers = [refresh(text)]
     while answers[-1].status == 200 and len(answers) < at_most:
-        # A log-out can come between two of them: a refresh itself is over in one statement.
+        # Leaves time for a log-out between two refreshes.
         time.sleep(random.uniform(0, 0.02))
         answers.append(refresh(answers[-1].refresh))
     return answers
 
 
 def refresh_until_refused(text, at_most):
-    """As a thief does who takes a 503 as what it says: he asks again. The last answer."""
+    """Refresh a token and its successors, and retry after a 503. Return the last answer."""
     answer = refresh(text)
     for _ in range(at_most):
         if answer.status == 401:
@@ -67,23 +67,23 @@ def refresh_until_refused(text, at_most):
     return answer
 
 
-def revoke(kind, key, lasting=timedelta(hours=1)):
-    """Whether this racer was the first to revoke it."""
+def revoke(kind, record_id, lifetime=timedelta(hours=1)):
+    """Revoke an id. Return whether this racer was the first."""
     rendezvous.meet()
-    return store_of(kind).revoke(issued(key, lasting))[1]
+    return store_of(kind).revoke(issued(record_id, lifetime))[1]
 
 
-def remember(kind, key, lasting=timedelta(hours=1)):
-    return store_of(kind).remember(issued(key, lasting))[1]
+def remember(kind, record_id, lifetime=timedelta(hours=1)):
+    return store_of(kind).remember(issued(record_id, lifetime))[1]
 
 
 def store_of(kind):
     return {"token": revocation.token_store, "family": revocation.family_store}[kind]()
 
 
-def issued(key, lasting):
+def issued(record_id, lifetime):
     now = aware_utcnow()
-    return Issued(key, now, now + lasting, owner_pk=lambda: None, text=lambda: "")
+    return Issued(record_id, now, now + lifetime, owner_pk=lambda: None, text=lambda: "")
 
 
 def revoke_all(user_pk):
@@ -97,12 +97,12 @@ def purge():
 
 
 def configure(simple_jwt):
-    """In a process: the settings that the test has."""
+    """Use the settings of the test in this process."""
     override_settings(SIMPLE_JWT=simple_jwt).enable()
 
 
 @transaction.atomic
-def ask(statement):
+def query(statement):
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchone()[0]

@@ -1,11 +1,11 @@
-"""One refresh token, refreshed by many at once within the grace period."""
+"""One refresh token, refreshed by many racers at the same time within the grace period."""
 
 from datetime import timedelta
 
 import pytest
 
 from . import tasks
-from .conftest import FEW, family_revoked, turns
+from .conftest import FEW, is_family_revoked, turns
 
 
 @pytest.fixture(autouse=True)
@@ -14,15 +14,15 @@ def _grace_period(settings):
 
 
 def race(rounds, new_token, ids):
-    for crew, past_the_check in rounds:
+    for crew, after_check in rounds:
         token = new_token()
         before = ids()
-        answers = crew.race([(tasks.refresh, str(token))] * crew.size, past_the_check=past_the_check)
+        answers = crew.race([(tasks.refresh, str(token))] * crew.size, after_check=after_check)
         assert {answer.status for answer in answers} == {200}
         claims = [answer.claims for answer in answers]
-        assert all(one == claims[0] for one in claims), "jti, iat and exp among them"
+        assert all(one == claims[0] for one in claims), "also jti, iat and exp are equal"
         assert ids() - before == {claims[0]["jti"]}
-        assert not family_revoked(token)
+        assert not is_family_revoked(token)
         assert tasks.refresh(answers[0].refresh).status == 200
 
 

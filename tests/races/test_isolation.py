@@ -1,4 +1,4 @@
-"""With RACE_ISOLATION the whole suite runs at that isolation level; this makes sure that it does."""
+"""Every racer uses the isolation level RACE_ISOLATION, if that is set."""
 
 import pytest
 from django.conf import settings
@@ -13,12 +13,12 @@ LEVEL = {
 
 
 @pytest.mark.skipif(not settings.ISOLATION, reason="RACE_ISOLATION is not set")
-def test_every_racer_is_at_that_level(threads, processes):
+def test_every_racer_uses_the_isolation_level(threads, processes):
     for crew in (threads, processes):
-        assert set(crew.each(tasks.ask, LEVEL[connection.vendor])) == {settings.ISOLATION}
+        assert set(crew.each(tasks.query, LEVEL[connection.vendor])) == {settings.ISOLATION}
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="WAL is SQLite's")
-def test_every_racer_writes_ahead(threads, processes):
+def test_every_racer_uses_the_write_ahead_log(threads, processes):
     for crew in (threads, processes):
-        assert set(crew.each(tasks.ask, "PRAGMA journal_mode")) == {"wal"}
+        assert set(crew.each(tasks.query, "PRAGMA journal_mode")) == {"wal"}

@@ -1,10 +1,10 @@
-"""One refresh token, refreshed by many at once, without a grace period."""
+"""One refresh token, refreshed by many racers at the same time without a grace period."""
 
 import pytest
 from django.db import connection
 
 from . import tasks
-from .conftest import FEW, ON_REDIS, ROUNDS, family_revoked, journal, turns
+from .conftest import FEW, ON_REDIS, ROUNDS, is_family_revoked, set_journal_mode, turns
 
 
 def assert_one_winner(token, answers, ids, before):
@@ -12,16 +12,16 @@ def assert_one_winner(token, answers, ids, before):
     losers = [answer for answer in answers if answer.status != 200]
     assert len(winners) == 1
     assert {(answer.status, answer.code) for answer in losers} == {(401, "token_not_valid")}
-    assert ids() - before == {winners[0].claims["jti"]}, "nothing of the losers is kept"
-    # A race beyond the grace is a reuse.
-    assert family_revoked(token)
+    assert ids() - before == {winners[0].claims["jti"]}, "the losers leave no record"
+    # Without a grace period the other refreshes are reuse.
+    assert is_family_revoked(token)
 
 
 def race(rounds, new_token, ids):
-    for crew, past_the_check in rounds:
+    for crew, after_check in rounds:
         token = new_token()
         before = ids()
-        answers = crew.race([(tasks.refresh, str(token))] * crew.size, past_the_check=past_the_check)
+        answers = crew.race([(tasks.refresh, str(token))] * crew.size, after_check=after_check)
         assert_one_winner(token, answers, ids, before)
 
 
@@ -35,19 +35,19 @@ class TestRefresh:
     def test_one_wins_where_the_token_was_never_recorded(self, threads, new_token, ids):
         for _ in range(ROUNDS):
             token = new_token()
-            forget(token)
+            delete_records(token)
             before = ids()
-            answers = threads.race([(tasks.refresh, str(token))] * threads.size, past_the_check=True)
+            answers = threads.race([(tasks.refresh, str(token))] * threads.size, after_check=True)
             assert len([answer for answer in answers if answer.status == 200]) == 1
             assert len([answer for answer in answers if answer.code == "token_not_valid"]) == threads.size - 1
-            # In SQL the token itself is recorded too, to be revoked.
+            # SQL records the token itself too, to revoke it.
             assert len(ids() - before - {token["jti"]}) == 1
             assert tasks.refresh(str(token)).status == 401
 
-    def test_the_successor_is_good_where_a_reuse_ends_no_family(self, threads, new_token, settings):
+    def test_the_successor_is_accepted_if_reuse_does_not_revoke_the_family(self, threads, new_token, settings):
         settings.SIMPLE_JWT = {**settings.SIMPLE_JWT, "TOKEN_FAMILY_BLACKLIST_ON_REUSE": False}
         for _ in range(FEW):
-            answers = threads.race([(tasks.refresh, str(new_token()))] * threads.size, past_the_check=True)
+            answers = threads.race([(tasks.refresh, str(new_token()))] * threads.size, after_check=True)
             (winner,) = [answer for answer in answers if answer.status == 200]
             assert tasks.refresh(winner.refresh).status == 200
 
@@ -55,18 +55,18 @@ class TestRefresh:
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="a journal mode is SQLite's")
 @pytest.mark.skipif(ON_REDIS, reason="no database decides")
 class TestRollbackJournal:
-    """SQLite as it comes: a writer waits for every reader, and readers for the writer."""
+    """SQLite's default journal mode: a writer waits for all readers, and readers wait for the writer."""
 
     @pytest.fixture(autouse=True)
     def _rollback_journal(self, threads, processes):
-        self.everybody_leaves(threads, processes)
-        journal("DELETE")
+        self.close_all_connections(threads, processes)
+        set_journal_mode("DELETE")
         yield
-        self.everybody_leaves(threads, processes)
-        journal("WAL")
+        self.close_all_connections(threads, processes)
+        set_journal_mode("WAL")
 
     @staticmethod
-    def everybody_leaves(*crews):
+    def close_all_connections(*crews):
         for crew in crews:
             crew.each(tasks.close_connections)
         connection.close()
@@ -76,7 +76,7 @@ class TestRollbackJournal:
         race(turns(processes, rounds=FEW), new_token, ids)
 
 
-def forget(token):
+def delete_records(token):
     if ON_REDIS:
         tasks.store_of("token").empty()
         return

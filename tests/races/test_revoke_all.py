@@ -1,4 +1,4 @@
-"""Everything of a user is ended while it is being refreshed."""
+"""All sessions of a user are ended while their tokens are refreshed."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -19,7 +19,7 @@ def families(settings, request):
 
 
 def fill(user, count):
-    """Leave so many ids behind, as earlier refreshes do."""
+    """Record ``count`` revoked tokens of the user, as earlier refreshes would."""
     if ON_REDIS:
         revocation.token_store().fill(user.pk, count)
         return
@@ -35,22 +35,22 @@ def fill(user, count):
 
 
 class TestRevokeAll:
-    def test_nothing_that_was_there_before_can_be_refreshed_afterwards(
-        self, families, threads, processes, new_token, user
-    ):
-        # A family ends at once; where there is none, each successor must be caught.
-        for crew, past_the_check in turns(threads, processes, rounds=FEW if families else ROUNDS):
+    def test_no_earlier_token_can_be_refreshed_afterwards(self, families, threads, processes, new_token, user):
+        # A family is revoked with one record. Without families each successor must be revoked.
+        for crew, after_check in turns(threads, processes, rounds=FEW if families else ROUNDS):
             texts = [str(new_token()) for _ in range(3)]
-            refreshing = [(tasks.refresh_on_and_on, text, 3) for text in texts * crew.size][: crew.size - 1]
-            _, *chains = crew.race([(tasks.revoke_all, user.pk), *refreshing], past_the_check=past_the_check)
-            bought = {answer.refresh for chain in chains for answer in chain if answer.status == 200}
-            assert {tasks.refresh(text).status for text in {*texts, *bought}} == {401}
+            refreshing = [(tasks.refresh_repeatedly, text, 3) for text in texts * crew.size][: crew.size - 1]
+            _, *chains = crew.race([(tasks.revoke_all, user.pk), *refreshing], after_check=after_check)
+            successors = {answer.refresh for chain in chains for answer in chain if answer.status == 200}
+            assert {tasks.refresh(text).status for text in {*texts, *successors}} == {401}
 
     @pytest.mark.parametrize("families", [False], indirect=True)
-    def test_a_thief_who_refreshes_without_a_pause_is_caught(self, families, threads, new_token, user):
-        """While a page after the other is revoked of what he has left behind."""
+    def test_the_tokens_of_an_attacker_who_refreshes_without_a_pause_are_revoked(
+        self, families, threads, new_token, user
+    ):
+        """`revoke_all` goes through many older tokens meanwhile."""
         for _ in range(3):
             fill(user, 3000)
-            thieves = [(tasks.refresh_until_refused, str(new_token()), 1000) for _ in range(threads.size - 1)]
-            _, *last = threads.race([(tasks.revoke_all, user.pk), *thieves])
+            attackers = [(tasks.refresh_until_refused, str(new_token()), 1000) for _ in range(threads.size - 1)]
+            _, *last = threads.race([(tasks.revoke_all, user.pk), *attackers])
             assert {answer.status for answer in last} == {401}

@@ -1,4 +1,4 @@
-"""The one promise that everything else rests on: `revoke` is True for exactly one caller, ever."""
+"""`revoke` returns True to exactly one of many concurrent callers."""
 
 from itertools import cycle, product
 from uuid import uuid4
@@ -9,13 +9,13 @@ from .conftest import ROUNDS
 
 def race(crew):
     kinds = cycle(product(["token", "family"], [True, False]))
-    for _, (kind, remembered) in zip(range(ROUNDS), kinds, strict=False):
-        key = uuid4().hex
-        if remembered:
-            tasks.remember(kind, key)
-        firsts = crew.race([(tasks.revoke, kind, key)] * crew.size)
-        assert sorted(firsts) == [False] * (crew.size - 1) + [True]
-        assert tasks.store_of(kind).is_revoked(key)
+    for _, (kind, is_recorded) in zip(range(ROUNDS), kinds, strict=False):
+        record_id = uuid4().hex
+        if is_recorded:
+            tasks.remember(kind, record_id)
+        are_first = crew.race([(tasks.revoke, kind, record_id)] * crew.size)
+        assert sorted(are_first) == [False] * (crew.size - 1) + [True]
+        assert tasks.store_of(kind).is_revoked(record_id)
 
 
 class TestRevoke:

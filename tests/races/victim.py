@@ -1,4 +1,4 @@
-"""A refresh by a process that is killed in the middle of it."""
+"""Refreshes a token in a process that is killed during the refresh."""
 
 import os
 import signal
@@ -13,31 +13,32 @@ from rest_framework_simplejwt.revocation.redis import RedisStore
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from . import tasks
-from .crew import PATIENCE
+from .crew import TIMEOUT
 
-# A project's own methods have recorded the successor, and not yet revoked the old token; they have revoked it, and
-# the transaction is open; the store has exchanged the tokens, and the transaction is open (Redis has no transaction:
-# there the store has recorded the successor only); everything is committed, and no answer was sent.
-# In Redis the second is as good as the last, on PostgreSQL the third, which is one statement without a transaction.
+# When the process is killed. "recorded" and "revoked": in a project's own methods, after they recorded the successor,
+# and after they revoked the old token, before the commit. "exchanged": after the store exchanged the tokens, before
+# the commit; in Redis, which has no transaction, after the store recorded the successor only. "committed": after the
+# commit, before the response. In Redis "revoked" equals "committed"; on PostgreSQL "exchanged" does, since it is one
+# statement without a transaction.
 MOMENTS = ["recorded", "revoked", "exchanged", "committed"]
 
 
-def die_while_refreshing(text, moment):
-    """In a fork, which has the project set up already. Raises unless it was killed at that moment."""
-    # Nothing of a connection may be shared with the fork.
+def be_killed_while_refreshing(text, moment):
+    """Refresh in a fork of this process. Raise if it was not killed at ``moment``."""
+    # A fork must not share a connection.
     connections.close_all()
     pid = os.fork()
     if not pid:
-        # Whatever happens, the fork does not go on as the racer that it was.
+        # The fork must never return to the code of the racer.
         try:
-            _be_killed(moment)
+            _arrange_kill(moment)
             tasks.refresh(text)
         finally:
             os._exit(1)
-    assert os.WTERMSIG(_status_of(pid)) == signal.SIGKILL, "it survived"
+    assert os.WTERMSIG(_wait_for_exit(pid)) == signal.SIGKILL, "the process was not killed"
 
 
-def _be_killed(moment):
+def _arrange_kill(moment):
     if moment == "committed":
         signals.token_refreshed.connect(_kill, weak=False)
         return
@@ -46,21 +47,21 @@ def _be_killed(moment):
         "revoked": (RefreshToken, "blacklist"),
         "exchanged": (RedisStore, "remember") if settings.STORE == "redis" else (direct, "exchange"),
     }[moment]
-    done = getattr(owner, name)
+    method = getattr(owner, name)
 
-    def killed_after(*args, **kwargs):
-        done(*args, **kwargs)
+    def call_and_kill(*args, **kwargs):
+        method(*args, **kwargs)
         _kill()
 
-    setattr(owner, name, killed_after)
+    setattr(owner, name, call_and_kill)
 
 
 def _kill(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _status_of(pid):
-    end = time.monotonic() + PATIENCE
+def _wait_for_exit(pid):
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
@@ -68,4 +69,4 @@ def _status_of(pid):
         time.sleep(0.002)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise TimeoutError("the victim hung")
+    raise TimeoutError("the process that should have been killed did not end")

@@ -1,4 +1,4 @@
-"""For tests of a project whose Redis can't be asked."""
+"""Fixtures for tests in which Redis is unavailable."""
 
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ PACKAGE = "rest_framework_simplejwt"
 
 
 @pytest.fixture
-def on(simple_jwt):
-    """The store as a project has it, its own client included, on the server of that URL."""
+def use_redis(simple_jwt):
+    """Use RedisStore with its own client on the server of a URL: `use_redis(url)`."""
     clients = []
 
     def connect(url):
@@ -30,27 +30,27 @@ def on(simple_jwt):
     yield connect
     for client in clients:
         client.close()
-    module._connect.cache_clear()
+    module._build_client.cache_clear()
     module._outage.end()
 
 
 @pytest.fixture
 def issue(user, simple_jwt):
-    """New tokens of each kind, as texts; the access token carries its family."""
+    """Issue a token of each kind and return the encoded tokens by name. The access token has the family claim."""
     simple_jwt(TOKEN_FAMILY_CHECK_ON_ACCESS=True)
 
-    def of_each_kind():
+    def issue_each_kind():
         refresh, sliding = RefreshToken.for_user(user), SlidingToken.for_user(user)
         return {"refresh": str(refresh), "access": str(refresh.access_token), "sliding": str(sliding)}
 
-    return of_each_kind
+    return issue_each_kind
 
 
 @pytest.fixture
-def asked(post, whoami, credentials):
-    """The answers to everything that can be asked with these tokens, by what was asked."""
+def send_all(post, whoami, credentials):
+    """Send a login and each request that takes one of these tokens. Return the responses by name: `send_all(texts)`."""
 
-    def ask(texts):
+    def send(texts):
         return {
             "access": whoami(texts["access"]),
             "sliding": whoami(texts["sliding"]),
@@ -58,8 +58,8 @@ def asked(post, whoami, credentials):
             "refresh": post("refresh", refresh=texts["refresh"]),
             "verify": post("verify", token=texts["refresh"]),
             "log out": post("blacklist", refresh=texts["refresh"]),
-            "log the family out": post("blacklist family", refresh=texts["refresh"]),
+            "log out family": post("blacklist family", refresh=texts["refresh"]),
             "refresh sliding": post("refresh sliding", token=texts["sliding"]),
         }
 
-    return ask
+    return send

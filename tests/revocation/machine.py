@@ -1,4 +1,4 @@
-"""Any sequence of calls to a store, compared with a model of it in two dicts and a set."""
+"""Compares random sequences of calls to a store with a model of it, made of dicts and sets."""
 
 from datetime import timedelta
 from functools import partial
@@ -11,71 +11,71 @@ from rest_framework_simplejwt.revocation import Issued
 from rest_framework_simplejwt.utils import aware_utcnow
 
 NAMES = st.sampled_from(["a", "b", "c", "d", "e", "f"])
-# The first is over, within any leeway.
-HOURS = st.sampled_from([timedelta(seconds=-30), timedelta(hours=1), timedelta(hours=3)])
+# The first one has expired, but less than a leeway ago.
+LIFETIMES = st.sampled_from([timedelta(seconds=-30), timedelta(hours=1), timedelta(hours=3)])
 
 
 def successor_of(name):
     return f"{name}'"
 
 
-def ask_in_any_order(store, empty, **knowledge):
-    machine = partial(StoreMachine, store, empty, **knowledge)
-    # A failure is shown as it was found: to shrink it takes minutes where each step is a query.
-    brief = settings(max_examples=20, stateful_step_count=30, phases=[Phase.generate])
-    run_state_machine_as_test(machine, settings=brief)
+def check_any_sequence(store, empty, **parameters):
+    machine = partial(StoreMachine, store, empty, **parameters)
+    # No shrinking of a failure: it takes minutes, since each step is a query.
+    limits = settings(max_examples=20, stateful_step_count=30, phases=[Phase.generate])
+    run_state_machine_as_test(machine, settings=limits)
 
 
 class StoreMachine(RuleBasedStateMachine):
-    def __init__(self, store, empty, *, owners, exceptions, is_purged):
+    def __init__(self, store, empty, *, owners, excludable, is_purged):
         super().__init__()
         self.store, self.empty = store, empty
-        self.owners, self.exceptions, self.is_purged = owners, exceptions, is_purged
+        self.owners, self.excludable, self.is_purged = owners, excludable, is_purged
         self.empty()
         self.now = aware_utcnow().replace(microsecond=0)
-        self.ends = {}
+        self.expiries = {}
         self.remembered = {}
         self.revoked = set()
         self.consumed = set()
 
     def teardown(self):
-        for name in self.ends:
-            self.ask(name)
+        for name in self.expiries:
+            self.check_is_revoked(name)
         self.empty()
 
-    def facts(self, name):
-        """An id has the same owner and family, whoever asks."""
+    def owner_and_family(self, name):
+        """Return the owner and the family of an id, always the same ones."""
         number = "abcdef".index(name[0])
         return self.owners[number % 3], [None, "g", "h"][number // 2]
 
-    def issued(self, name, lasting, successor=None):
-        owner, family = self.facts(name)
+    def issued(self, name, lifetime, successor=None):
+        owner, family = self.owner_and_family(name)
         values = {"owner_pk": lambda: owner, "text": lambda: "t", "family_id": family, "successor": successor}
-        return Issued(name, self.now, self.now + lasting, **values)
+        return Issued(name, self.now, self.now + lifetime, **values)
 
-    def keep_until(self, name, end):
-        self.ends[name] = max(end, self.ends.get(name, end))
+    def set_latest_expiry(self, name, expiry):
+        self.expiries[name] = max(expiry, self.expiries.get(name, expiry))
 
-    @rule(name=NAMES, lasting=HOURS)
-    def remember(self, name, lasting):
-        _, made = self.store.remember(self.issued(name, lasting))
-        assert made is (name not in self.remembered) or name in self.revoked
-        self.remembered[name] = max(self.now + lasting, self.remembered.get(name, self.now + lasting))
-        self.keep_until(name, self.now + lasting)
+    @rule(name=NAMES, lifetime=LIFETIMES)
+    def remember(self, name, lifetime):
+        _, is_created = self.store.remember(self.issued(name, lifetime))
+        assert is_created is (name not in self.remembered) or name in self.revoked
+        self.remembered[name] = max(self.now + lifetime, self.remembered.get(name, self.now + lifetime))
+        self.set_latest_expiry(name, self.now + lifetime)
 
-    @rule(name=NAMES, lasting=HOURS)
-    def revoke(self, name, lasting):
-        _, first = self.store.revoke(self.issued(name, lasting))
-        assert first is (name not in self.revoked)
+    @rule(name=NAMES, lifetime=LIFETIMES)
+    def revoke(self, name, lifetime):
+        _, is_first = self.store.revoke(self.issued(name, lifetime))
+        assert is_first is (name not in self.revoked)
         self.revoked.add(name)
-        self.keep_until(name, self.now + lasting)
+        self.set_latest_expiry(name, self.now + lifetime)
 
-    @rule(name=NAMES, lasting=HOURS)
-    def consume(self, name, lasting):
-        """As a refresh does: both or neither, and only when nobody was faster."""
+    @rule(name=NAMES, lifetime=LIFETIMES)
+    def consume(self, name, lifetime):
+        """Record a successor and revoke the token in one transaction, as a refresh does."""
         if name in self.revoked:
             return
-        child = self.issued(successor_of(name), lasting)
+        child = self.issued(successor_of(name), lifetime)
 
         def exchange():
             self.store.remember(child)
@@ -85,49 +85,49 @@ class StoreMachine(RuleBasedStateMachine):
         self.revoked.add(name)
         self.consumed.add(name)
         self.remembered[child.id] = max(child.expires_at, self.remembered.get(child.id, child.expires_at))
-        self.keep_until(name, self.now + timedelta(hours=1))
-        self.keep_until(child.id, child.expires_at)
+        self.set_latest_expiry(name, self.now + timedelta(hours=1))
+        self.set_latest_expiry(child.id, child.expires_at)
 
     @rule(name=NAMES)
-    def revoke_the_successor(self, name):
+    def revoke_successor(self, name):
         self.revoke(successor_of(name), timedelta(hours=1))
 
     @rule(name=NAMES)
-    def ask(self, name):
+    def check_is_revoked(self, name):
         assert self.store.is_revoked(name) is (name in self.revoked)
 
     @rule(name=NAMES)
-    def ask_for_the_successor(self, name):
+    def check_successor(self, name):
         found = self.store.successor(name, successor_of(name), now=self.now)
         if name in self.consumed:
             assert found.is_revoked is (successor_of(name) in self.revoked)
             assert found.issued_at == self.now
-        elif successor_of(name) not in self.ends:
+        elif successor_of(name) not in self.expiries:
             assert found is None
 
-    @rule(owner=st.integers(0, 2), exception=st.integers(0, 2))
-    def revoke_all(self, owner, exception):
-        owner_pk, spared = self.owners[owner], self.exceptions[exception]
-        hit = {
+    @rule(owner=st.integers(0, 2), excluded_index=st.integers(0, 2))
+    def revoke_all(self, owner, excluded_index):
+        owner_pk, excluded = self.owners[owner], self.excludable[excluded_index]
+        expected = {
             name
-            for name, end in self.remembered.items()
-            if end > self.now
+            for name, expiry in self.remembered.items()
+            if expiry > self.now
             and name not in self.revoked
-            and (owner_pk is None or self.facts(name)[0] == owner_pk)
-            and (spared is None or spared not in (name, self.facts(name)[1]))
+            and (owner_pk is None or self.owner_and_family(name)[0] == owner_pk)
+            and (excluded is None or excluded not in (name, self.owner_and_family(name)[1]))
         }
-        assert self.store.revoke_all(owner_pk, now=self.now, except_family=spared) == len(hit)
-        self.revoked |= hit
+        assert self.store.revoke_all(owner_pk, now=self.now, except_family=excluded) == len(expected)
+        self.revoked |= expected
 
     @rule(size=st.integers(1, 3))
     def purge(self, size):
         if not self.is_purged:
             return
-        gone = {name for name, end in self.ends.items() if end <= self.now}
-        assert self.store.expired(self.now) == len(gone)
-        assert sum(self.store.purge(self.now, batch_size=size)) == len(gone)
-        self.revoked -= gone
-        self.consumed -= {name for name in self.consumed if {name, successor_of(name)} & gone}
-        for name in gone:
-            del self.ends[name]
+        expired = {name for name, expiry in self.expiries.items() if expiry <= self.now}
+        assert self.store.expired(self.now) == len(expired)
+        assert sum(self.store.purge(self.now, batch_size=size)) == len(expired)
+        self.revoked -= expired
+        self.consumed -= {name for name in self.consumed if {name, successor_of(name)} & expired}
+        for name in expired:
+            del self.expiries[name]
             self.remembered.pop(name, None)

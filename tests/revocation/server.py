@@ -1,4 +1,4 @@
-"""A redis-server of a test's own, which it may stop; one that never answers; and what is said without either."""
+"""A Redis server that a test can start and stop, and a server that never answers."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def free_port():
 
 
 class RedisServer:
-    """On a free port, with every write on disk before it is answered: what it said, it remembers."""
+    """A redis-server on a free port. It writes every change to disk before it replies."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -60,7 +60,7 @@ class RedisServer:
                 return
 
     def stop(self):
-        """At once, in the middle of whatever it does: it can't say good-bye."""
+        """Kill the server, so that it can't close its connections or files."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -79,13 +79,14 @@ def redis_server(folder):
 
 @contextmanager
 def silent_server():
-    """The URL of one that takes every connection and never says a word."""
+    """Yield the URL of a server that accepts every connection and never replies."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
         yield f"redis://127.0.0.1:{listening.getsockname()[1]}/0"
 
 
-def says_when_to_ask_again(answer):
+def is_unavailable(answer):
+    """Return whether the response is the 503 of an unavailable store, with a Retry-After."""
     body = answer.json()
     return (answer.status_code, body["code"]) == (503, "revocation_unavailable") and int(answer["Retry-After"]) > 0

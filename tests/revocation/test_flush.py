@@ -1,4 +1,4 @@
-"""The two commands that keep the tables small: a batch at a time, and nothing that was revoked comes back."""
+"""The two flush commands delete expired rows in batches, and no revocation of a token that is still accepted."""
 
 import importlib
 import signal
@@ -33,7 +33,7 @@ PACKAGE = "rest_framework_simplejwt"
 
 
 class Kind:
-    """One of the two commands, and the tables it keeps small."""
+    """One of the two commands, and the store it deletes from."""
 
     def __init__(self, noun, app, store, cache_setting):
         self.noun = noun
@@ -44,38 +44,38 @@ class Kind:
         self.cache_setting = cache_setting
 
     @property
-    def tables(self):
+    def sql_store(self):
         module, _, name = self.store_path.rpartition(".")
         return getattr(importlib.import_module(module), name)()
 
     @property
     def alias(self):
-        return self.tables.alias
+        return self.sql_store.alias
 
     @property
     def issued(self):
-        return self.tables.issued_model._default_manager
+        return self.sql_store.issued_model._default_manager
 
     @property
     def revoked(self):
-        return self.tables.revoked_model._default_manager
+        return self.sql_store.revoked_model._default_manager
 
     def run(self, out=None, **options):
-        """What the command prints."""
+        """Run the command and return its output."""
         out = out or StringIO()
         call_command(self.name, stdout=out, **options)
         return out.getvalue()
 
     def fill(self, count, *, expires_at=None, name="x"):
-        """``count`` rows that have expired, every other one revoked."""
-        tables, now = self.tables, aware_utcnow()
+        """Insert ``count`` rows, expired by default, and revoke every other one."""
+        sql_store, now = self.sql_store, aware_utcnow()
         times = {"created_at": now - DAY, "expires_at": expires_at or now - 3 * HOUR}
         ids = [f"{name}{number}" for number in range(count)]
-        self.issued.bulk_create([tables.issued_model(**{tables.id_field: key}, **times) for key in ids])
-        rows = self.issued.filter(**{f"{tables.id_field}__in": ids[::2]})
-        self.revoked.bulk_create([tables.revoked_model(**{tables.link_field: row}) for row in rows])
+        self.issued.bulk_create([sql_store.issued_model(**{sql_store.id_field: key}, **times) for key in ids])
+        rows = self.issued.filter(**{f"{sql_store.id_field}__in": ids[::2]})
+        self.revoked.bulk_create([sql_store.revoked_model(**{sql_store.link_field: row}) for row in rows])
 
-    def left(self):
+    def count_rows(self):
         return self.issued.count(), self.revoked.count()
 
 
@@ -86,32 +86,32 @@ each_kind = pytest.mark.parametrize(
 )
 
 
-class Terminal(StringIO):
+class TerminalOutput(StringIO):
     def isatty(self):
         return True
 
 
-def flush_in(delta, kind=None):
-    """What the command prints when ``delta`` has passed."""
+def flush_after(delta, kind=None):
+    """Run the command ``delta`` later and return its output."""
     kind, now = kind or TOKENS, aware_utcnow() + delta
     with mock.patch(f"{kind.path}.aware_utcnow", lambda: now):
         return kind.run()
 
 
-def around_batches(before=lambda: None, after=lambda: None):
-    """Call something in each batch's transaction, before or after its work."""
-    run = transactions.run
+def calling_in_batches(before=lambda: None, after=lambda: None):
+    """Call a function in the transaction of each batch, before or after the deletion."""
+    run = transactions.run_with_retry
 
-    def running(alias, work, *, writes):
-        def surrounded():
+    def run_with_calls(alias, work, *, writes):
+        def work_with_calls():
             before()
             result = work()
             after()
             return result
 
-        return run(alias, surrounded, writes=writes)
+        return run(alias, work_with_calls, writes=writes)
 
-    return mock.patch.object(transactions, "run", running)
+    return mock.patch.object(transactions, "run_with_retry", run_with_calls)
 
 
 def blacklist_token(token):
@@ -126,72 +126,72 @@ def revoke_all(token):
     sessions.revoke_all(TOKENS.issued.get(jti=token["jti"]).user)
 
 
-def by_set_exp(token):
+def lengthen_by_set_exp(token):
     token.set_exp(lifetime=30 * DAY)
 
 
-def in_its_payload(token):
+def lengthen_payload(token):
     token["exp"] += 29 * 86400
 
 
-def by_hand(user, credentials, lengthen):
+def issue_directly(user, credentials, lengthen):
     token = RefreshToken.for_user(user)
     lengthen(token)
     return token
 
 
-def by_serializer(user, credentials, lengthen):
+def issue_by_login(user, credentials, lengthen):
     class Lengthening(TokenObtainPairSerializer):
         @classmethod
         def get_token(cls, user):
-            return by_hand(user, None, lengthen)
+            return issue_directly(user, None, lengthen)
 
     serializer = Lengthening(data=credentials)
     assert serializer.is_valid()
     return RefreshToken(serializer.validated_data["refresh"], verify=False)
 
 
-def longest_move():
-    """By how much longer records stay where times have no zone."""
+def longest_shift():
+    """Return how much longer records stay where times are naive."""
     return timedelta(hours=0 if settings.USE_TZ else 2)
 
 
 def constraints_deferred(kind):
     if connections[kind.alias].vendor == "mysql":
-        pytest.skip("MySQL and MariaDB check constraints at once")
+        pytest.skip("MySQL and MariaDB check constraints immediately")
     return mock.patch.object(connections[kind.alias].features, "can_defer_constraint_checks", True)
 
 
-def constraints_checked_at_once(kind):
+def constraints_checked_immediately(kind):
     return mock.patch.object(connections[kind.alias].features, "can_defer_constraint_checks", False)
 
 
-def rows_collected(kind):
-    return mock.patch.object(bulk, "_is_known", lambda model, dependent: False)
+def rows_deleted_by_collector(kind):
+    return mock.patch.object(bulk, "_can_skip_collector", lambda model, dependent: False)
 
 
-def through_the_orm(kind):
+def orm_only(kind):
     return another_vendor(kind.alias)
 
 
-# Of deleting a batch, which depend on the database and the project.
-WAYS = [constraints_deferred, constraints_checked_at_once, rows_collected, through_the_orm]
+# The ways to delete a batch. Which one is used depends on the database and the project.
+DELETION_METHODS = [constraints_deferred, constraints_checked_immediately, rows_deleted_by_collector, orm_only]
 
 
 @each_kind
 class TestOptions:
-    def test_what_has_expired_goes_in_batches(self, kind):
+    def test_expired_rows_are_deleted_in_batches(self, kind):
         kind.fill(5)
-        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="live")
-        sizes = list(kind.tables.purge(aware_utcnow(), batch_size=2))
+        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="unexpired")
+        sizes = list(kind.sql_store.purge(aware_utcnow(), batch_size=2))
         assert sizes == [2, 2, 1]
-        assert kind.left() == (2, 1)
+        assert kind.count_rows() == (2, 1)
 
-    def test_the_command_says_how_many(self, kind):
+    def test_the_command_prints_the_number_of_deleted_rows(self, kind):
         kind.fill(5)
         assert kind.run(batch_size=2) == f"Expired {kind.noun} deleted: 5.\n"
         assert kind.run() == f"Expired {kind.noun} deleted: 0.\n"
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
 
     def test_it_works_from_the_command_line(self, kind):
         kind.fill(3)
@@ -200,16 +200,16 @@ class TestOptions:
         call_command(kind.name, *options, "--database", kind.alias, stdout=out)
         assert out.getvalue() == f"Expired {kind.noun} to delete: 3.\n"
 
-    def test_other_projects_call_it_without_options(self, kind, capsys):
+    def test_handle_can_be_called_without_options(self, kind, capsys):
         kind.fill(3)
         importlib.import_module(kind.path).Command().handle()
         assert capsys.readouterr().out == f"Expired {kind.noun} deleted: 3.\n"
 
     def test_a_dry_run_counts_and_deletes_nothing(self, kind):
         kind.fill(3)
-        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="live")
+        kind.fill(2, expires_at=aware_utcnow() + HOUR, name="unexpired")
         assert kind.run(dry_run=True) == f"Expired {kind.noun} to delete: 3.\n"
-        assert kind.left() == (5, 3)
+        assert kind.count_rows() == (5, 3)
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -222,27 +222,27 @@ class TestOptions:
             ({"sleep": float("nan")}, "--sleep"),
             ({"sleep": float("inf")}, "--sleep"),
             ({"sleep": "long"}, "--sleep"),
-            ({"database": "elsewhere"}, "There is no database 'elsewhere' in DATABASES; there is: default"),
-            ({"database": ""}, "There is no database ''"),
+            ({"database": "elsewhere"}, "Unknown database 'elsewhere'. Use one of DATABASES: default"),
+            ({"database": ""}, "Unknown database ''"),
         ],
     )
     @pytest.mark.parametrize("dry_run", [True, False])
-    def test_a_bad_value_is_named_and_nothing_lost(self, kind, options, message, dry_run):
+    def test_an_invalid_value_is_an_error_and_nothing_is_deleted(self, kind, options, message, dry_run):
         kind.fill(3)
         with pytest.raises(CommandError, match=message):
             kind.run(**options, dry_run=dry_run)
-        assert kind.left() == (3, 2)
+        assert kind.count_rows() == (3, 2)
 
     @pytest.mark.parametrize("arguments", ["--batch-size=0", "--batch-size=2.5", "--sleep=-1", "--database=no"])
-    def test_a_bad_argument_is_too(self, kind, arguments):
+    def test_an_invalid_argument_is_an_error(self, kind, arguments):
         kind.fill(3)
         with pytest.raises(CommandError):
             call_command(kind.name, arguments)
-        assert kind.left() == (3, 2)
+        assert kind.count_rows() == (3, 2)
 
     @pytest.mark.needs("second_database")
-    def test_a_database_without_the_tables_is_refused(self, kind):
-        with pytest.raises(CommandError, match=f"Expired {kind.noun} are not in the database 'default'"):
+    def test_a_database_without_the_tables_is_an_error(self, kind):
+        with pytest.raises(CommandError, match=f"The database 'default' has no table of {kind.noun}"):
             kind.run(database="default")
 
     @pytest.mark.parametrize("cached", [True, False])
@@ -250,13 +250,13 @@ class TestOptions:
         simple_jwt(**{kind.cache_setting: cached})
         kind.fill(3)
         alias = kind.alias
-        # Where the router would write to there are no tables at all.
+        # The database that the router names for writes does not exist.
         with mock.patch.object(router, "db_for_write", return_value="elsewhere"):
             assert kind.run(database=alias, dry_run=True) == f"Expired {kind.noun} to delete: 3.\n"
             assert kind.run(database=alias) == f"Expired {kind.noun} deleted: 3.\n"
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
 
-    def test_it_pauses_between_batches(self, kind):
+    def test_the_command_pauses_between_batches(self, kind):
         kind.fill(5)
         with mock.patch.object(flush, "time") as time:
             kind.run(batch_size=2, sleep=0.5)
@@ -264,13 +264,13 @@ class TestOptions:
             kind.fill(5)
             kind.run(batch_size=2)
             assert time.sleep.call_count == 2
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
 
     @pytest.mark.parametrize(("vendor", "size"), [("sqlite", 100_000), ("postgresql", 10_000), ("mysql", 10_000)])
-    def test_batches_are_larger_where_a_commit_costs_more(self, kind, vendor, size):
+    def test_batches_are_larger_on_sqlite(self, kind, vendor, size):
         purge = mock.Mock(return_value=iter(()))
         with (
-            mock.patch.object(type(kind.tables), "purge", purge),
+            mock.patch.object(type(kind.sql_store), "purge", purge),
             mock.patch.object(connections[kind.alias], "vendor", vendor),
             mock.patch.object(connections[kind.alias], "cursor", mock.MagicMock()),
         ):
@@ -280,9 +280,9 @@ class TestOptions:
         assert purge.call_args.kwargs == {"batch_size": size}
         assert bool(cursor.execute.mock_calls) is (vendor == "sqlite")
 
-    def test_sqlite_gets_its_page_cache_back(self, kind):
+    def test_the_page_cache_of_sqlite_is_restored(self, kind):
         if connections[kind.alias].vendor != "sqlite":
-            pytest.skip("there is no such cache")
+            pytest.skip("only SQLite has this cache")
 
         def cache_size():
             with connections[kind.alias].cursor() as cursor:
@@ -290,28 +290,28 @@ class TestOptions:
 
         before, during = cache_size(), []
         kind.fill(1)
-        with around_batches(before=lambda: during.append(cache_size())):
+        with calling_in_batches(before=lambda: during.append(cache_size())):
             kind.run()
-        assert during == [-flush.SQLITE_CACHE]
+        assert during == [-flush.SQLITE_CACHE_KIB]
         assert cache_size() == before
 
 
 @each_kind
-class TestReports:
+class TestOutput:
     @pytest.fixture(autouse=True)
-    def _terminal_that_can_draw(self, monkeypatch):
+    def _capable_terminal(self, monkeypatch):
         monkeypatch.setenv("TERM", "xterm")
         for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
             monkeypatch.delenv(name, raising=False)
 
     def test_a_terminal_gets_a_progress_bar(self, kind):
         kind.fill(3)
-        drawn = kind.run(Terminal(), batch_size=2)
+        drawn = kind.run(TerminalOutput(), batch_size=2)
         assert f"Expired {kind.noun}" in drawn.split("\x1b", 1)[1]
         assert drawn.endswith(f"Expired {kind.noun} deleted: 3.\n")
 
-    @pytest.mark.parametrize(("out", "with_rich"), [(Terminal, False), (StringIO, True)])
-    def test_otherwise_there_is_just_the_count(self, kind, out, with_rich):
+    @pytest.mark.parametrize(("out", "with_rich"), [(TerminalOutput, False), (StringIO, True)])
+    def test_without_a_terminal_or_rich_only_the_count_is_printed(self, kind, out, with_rich):
         kind.fill(3)
         missing = {} if with_rich else dict.fromkeys(["rich", "rich.console", "rich.progress"])
         with mock.patch.dict(sys.modules, missing):
@@ -324,37 +324,37 @@ class TestReports:
         assert stopped.value.code == 130
         return out.getvalue()
 
-    def test_an_interrupt_keeps_what_was_deleted_and_says_how_many(self, kind):
+    def test_an_interrupt_keeps_and_prints_what_was_deleted(self, kind):
         kind.fill(5)
         with mock.patch.object(flush, "time") as time:
             time.sleep.side_effect = [None, KeyboardInterrupt]
             assert self.interrupted(kind, sleep=1) == f"Interrupted. Expired {kind.noun} deleted: 4.\n"
-        assert kind.left() == (1, 1)
-        assert kind.run() == f"Expired {kind.noun} deleted: 1.\n", "the next run goes on from there"
+        assert kind.count_rows() == (1, 1)
+        assert kind.run() == f"Expired {kind.noun} deleted: 1.\n", "the next run deletes the rest"
 
-    def test_the_count_follows_the_progress_bar(self, kind):
+    def test_the_count_is_printed_after_the_progress_bar(self, kind):
         kind.fill(5)
         with mock.patch.object(flush, "time") as time:
             time.sleep.side_effect = KeyboardInterrupt
-            drawn = self.interrupted(kind, Terminal(), sleep=1)
+            drawn = self.interrupted(kind, TerminalOutput(), sleep=1)
         assert drawn.endswith(f"Interrupted. Expired {kind.noun} deleted: 2.\n")
 
-    def test_an_interrupt_in_a_batch_rolls_that_back(self, kind):
+    def test_an_interrupt_in_a_batch_rolls_it_back(self, kind):
         kind.fill(5)
-        with around_batches(after=lambda: signal.raise_signal(signal.SIGINT)):
+        with calling_in_batches(after=lambda: signal.raise_signal(signal.SIGINT)):
             assert self.interrupted(kind) == f"Interrupted. Expired {kind.noun} deleted: 0.\n"
-        assert kind.left() == (5, 3)
+        assert kind.count_rows() == (5, 3)
 
 
-def test_the_command_is_made_for_one_store():
+def test_a_subclass_must_define_the_store_and_the_cutoff():
     command = flush.FlushCommand()
-    for missing in (command.store, command.tables, command.cutoff):
+    for missing in (command.store, command.sql_store, command.cutoff):
         with pytest.raises(NotImplementedError):
             missing()
 
 
 class OtherStore(NullStore):
-    """Has one that has expired, in memory."""
+    """A store of a project, with one expired record."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -367,56 +367,56 @@ class OtherStore(NullStore):
 
 
 @each_kind
-def test_a_store_of_the_projects_own_is_purged_and_the_tables_when_their_database_is_named(kind, simple_jwt):
+def test_the_store_of_the_project_is_purged_unless_a_database_is_named(kind, simple_jwt):
     kind.fill(3)
     simple_jwt(REVOCATION_STORE=OtherStore)
     assert kind.run(dry_run=True) == f"Expired {kind.noun} to delete: 1.\n"
     assert kind.run() == f"Expired {kind.noun} deleted: 1.\n"
-    assert kind.left() == (3, 2)
+    assert kind.count_rows() == (3, 2)
     assert kind.run(database=kind.alias) == f"Expired {kind.noun} deleted: 3.\n"
 
 
 @each_kind
-class TestMemory:
-    def statements(self, kind, rows, batch_size, way=constraints_deferred):
+class TestStatements:
+    def statements(self, kind, rows, batch_size, deletion_method=constraints_deferred):
         kind.fill(rows)
-        with way(kind), CaptureQueriesContext(connections[kind.alias]) as context:
+        with deletion_method(kind), CaptureQueriesContext(connections[kind.alias]) as context:
             kind.run(batch_size=batch_size)
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
         return [query["sql"] for query in context if not query["sql"].startswith(("SAVEPOINT", "RELEASE", "PRAGMA"))]
 
-    def test_a_batch_is_a_few_statements_however_many_rows_it_has(self, kind):
+    def test_the_number_of_statements_of_a_batch_does_not_depend_on_its_size(self, kind):
         few, many = self.statements(kind, 50, 10), self.statements(kind, 5_000, 1_000)
         assert len(few) == len(many)
         deletes = [sql for sql in many if sql.startswith("DELETE")]
-        assert len(deletes) == 10, "two in each batch, one for each table"
+        assert len(deletes) == 10, "two for each batch, one for each table"
 
-    def test_no_query_answers_with_more_than_one_row(self, kind):
+    def test_no_query_returns_more_than_one_row(self, kind):
         queries = [sql for sql in self.statements(kind, 5_000, 1_000) if sql.startswith("SELECT")]
-        assert len(queries) == 6, "where the last row is, and where each batch ends"
+        assert len(queries) == 6, "one for the last row, and one for the end of each batch"
         for sql in queries:
             assert "MAX(" in sql or sql.partition(" OFFSET")[0].endswith("LIMIT 1")
 
-    def test_where_constraints_are_checked_at_once_no_text_of_a_token_is_fetched_either(self, kind):
-        statements = self.statements(kind, 50, 10, constraints_checked_at_once)
+    def test_no_encoded_token_is_fetched_where_constraints_are_checked_immediately(self, kind):
+        statements = self.statements(kind, 50, 10, constraints_checked_immediately)
         deletes = [sql for sql in statements if sql.startswith("DELETE")]
         assert len(deletes) == 10
         text = connections[kind.alias].ops.quote_name("token")
         assert not any(text in sql for sql in statements)
 
-    def test_where_rows_have_to_be_fetched_it_is_a_few_at_a_time(self, kind, monkeypatch):
-        monkeypatch.setattr(bulk, "COLLECTED", 10)
-        text = connections[kind.alias].ops.quote_name(kind.tables.id_field)
-        few, many = (self.statements(kind, rows, 100, rows_collected) for rows in (100, 200))
+    def test_rows_that_must_be_fetched_are_fetched_in_batches(self, kind, monkeypatch):
+        monkeypatch.setattr(bulk, "FETCH_SIZE", 10)
+        text = connections[kind.alias].ops.quote_name(kind.sql_store.id_field)
+        few, many = (self.statements(kind, rows, 100, rows_deleted_by_collector) for rows in (100, 200))
         fetching = [sql for sql in many if sql.startswith("SELECT") and text in sql]
         assert (len(fetching), len(many) < 2 * len(few)) == (20, True)
 
 
 @pytest.mark.needs("token_blacklist")
-class TestTokensStayRefused:
+class TestTokensStayRejected:
     @pytest.fixture
     def expired_token(self, user):
-        """Made a day ago; it has expired ``delta`` ago."""
+        """Return a token that was issued a day ago and expired ``delta`` ago: `expired_token(delta)`."""
 
         def make(delta):
             token = RefreshToken()
@@ -432,7 +432,7 @@ class TestTokensStayRefused:
         token = expired_token(timedelta(minutes=59))
         text = str(token)
         RefreshToken(text).blacklist()
-        assert flush_in(longest_move()) == "Expired tokens deleted: 0.\n"
+        assert flush_after(longest_shift()) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             RefreshToken(text)
 
@@ -440,142 +440,147 @@ class TestTokensStayRefused:
         token = expired_token(timedelta(seconds=-5))
         text = str(token)
         token.blacklist()
-        assert flush_in(timedelta(minutes=9) + longest_move()) == "Expired tokens deleted: 0.\n"
+        assert flush_after(timedelta(minutes=9) + longest_shift()) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             RefreshToken(text)
 
-    def test_and_are_forgotten_when_no_machine_accepts_them(self, expired_token, simple_jwt):
+    def test_until_no_machine_accepts_them(self, expired_token, simple_jwt):
         simple_jwt(LEEWAY=60)
         token = expired_token(timedelta(minutes=11, seconds=5))
         token.blacklist()
-        assert flush_in(longest_move()) == "Expired tokens deleted: 1.\n"
+        assert flush_after(longest_shift()) == "Expired tokens deleted: 1.\n"
         with pytest.raises(ExpiredTokenError):
             RefreshToken(str(token))
 
-    def patient(self, leeway):
-        """A class with that leeway of its own, in seconds."""
+    def class_with_leeway(self, leeway):
+        """Return a token class with its own leeway, in seconds."""
         backend = TokenBackend("HS256", "k" * 32, leeway=leeway)
         return type("Patient", (RefreshToken,), {"_token_backend": backend})
 
     @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row, revoke_all])
-    def test_within_a_leeway_of_their_class(self, user, simple_jwt, revoke):
+    def test_within_the_leeway_of_their_class(self, user, simple_jwt, revoke):
         simple_jwt(LEEWAY=timedelta(minutes=10))
-        token = self.patient(3600).for_user(user)
+        token = self.class_with_leeway(3600).for_user(user)
         revoke(token)
         lifetime = type(token).lifetime
-        assert flush_in(lifetime + timedelta(minutes=69) + longest_move()) == "Expired tokens deleted: 0.\n"
-        assert flush_in(lifetime + timedelta(minutes=71) + longest_move()) == "Expired tokens deleted: 1.\n"
+        assert flush_after(lifetime + timedelta(minutes=69) + longest_shift()) == "Expired tokens deleted: 0.\n"
+        assert flush_after(lifetime + timedelta(minutes=71) + longest_shift()) == "Expired tokens deleted: 1.\n"
 
     def test_a_shorter_leeway_of_their_class_changes_nothing(self, user, simple_jwt):
         simple_jwt(LEEWAY=60)
-        token = self.patient(0).for_user(user)
+        token = self.class_with_leeway(0).for_user(user)
         assert datetime_to_epoch(TOKENS.issued.get().expires_at) == token["exp"]
 
     @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row])
-    def test_a_sliding_token_that_was_refreshed(self, user, clock, revoke):
+    def test_a_refreshed_sliding_token(self, user, clock, revoke):
         token = SlidingToken.for_user(user)
         clock(minutes=4)
         serializer = TokenRefreshSlidingSerializer(data={"token": str(token)})
         assert serializer.is_valid()
         copy = SlidingToken(serializer.validated_data["token"], verify=False)
         revoke(copy)
-        # The first one expires after five minutes, and its copy after nine.
-        assert flush_in(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
+        # The first token expires after five minutes, and the copy after nine.
+        assert flush_after(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             copy.check_blacklist()
-        assert flush_in(2 * DAY) == "Expired tokens deleted: 1.\n"
+        assert flush_after(2 * DAY) == "Expired tokens deleted: 1.\n"
 
-    def test_the_copies_of_a_sliding_token_that_is_revoked_by_its_first_text(self, user, clock):
+    def test_the_copy_of_a_sliding_token_whose_original_is_revoked(self, user, clock):
         token = SlidingToken.for_user(user)
         clock(minutes=4)
         serializer = TokenRefreshSlidingSerializer(data={"token": str(token)})
         assert serializer.is_valid()
         SlidingToken(str(token), verify=False).blacklist()
-        assert flush_in(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
+        assert flush_after(timedelta(minutes=6)) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             SlidingToken(serializer.validated_data["token"], verify=False).check_blacklist()
 
-    def test_a_token_that_was_lengthened_after_it_was_recorded(self, user):
+    def test_a_token_whose_expiry_was_moved_after_it_was_recorded(self, user):
         token = RefreshToken.for_user(user)
         token.payload["exp"] += 29 * 86400
         RefreshToken(str(token)).blacklist()
-        assert flush_in(2 * DAY) == "Expired tokens deleted: 0.\n"
+        assert flush_after(2 * DAY) == "Expired tokens deleted: 0.\n"
         with pytest.raises(RefreshTokenBlacklistedError):
             RefreshToken(str(token))
-        assert flush_in(31 * DAY) == "Expired tokens deleted: 1.\n"
+        assert flush_after(31 * DAY) == "Expired tokens deleted: 1.\n"
 
     @pytest.mark.parametrize("revoke", [blacklist_token, blacklist_row, revoke_all])
     @pytest.mark.parametrize(
-        ("log_in", "lengthen"), [(by_hand, by_set_exp), (by_serializer, by_set_exp), (by_serializer, in_its_payload)]
+        ("log_in", "lengthen"),
+        [
+            (issue_directly, lengthen_by_set_exp),
+            (issue_by_login, lengthen_by_set_exp),
+            (issue_by_login, lengthen_payload),
+        ],
     )
-    def test_a_token_that_is_lengthened_at_login(self, user, credentials, log_in, lengthen, revoke):
+    def test_a_token_whose_expiry_is_moved_at_login(self, user, credentials, log_in, lengthen, revoke):
         token = log_in(user, credentials, lengthen)
         revoke(token)
-        assert flush_in(2 * DAY) == "Expired tokens deleted: 0.\n"
-        assert flush_in(31 * DAY) == "Expired tokens deleted: 1.\n"
+        assert flush_after(2 * DAY) == "Expired tokens deleted: 0.\n"
+        assert flush_after(31 * DAY) == "Expired tokens deleted: 1.\n"
 
-    def test_revoke_all_finds_a_token_that_was_lengthened(self, user, credentials):
-        token = by_hand(user, credentials, by_set_exp)
+    def test_revoke_all_finds_a_token_whose_expiry_was_moved(self, user, credentials):
+        token = issue_directly(user, credentials, lengthen_by_set_exp)
         now = aware_utcnow() + 2 * DAY
         with mock.patch("rest_framework_simplejwt.tokens.aware_utcnow", lambda: now):
             assert sessions.revoke_all(user).tokens == 1
-        self.assert_refused(token)
+        self.assert_rejected(token)
 
-    def test_a_token_that_is_shortened_or_renamed_writes_nothing(self, user, assert_statements):
+    def test_changing_the_expiry_or_the_id_writes_nothing(self, user, assert_statements):
         token = RefreshToken.for_user(user)
         with assert_statements(0):
             token.set_exp(lifetime=HOUR)
             token.set_jti()
             token.set_exp(lifetime=30 * DAY)
 
-    def test_a_token_that_a_project_takes_its_expiry_from_is_still_issued(self, user, credentials):
-        assert by_serializer(user, credentials, lambda token: token.payload.pop("exp"))
+    def test_a_token_without_expiry_can_be_issued(self, user, credentials):
+        assert issue_by_login(user, credentials, lambda token: token.payload.pop("exp"))
 
-    def remembered(self, user):
-        """Tokens of 30 days that are recorded as of one."""
+    def recorded_too_short(self, user):
+        """Return tokens that expire in 30 days but are recorded with an expiry in one day."""
         tokens = [RefreshToken.for_user(user) for _ in range(4)]
         for token in tokens:
             token.payload["exp"] += 29 * 86400
         return tokens
 
-    def assert_refused(self, token):
+    def assert_rejected(self, token):
         with pytest.raises(TokenError):
             RefreshToken(str(token))
 
     @pytest.mark.parametrize("number", range(4))
-    def test_one_that_is_revoked_between_two_batches(self, user, number):
-        tokens = self.remembered(user)
-        batches = TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=2)
+    def test_a_token_that_is_revoked_between_two_batches(self, user, number):
+        tokens = self.recorded_too_short(user)
+        batches = TOKENS.sql_store.purge(aware_utcnow() + 2 * DAY, batch_size=2)
         assert next(batches) == 2
         assert tokens[number].blacklist()[1]
         assert list(batches) == [2 if number < 2 else 1]
-        self.assert_refused(tokens[number])
-        assert TOKENS.left() == (1, 1)
+        self.assert_rejected(tokens[number])
+        assert TOKENS.count_rows() == (1, 1)
 
     @pytest.mark.parametrize("number", range(4))
-    @pytest.mark.parametrize("way", WAYS)
-    def test_one_that_is_revoked_while_its_batch_waits(self, user, number, way):
-        tokens = self.remembered(user)
+    @pytest.mark.parametrize("deletion_method", DELETION_METHODS)
+    def test_a_token_that_is_revoked_while_its_batch_waits(self, user, number, deletion_method):
+        tokens = self.recorded_too_short(user)
         revoking = iter([tokens[number].blacklist])
-        with way(TOKENS), around_batches(before=lambda: [revoke() for revoke in revoking]):
-            sizes = list(TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=2))
+        with deletion_method(TOKENS), calling_in_batches(before=lambda: [revoke() for revoke in revoking]):
+            sizes = list(TOKENS.sql_store.purge(aware_utcnow() + 2 * DAY, batch_size=2))
         assert sizes == ([1, 2] if number < 2 else [2, 1])
-        self.assert_refused(tokens[number])
-        assert TOKENS.left() == (1, 1)
+        self.assert_rejected(tokens[number])
+        assert TOKENS.count_rows() == (1, 1)
 
-    @pytest.mark.parametrize("way", WAYS)
-    def test_one_that_was_revoked_before_and_is_lengthened_while_its_batch_waits(self, user, way):
-        token, _, _, _ = self.remembered(user)
+    @pytest.mark.parametrize("deletion_method", DELETION_METHODS)
+    def test_a_revoked_token_whose_expiry_is_moved_while_its_batch_waits(self, user, deletion_method):
+        token, _, _, _ = self.recorded_too_short(user)
         TOKENS.revoked.create(token=TOKENS.issued.get(jti=token["jti"]))
         revoking = iter([token.blacklist])
-        with way(TOKENS), around_batches(before=lambda: [revoke() for revoke in revoking]):
-            assert sum(TOKENS.tables.purge(aware_utcnow() + 2 * DAY, batch_size=5)) == 3
-        self.assert_refused(token)
-        assert TOKENS.left() == (1, 1)
+        with deletion_method(TOKENS), calling_in_batches(before=lambda: [revoke() for revoke in revoking]):
+            assert sum(TOKENS.sql_store.purge(aware_utcnow() + 2 * DAY, batch_size=5)) == 3
+        self.assert_rejected(token)
+        assert TOKENS.count_rows() == (1, 1)
 
 
 @pytest.mark.needs("token_family")
-class TestFamiliesStayRefused:
+class TestFamiliesStayRejected:
     @pytest.mark.parametrize(("leeway", "deleted"), [(3600, 0), (HOUR, 0), (10, 1)])
     def test_within_the_leeway(self, user, simple_jwt, leeway, deleted):
         simple_jwt(LEEWAY=leeway, TOKEN_FAMILY_LIFETIME=DAY)
@@ -584,7 +589,7 @@ class TestFamiliesStayRefused:
         token.set_exp("family_exp", from_time=aware_utcnow(), lifetime=-ended)
         FAMILIES.issued.update(expires_at=aware_utcnow() - ended)
         token.blacklist_family()
-        assert flush_in(longest_move(), FAMILIES) == f"Expired families deleted: {deleted}.\n"
+        assert flush_after(longest_shift(), FAMILIES) == f"Expired families deleted: {deleted}.\n"
         with pytest.raises(TokenError, match="expired" if deleted else "blacklisted"):
             RefreshToken(str(token))
 
@@ -602,11 +607,11 @@ class TestFamiliesStayRefused:
     def test_within_the_leeway_of_a_class_of_the_family(self, user, simple_jwt, kind):
         simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
         kind.for_user(user).blacklist_family()
-        assert flush_in(DAY + timedelta(minutes=69) + longest_move(), FAMILIES) == "Expired families deleted: 0.\n"
-        assert flush_in(DAY + timedelta(minutes=71) + longest_move(), FAMILIES) == "Expired families deleted: 1.\n"
+        assert flush_after(DAY + timedelta(minutes=69) + longest_shift(), FAMILIES) == "Expired families deleted: 0.\n"
+        assert flush_after(DAY + timedelta(minutes=71) + longest_shift(), FAMILIES) == "Expired families deleted: 1.\n"
 
-    @pytest.mark.parametrize("end", [DAY * 30, None], ids=["longer", "for ever"])
-    def test_those_that_are_lengthened_at_login(self, user, simple_jwt, credentials, end):
+    @pytest.mark.parametrize("end", [DAY * 30, None], ids=["later", "never"])
+    def test_families_whose_expiry_is_moved_at_login(self, user, simple_jwt, credentials, end):
         simple_jwt(TOKEN_FAMILY_LIFETIME=DAY)
 
         def lengthen(token):
@@ -615,53 +620,53 @@ class TestFamiliesStayRefused:
             else:
                 token.set_exp("family_exp", lifetime=end)
 
-        by_serializer(user, credentials, lengthen)
+        issue_by_login(user, credentials, lengthen)
         FAMILIES.revoked.create(family=FAMILIES.issued.get())
-        assert flush_in(2 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
-        assert flush_in(31 * DAY, FAMILIES) == f"Expired families deleted: {0 if end is None else 1}.\n"
+        assert flush_after(2 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
+        assert flush_after(31 * DAY, FAMILIES) == f"Expired families deleted: {0 if end is None else 1}.\n"
 
-    def test_those_without_an_expiry(self, user, simple_jwt):
+    def test_families_without_expiry(self, user, simple_jwt):
         simple_jwt(TOKEN_FAMILY_LIFETIME=None)
         token = RefreshToken.for_user(user)
         token.blacklist_family()
-        assert flush_in(36_500 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
+        assert flush_after(36_500 * DAY, FAMILIES) == "Expired families deleted: 0.\n"
         with pytest.raises(TokenError, match="blacklisted"):
             RefreshToken(str(token))
 
 
 @each_kind
-@pytest.mark.parametrize("way", WAYS)
-class TestTwoAtOnce:
-    def test_they_share_the_work(self, kind, way):
+@pytest.mark.parametrize("deletion_method", DELETION_METHODS)
+class TestConcurrentRuns:
+    def test_each_row_is_counted_by_one_run(self, kind, deletion_method):
         kind.fill(7)
-        with way(kind):
-            one, other = (kind.tables.purge(aware_utcnow(), batch_size=2) for _ in range(2))
+        with deletion_method(kind):
+            one, other = (kind.sql_store.purge(aware_utcnow(), batch_size=2) for _ in range(2))
             assert [next(one), next(other), next(one)] == [2, 2, 2]
             assert (sum(other), sum(one)) == (1, 0)
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
 
-    def test_a_batch_that_the_other_one_took_counts_for_nothing(self, kind, way):
+    def test_rows_that_another_run_deleted_are_not_counted(self, kind, deletion_method):
         kind.fill(5)
-        with way(kind):
-            other = kind.tables.purge(aware_utcnow(), batch_size=3)
+        with deletion_method(kind):
+            other = kind.sql_store.purge(aware_utcnow(), batch_size=3)
             taking = iter([other])
-            with around_batches(before=lambda: [next(batches) for batches in taking]):
-                assert list(kind.tables.purge(aware_utcnow(), batch_size=2)) == [0, 2]
+            with calling_in_batches(before=lambda: [next(batches) for batches in taking]):
+                assert list(kind.sql_store.purge(aware_utcnow(), batch_size=2)) == [0, 2]
             assert sum(other) == 0
-        assert kind.left() == (0, 0)
+        assert kind.count_rows() == (0, 0)
 
 
 @each_kind
-class TestWhatProjectsHangOnRows:
+class TestSignalReceivers:
     @pytest.mark.parametrize("signal", [signals.pre_delete, signals.post_delete])
     @pytest.mark.parametrize("table", ["issued", "revoked"])
-    def test_a_receiver_hears_of_each_row(self, kind, signal, table, monkeypatch):
-        monkeypatch.setattr(bulk, "COLLECTED", 2)
+    def test_a_receiver_is_called_for_each_row(self, kind, signal, table, monkeypatch):
+        monkeypatch.setattr(bulk, "FETCH_SIZE", 2)
         kind.fill(7)
-        model, heard = getattr(kind, table).model, []
+        model, received = getattr(kind, table).model, []
 
         def receiver(instance, **facts):
-            heard.append(instance.pk)
+            received.append(instance.pk)
 
         signal.connect(receiver, sender=model)
         try:
@@ -669,13 +674,13 @@ class TestWhatProjectsHangOnRows:
             assert kind.run(batch_size=5) == f"Expired {kind.noun} deleted: 7.\n"
         finally:
             signal.disconnect(receiver, sender=model)
-        assert sorted(heard) == expected
-        assert kind.left() == (0, 0)
+        assert sorted(received) == expected
+        assert kind.count_rows() == (0, 0)
 
 
 @pytest.fixture
 def note_model(kind, table, related_name, transactional_db):
-    """A project's own table, whose rows refer to one of ours and go with it."""
+    """A model of a project with a foreign key to one of the models, with CASCADE."""
     model = getattr(kind, table).model
     field = models.ForeignKey(model, models.CASCADE, related_name=related_name)
     meta = type("Meta", (), {"app_label": kind.app})
@@ -693,10 +698,10 @@ def note_model(kind, table, related_name, transactional_db):
 @pytest.mark.parametrize("table", ["issued", "revoked"])
 @pytest.mark.parametrize("related_name", [None, "+"])
 @pytest.mark.django_db(transaction=True)
-def test_rows_of_the_projects_own_go_with_ours(kind, table, note_model):
+def test_rows_of_a_project_are_deleted_by_cascade(kind, table, note_model):
     kind.fill(3)
-    kind.fill(1, expires_at=aware_utcnow() + HOUR, name="live")
+    kind.fill(1, expires_at=aware_utcnow() + HOUR, name="unexpired")
     note_model._default_manager.bulk_create([note_model(row=row) for row in getattr(kind, table).all()])
     assert kind.run(batch_size=2) == f"Expired {kind.noun} deleted: 3.\n"
-    assert kind.left() == (1, 1)
+    assert kind.count_rows() == (1, 1)
     assert note_model._default_manager.count() == 1

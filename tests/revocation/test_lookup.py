@@ -1,4 +1,4 @@
-"""Whether a token or its family is revoked is asked once, and in one question where one place knows both."""
+"""``Lookup`` asks the stores once, and in one statement for a token and its family if one database has both."""
 
 from unittest import mock
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db]
 
 @pytest.fixture
 def stores(monkeypatch):
-    """Two stores that answer nothing is revoked, and note their questions."""
+    """Two mock stores, in which nothing is revoked. They record the calls."""
     tokens, families = mock.Mock(), mock.Mock()
     tokens.is_revoked.return_value = families.is_revoked.return_value = False
     tokens.are_revoked.return_value = (False, False)
@@ -25,7 +25,7 @@ def stores(monkeypatch):
 
 @pytest.mark.needs("full")
 @pytest.mark.parametrize(
-    ("ids", "asked"),
+    ("ids", "calls"),
     [
         (("x", "f"), ["tokens.are_revoked"]),
         (("x", None), ["tokens.is_revoked"]),
@@ -33,51 +33,51 @@ def stores(monkeypatch):
         ((None, None), []),
     ],
 )
-def test_the_stores_are_asked_once(stores, ids, asked):
-    both = mock.Mock()
-    both.attach_mock(stores[0], "tokens")
-    both.attach_mock(stores[1], "families")
+def test_the_stores_are_called_once(stores, ids, calls):
+    parent = mock.Mock()
+    parent.attach_mock(stores[0], "tokens")
+    parent.attach_mock(stores[1], "families")
     lookup = Lookup(*ids)
     for _ in range(2):
         assert (lookup.is_token_revoked, lookup.is_family_revoked) == (False, False)
-    assert [name for name, _, _ in both.mock_calls] == asked
+    assert [name for name, _, _ in parent.mock_calls] == calls
 
 
 @pytest.mark.needs("token_blacklist", "token_family")
-class TestTables:
+class TestSQLStores:
     @pytest.fixture(autouse=True)
-    def _recorded(self):
+    def _records(self):
         revocation.token_store().remember(issued("x"))
         revocation.family_store().remember(issued("f"))
 
-    def answers(self):
+    def look_up(self):
         lookup = Lookup("x", "f")
         return lookup.is_token_revoked, lookup.is_family_revoked
 
     @pytest.mark.parametrize("revoked", [(False, False), (True, False), (False, True), (True, True)])
-    def test_both_tables_answer(self, revoked, assert_statements):
+    def test_one_statement_reads_both_tables(self, revoked, assert_statements):
         for store, key, is_revoked in zip(
             (revocation.token_store(), revocation.family_store()), "xf", revoked, strict=True
         ):
             if is_revoked:
                 store.revoke(issued(key))
-        assert self.answers() == revoked
+        assert self.look_up() == revoked
         with assert_statements(1):
-            assert self.answers() == revoked
+            assert self.look_up() == revoked
 
-    def test_a_cache_of_tokens_answers_first(self, simple_jwt, assert_statements):
+    def test_a_cached_token_needs_no_statement(self, simple_jwt, assert_statements):
         simple_jwt(CACHE_BLACKLISTED_REFRESH_TOKENS=True)
         blacklist_cache.add_refresh_token("x")
         with assert_statements(0):
-            assert self.answers() == (True, False)
+            assert self.look_up() == (True, False)
 
-    def test_a_cache_of_families_answers_first_for_them(self, simple_jwt, assert_statements):
+    def test_a_cached_family_needs_no_statement_of_its_own(self, simple_jwt, assert_statements):
         simple_jwt(CACHE_BLACKLISTED_FAMILIES=True)
         blacklist_cache.add_token_family("f")
         with assert_statements(1):
-            assert self.answers() == (False, True)
+            assert self.look_up() == (False, True)
 
-    def test_families_in_another_database_are_asked_apart(self, monkeypatch):
+    def test_families_in_another_store_are_asked_separately(self, monkeypatch):
         tokens, families = revocation.token_store(), mock.Mock()
         families.is_revoked.return_value = True
         assert tokens.are_revoked("x", families, "f") == (False, True)

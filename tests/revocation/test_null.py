@@ -1,4 +1,4 @@
-"""The store of a project that remembers nothing: what of the contract can hold without a memory."""
+"""NullStore records nothing and accepts every call."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from rest_framework_simplejwt.revocation.null import NullStore
 from tests.revocation.contract import issued, now
 
 
-def test_it_remembers_nothing():
+def test_it_records_nothing():
     store = NullStore()
     assert store.remember(issued()) == (None, False)
     assert store.transact(lambda: store.revoke(issued())) == (None, True)
@@ -20,17 +20,17 @@ def test_it_remembers_nothing():
     assert list(store.purge(now(), batch_size=1)) == []
 
 
-def test_nothing_waits_for_a_commit():
+def test_callbacks_are_called_immediately():
     calls = []
     NullStore().after_commit(lambda: calls.append(1))
     assert calls == [1]
 
 
 @pytest.mark.needs("no revocation")
-def test_it_stands_in_for_the_blacklist():
+def test_it_is_the_token_store_without_the_app():
     assert isinstance(revocation.token_store(), NullStore)
 
 
 @pytest.mark.needs("no families")
-def test_it_stands_in_for_families():
+def test_it_is_the_family_store_without_the_app():
     assert isinstance(revocation.family_store(), NullStore)

@@ -1,4 +1,4 @@
-"""Whatever options redis-py's client has, the store says the same."""
+"""RedisStore works with every option of redis-py's client."""
 
 import os
 from datetime import timedelta
@@ -18,15 +18,15 @@ from tests.revocation.server import free_port, redis_server
 pytestmark = [pytest.mark.needs("redis"), pytest.mark.django_db]
 
 
-def says_what_every_store_says(store):
-    """Each of its questions once, with an answer of each shape."""
+def check_store(store):
+    """Call each method of the store, so that replies of every type are read."""
     child = issued("y", owner=1, family_id="f", family_needed_until=now() + HOUR)
     assert store.remember(issued("x", owner=1))[1]
     assert not store.remember(issued("x", owner=1))[1]
     store.remember(child)
     assert store.successor("x", "y", now=now()) is None
-    record, first = store.revoke(issued("x", successor=child))
-    assert first
+    record, is_first = store.revoke(issued("x", successor=child))
+    assert is_first
     assert store.revoke(issued("x")) == (record, False)
     found = store.successor("x", "y", now=now())
     assert (found.issued_at, found.expires_at, found.is_revoked) == (child.issued_at, child.expires_at, False)
@@ -38,16 +38,16 @@ def says_what_every_store_says(store):
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
-@pytest.mark.parametrize("decodes", [True, False])
-def test_replies_may_have_any_shape(protocol, decodes, monkeypatch):
-    shape = {"decode_responses": decodes, "protocol": protocol}
+@pytest.mark.parametrize("decode_responses", [True, False])
+def test_replies_of_any_type_are_read(protocol, decode_responses, monkeypatch):
+    reply_options = {"decode_responses": decode_responses, "protocol": protocol}
     if "REDIS_URL" in os.environ:
-        client = redis.Redis.from_url(os.environ["REDIS_URL"], **shape)
+        client = redis.Redis.from_url(os.environ["REDIS_URL"], **reply_options)
     else:
-        client = fakeredis.FakeRedis(server=fakeredis.FakeServer(), **shape)
+        client = fakeredis.FakeRedis(server=fakeredis.FakeServer(), **reply_options)
     monkeypatch.setattr(Store, "client", client)
     try:
-        says_what_every_store_says(Store("token"))
+        check_store(Store("token"))
     finally:
         Store.empty()
         client.close()
@@ -61,13 +61,13 @@ OPTIONS = (
 
 @pytest.mark.parametrize("scheme", ["redis", "unix"])
 @pytest.mark.parametrize("options", ["", OPTIONS])
-def test_a_url_may_name_a_socket_and_options(tmp_path, on, scheme, options):
+def test_a_url_can_have_a_socket_and_options(tmp_path, use_redis, scheme, options):
     with redis_server(tmp_path) as server:
-        on(f"{server.url if scheme == 'redis' else server.socket_url}?{options}")
-        says_what_every_store_says(RedisStore("token"))
+        use_redis(f"{server.url if scheme == 'redis' else server.socket_url}?{options}")
+        check_store(RedisStore("token"))
 
 
-def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
+def test_credentials_and_options_are_read_from_the_cache(tmp_path, settings, simple_jwt):
     with redis_server(tmp_path) as server:
         redis.Redis.from_url(server.url).acl_setuser("us", enabled=True, passwords="+p", keys="*", commands=["+@all"])
         django = {"username": "us", "password": "p", "db": 3}
@@ -83,12 +83,12 @@ def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
                     "r": {"LOCATION": server.place, "OPTIONS": options},
                 }
                 simple_jwt(SJWT_CACHE_NAME="r", REVOCATION_REDIS_URL=None)
-                says_what_every_store_says(RedisStore("token"))
+                check_store(RedisStore("token"))
                 assert RedisStore("token").client is RedisStore("family").client
                 assert RedisStore("token").client.client_info()["user"] == "us"
                 assert RedisStore("token").client.client_info()["db"] == (3 if options is django else 4)
         finally:
-            module._connect.cache_clear()
+            module._build_client.cache_clear()
             module._outage.end()
 
 
@@ -96,7 +96,7 @@ def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
     "error", [OSError("No route to host"), RedisClusterException("No node answers"), redis.RedisError]
 )
 @pytest.mark.parametrize(
-    "ask",
+    "call",
     [
         lambda store: store.is_revoked("x"),
         lambda store: store.remember(issued()),
@@ -105,15 +105,15 @@ def test_a_cache_may_say_who_connects_and_how(tmp_path, settings, simple_jwt):
         lambda store: store.revoke_all(None, now=now()),
         lambda store: store.successor("x", "y", now=now()),
     ],
-    ids=["is_revoked", "remember", "revoke", "revoke_all", "of everybody", "successor"],
+    ids=["is_revoked", "remember", "revoke", "revoke_all", "revoke_all of all owners", "successor"],
 )
-def test_whatever_the_client_raises_is_an_outage(on, error, ask, monkeypatch):
+def test_every_error_of_the_client_is_an_outage(use_redis, error, call, monkeypatch):
     def fail(*args, **kwargs):
         raise error
 
-    on(f"redis://127.0.0.1:{free_port()}/0")
+    use_redis(f"redis://127.0.0.1:{free_port()}/0")
     store = RedisStore("token")
     for name in ("execute_command", "pipeline"):
         monkeypatch.setattr(store.client, name, fail)
     with pytest.raises(RevocationUnavailable):
-        ask(store)
+        call(store)

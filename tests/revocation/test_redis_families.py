@@ -1,4 +1,4 @@
-"""Families without an end in Redis: remembered as long as any of their tokens, and no longer."""
+"""Families that do not expire stay in Redis as long as their newest token, and no longer."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ class RememberMe(RefreshToken):
 
 
 @pytest.fixture(autouse=True)
-def _endless(simple_jwt):
+def _families_do_not_expire(simple_jwt):
     simple_jwt(
         TOKEN_FAMILY_LIFETIME=None,
         TOKEN_FAMILY_BLACKLIST_ON_REUSE=True,
@@ -28,25 +28,25 @@ def _endless(simple_jwt):
     )
 
 
-def keys_that_stay():
+def keys_without_expiry():
     return [key for key in Store.client.scan_iter(f"{Store.prefix}:*") if Store.client.ttl(key) < 0]
 
 
-def refreshed(token, kind=RefreshToken):
+def refresh(token, kind=RefreshToken):
     return kind(rotation.refresh(rotation.present(kind, str(token))).refresh)
 
 
-def is_revoked_until(token, end):
-    """Whether its family is revoked until then, or longer by no more than what clocks may differ."""
-    left = Store.client.expiretime(Store("family")._key(token["family_id"])) - end
-    return module.SLACK - 2 <= left <= module.SLACK + 2
+def revocation_expires_at(token, end):
+    """Return whether the revocation of the token's family expires at ``end`` plus the retention margin."""
+    left = Store.client.expiretime(Store("family")._revocation_key(token["family_id"])) - end
+    return module.RETENTION_MARGIN - 2 <= left <= module.RETENTION_MARGIN + 2
 
 
-def last_access(token):
+def latest_access_expiry(token):
     return token["exp"] + int(AccessToken.lifetime.total_seconds())
 
 
-def by_alarm(first, last):
+def trigger_alarm(first, last):
     with pytest.raises(TokenError):
         rotation.present(RefreshToken, str(first))
 
@@ -54,107 +54,107 @@ def by_alarm(first, last):
 @pytest.mark.parametrize(
     "revoke",
     [
-        by_alarm,
+        trigger_alarm,
         lambda first, last: last.blacklist_family(),
         lambda first, last: sessions.revoke_family(first["family_id"]),
         lambda first, last: sessions.revoke_everything(),
     ],
-    ids=["by the alarm", "by a log-out", "by its id", "with all others"],
+    ids=["alarm", "log-out", "revoke_family", "revoke_everything"],
 )
-def test_its_revocation_outlasts_the_newest_token_and_nothing_stays(user, revoke, clock):
+def test_a_revocation_expires_after_the_newest_token(user, revoke, clock):
     clock(minutes=-10)
     first = RefreshToken.for_user(user)
     clock(minutes=10)
-    last = refreshed(first)
+    last = refresh(first)
     revoke(first, last)
-    assert is_revoked_until(last, last_access(last))
-    assert keys_that_stay() == []
+    assert revocation_expires_at(last, latest_access_expiry(last))
+    assert keys_without_expiry() == []
 
 
-def test_its_record_lasts_as_long_as_somebody_refreshes_and_no_longer(user, clock):
+def test_a_record_expires_after_the_newest_token(user, clock):
     clock(minutes=-10)
     first = RefreshToken.for_user(user)
     clock(minutes=10)
-    last = refreshed(first)
-    index = Store("family")._index_of(user.pk)
-    assert [until for _, until in Store.client.zrange(index, 0, -1, withscores=True)] == [last_access(last)]
-    assert keys_that_stay() == []
+    last = refresh(first)
+    index = Store("family")._index_key(user.pk)
+    assert [until for _, until in Store.client.zrange(index, 0, -1, withscores=True)] == [latest_access_expiry(last)]
+    assert keys_without_expiry() == []
     assert sessions.revoke_all(user).families == 1
 
 
-def test_a_class_with_a_longer_lifetime_counts(user):
+def test_the_lifetime_of_the_token_class_counts(user):
     first = RememberMe.for_user(user)
     sessions.revoke_all(user)
-    assert is_revoked_until(first, last_access(first))
+    assert revocation_expires_at(first, latest_access_expiry(first))
 
 
-def test_a_successor_that_was_made_meanwhile_counts(user, clock):
-    """By a refresh that had asked for the family before."""
+def test_a_successor_issued_after_the_revocation_counts(user, clock):
+    """A refresh that checked the family before it was revoked."""
     clock(minutes=-10)
     first = RefreshToken.for_user(user)
     clock(minutes=10)
     presented = rotation.present(RefreshToken, str(first))
     first.blacklist_family()
     last = RefreshToken(rotation.refresh(presented).refresh, verify=False)
-    assert is_revoked_until(last, last_access(last))
+    assert revocation_expires_at(last, latest_access_expiry(last))
 
 
-def test_where_tokens_are_not_recorded_it_stays(user, simple_jwt):
-    """Nobody knows its last token then. The check W042 says so."""
+def test_a_revocation_does_not_expire_where_tokens_are_not_recorded(user, simple_jwt):
+    """The expiry of its newest token is not known then. The check W042 warns about that."""
     simple_jwt(JTI_CLAIM=None)
     token = RefreshToken.for_user(user)
     token.blacklist_family()
-    assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+    assert Store.client.ttl(Store("family")._revocation_key(token["family_id"])) == -1
 
 
-def test_one_whose_other_tokens_nobody_knows_stays(user):
-    """Redis may have been emptied: the token that is presented need not be the last."""
+def test_a_revocation_does_not_expire_if_there_is_no_record_of_the_family(user):
+    """Redis may have lost its data, so the presented token may not be the newest."""
     token = RefreshToken.for_user(user)
     Store.empty()
     token.blacklist_family()
-    assert Store.client.ttl(Store("family")._key(token["family_id"])) == -1
+    assert Store.client.ttl(Store("family")._revocation_key(token["family_id"])) == -1
 
 
-def test_an_access_token_of_the_last_moment_counts(user, simple_jwt):
-    """The leeway lets in a refresh token for so long, and then the access token that it was turned into."""
+def test_an_access_token_issued_within_the_leeway_counts(user, simple_jwt):
+    """The leeway applies to the refresh token, and again to the access token that it returns."""
     simple_jwt(LEEWAY=3600)
     token = RefreshToken.for_user(user)
     token.blacklist_family()
-    assert is_revoked_until(token, last_access(token) + 2 * 3600)
+    assert revocation_expires_at(token, latest_access_expiry(token) + 2 * 3600)
 
 
-def test_no_refresh_makes_it_last_longer_while_it_is_revoked_with_all_others(user, monkeypatch):
+def test_a_family_is_not_recorded_again_while_revoke_all_runs(user, monkeypatch):
     token = RefreshToken.for_user(user)
-    bury, refused = Store._bury, []
+    revoke_entries, raised_in = Store._revoke_entries, []
 
-    def overtaken(self, *args):
+    def revoke_during_a_refresh(self, *args):
         if self._kind == "family":
             with pytest.raises(RevocationUnavailable):
                 token.outstand()
-            refused.append(self)
-        return bury(self, *args)
+            raised_in.append(self)
+        return revoke_entries(self, *args)
 
-    monkeypatch.setattr(Store, "_bury", overtaken)
+    monkeypatch.setattr(Store, "_revoke_entries", revoke_during_a_refresh)
     sessions.revoke_all(user)
-    assert refused
+    assert raised_in
 
 
-def test_one_that_nobody_has_heard_of_stays(user):
+def test_the_revocation_of_an_unknown_family_does_not_expire(user):
     sessions.revoke_family("f")
-    assert Store.client.ttl(Store("family")._key("f")) == -1
+    assert Store.client.ttl(Store("family")._revocation_key("f")) == -1
 
 
-def test_a_token_that_expires_at_the_end_of_all_dates_is_no_error(user):
+def test_the_family_of_a_token_with_the_latest_possible_expiry_can_be_revoked(user):
     token = RefreshToken.for_user(user)
     token["exp"] = MAX_NUMERIC_DATE
     token.blacklist_family()
     assert Store("family").is_revoked(token["family_id"])
 
 
-def test_a_family_with_an_end_needs_no_more_than_that(user, simple_jwt):
+def test_a_family_that_expires_has_no_key_for_its_newest_token(user, simple_jwt):
     simple_jwt(TOKEN_FAMILY_LIFETIME=timedelta(days=7))
     token = RefreshToken.for_user(user)
-    refreshed(token)
+    refresh(token)
     assert not list(Store.client.scan_iter(f"{Store.prefix}:family-end:*"))
     token.blacklist_family()
-    assert is_revoked_until(token, token["family_exp"])
+    assert revocation_expires_at(token, token["family_exp"])

@@ -1,4 +1,4 @@
-"""A project that has Redis and neither of the two apps: every endpoint does what it does with them."""
+"""With Redis and neither of the two apps, every endpoint does what it does with the apps."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,7 +20,7 @@ GRACE = timedelta(seconds=10)
 
 
 @pytest.fixture(autouse=True)
-def _rotating(simple_jwt):
+def _rotation(simple_jwt):
     simple_jwt(
         ROTATE_REFRESH_TOKENS=True,
         BLACKLIST_AFTER_ROTATION=True,
@@ -35,10 +35,10 @@ def login(post, user, credentials):
 
 
 @pytest.fixture
-def is_good(post, whoami):
-    """Whether a pair opens anything: all of it must, or none."""
+def is_accepted(post, whoami):
+    """Return whether both tokens of a pair are accepted. Fails if only one is."""
 
-    def ask(pair):
+    def check(pair):
         answers = [
             post("verify", token=pair["refresh"]),
             post("verify", token=pair["access"]),
@@ -47,36 +47,36 @@ def is_good(post, whoami):
         assert {answer.status_code for answer in answers} in ({200}, {401})
         return answers[0].status_code == 200
 
-    return ask
+    return check
 
 
-def test_a_refresh_spends_the_old_token_for_a_new_pair(login, post, is_good):
+def test_a_refresh_consumes_the_token_and_issues_a_pair(login, post, is_accepted):
     old = login()
     new = post("refresh", refresh=old["refresh"])
     assert new.status_code == 200
-    assert is_good(new.json())
+    assert is_accepted(new.json())
     assert post("verify", token=old["refresh"]).status_code == 401
 
 
-def test_a_replay_is_refused_and_ends_the_family(login, post, is_good, received):
+def test_reuse_is_rejected_and_revokes_the_family(login, post, is_accepted, received):
     old = login()
     new = post("refresh", refresh=old["refresh"]).json()
     with received(signals.refresh_token_reused) as alarms:
-        replay = post("refresh", refresh=old["refresh"])
-    assert (replay.status_code, replay.json()["code"]) == (401, "token_not_valid")
+        reuse = post("refresh", refresh=old["refresh"])
+    assert (reuse.status_code, reuse.json()["code"]) == (401, "token_not_valid")
     assert len(alarms) == 1
-    assert not is_good(new)
+    assert not is_accepted(new)
     assert post("refresh", refresh=new["refresh"]).status_code == 401
 
 
-def test_the_alarm_reaches_no_other_family(login, post, is_good):
+def test_the_alarm_revokes_no_other_family(login, post, is_accepted):
     other, old = login(), login()
     for _ in range(2):
         post("refresh", refresh=old["refresh"])
-    assert is_good(other)
+    assert is_accepted(other)
 
 
-def test_within_the_grace_period_a_replay_gets_the_same_successor(login, post, is_good, simple_jwt, clock):
+def test_a_replay_gets_the_same_successor(login, post, is_accepted, simple_jwt, clock):
     simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=GRACE)
     old = login()
     new = post("refresh", refresh=old["refresh"]).json()
@@ -84,34 +84,34 @@ def test_within_the_grace_period_a_replay_gets_the_same_successor(login, post, i
     again = post("refresh", refresh=old["refresh"]).json()
     assert again["refresh"] == new["refresh"]
     assert again["access"] != new["access"]
-    assert is_good(new)
+    assert is_accepted(new)
 
 
-def test_after_the_grace_period_a_replay_is_a_theft(login, post, is_good, simple_jwt, clock):
+def test_after_the_grace_period_it_is_reuse(login, post, is_accepted, simple_jwt, clock):
     simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=GRACE)
     old = login()
     new = post("refresh", refresh=old["refresh"]).json()
     clock(seconds=12)
     assert post("refresh", refresh=old["refresh"]).status_code == 401
-    assert not is_good(new)
+    assert not is_accepted(new)
 
 
-def test_a_log_out_is_for_good_and_a_second_one_is_refused(login, post):
+def test_a_log_out_revokes_the_token_and_a_second_one_is_rejected(login, post):
     pair = login()
     assert [post("blacklist", refresh=pair["refresh"]).status_code for _ in range(2)] == [200, 401]
     for endpoint, body in {"refresh": "refresh", "verify": "token"}.items():
         assert post(endpoint, **{body: pair["refresh"]}).status_code == 401
 
 
-def test_a_family_that_was_logged_out_opens_nothing(login, post, is_good):
+def test_no_token_of_a_family_that_was_logged_out_is_accepted(login, post, is_accepted):
     other, pair = login(), login()
     assert post("blacklist family", refresh=pair["refresh"]).status_code == 200
-    assert not is_good(pair)
+    assert not is_accepted(pair)
     assert post("refresh", refresh=pair["refresh"]).status_code == 401
-    assert is_good(other)
+    assert is_accepted(other)
 
 
-def test_a_sliding_token_that_was_revoked_opens_nothing(post, whoami, user, credentials, simple_jwt):
+def test_no_copy_of_a_revoked_sliding_token_is_accepted(post, whoami, user, credentials, simple_jwt):
     simple_jwt(AUTH_TOKEN_CLASSES=("rest_framework_simplejwt.tokens.SlidingToken",))
     token = post("obtain sliding", **credentials).json()["token"]
     assert whoami(token).status_code == 200
@@ -121,29 +121,29 @@ def test_a_sliding_token_that_was_revoked_opens_nothing(post, whoami, user, cred
     assert post("refresh sliding", token=longer).status_code == 401
 
 
-def test_all_of_a_user_can_be_ended(login, user, is_good):
+def test_revoke_all_ends_every_session_of_a_user(login, user, is_accepted):
     pairs = [login() for _ in range(3)]
     assert sessions.revoke_all(user) == Revoked(tokens=3, families=3)
-    assert [is_good(pair) for pair in pairs] == [False] * 3
-    assert is_good(login())
+    assert [is_accepted(pair) for pair in pairs] == [False] * 3
+    assert is_accepted(login())
 
 
-def test_all_but_one_family_can_be_ended(login, post, user, is_good):
+def test_revoke_all_can_exclude_one_family(login, post, user, is_accepted):
     here, *elsewhere = login(), login(), login()
     here = post("refresh", refresh=here["refresh"]).json()
     family_id = RefreshToken(here["refresh"]).get_family_id()
     assert sessions.revoke_all(user, except_family=family_id) == Revoked(tokens=2, families=2)
-    assert is_good(here)
-    assert [is_good(pair) for pair in elsewhere] == [False] * 2
+    assert is_accepted(here)
+    assert [is_accepted(pair) for pair in elsewhere] == [False] * 2
 
 
-def test_everything_of_everybody_can_be_ended(login, user, credentials, is_good):
+def test_revoke_everything_ends_every_session(login, user, credentials, is_accepted):
     field = get_user_model().USERNAME_FIELD
     bob = get_user_model().objects.create_user(**{**credentials, field: f"bob-{credentials[field]}"})
     token = RefreshToken.for_user(bob)
     pairs = [login(), {"refresh": str(token), "access": str(token.access_token)}]
     assert sessions.revoke_everything() == Revoked(tokens=2, families=2)
-    assert [is_good(pair) for pair in pairs] == [False] * 2
+    assert [is_accepted(pair) for pair in pairs] == [False] * 2
 
 
 def test_nothing_is_written_to_the_database(login, post, user):
@@ -157,8 +157,8 @@ def test_nothing_is_written_to_the_database(login, post, user):
     assert {query["sql"].split()[0] for query in queries} == {"SELECT"}
 
 
-def at_once(*requests):
-    """The answers to requests that start together, each with a thread and a connection of its own."""
+def send_together(*requests):
+    """Send requests at the same time, each in its own thread. Return the responses in the same order."""
     barrier = Barrier(len(requests))
 
     def send(request):
@@ -174,24 +174,24 @@ def at_once(*requests):
 
 
 @pytest.mark.django_db(transaction=True)
-class TestAtOnce:
-    def test_of_many_refreshes_one_wins(self, login):
+class TestConcurrency:
+    def test_of_many_refreshes_one_succeeds(self, login):
         refresh = login()["refresh"]
-        answers = at_once(*[("/token/refresh/", refresh)] * 6)
+        answers = send_together(*[("/token/refresh/", refresh)] * 6)
         assert sorted(answer.status_code for answer in answers) == [200] + [401] * 5
 
-    def test_within_the_grace_period_all_get_the_same_successor(self, login, simple_jwt):
+    def test_within_the_grace_period_all_refreshes_get_the_same_successor(self, login, simple_jwt):
         simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=GRACE)
         refresh = login()["refresh"]
-        answers = at_once(*[("/token/refresh/", refresh)] * 6)
+        answers = send_together(*[("/token/refresh/", refresh)] * 6)
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.json()["refresh"] for answer in answers}) == 1
 
     @pytest.mark.parametrize("attempt", range(5))
-    def test_a_log_out_that_races_a_refresh_leaves_nothing_alive(self, login, post, simple_jwt, attempt):
+    def test_after_a_concurrent_log_out_no_successor_is_accepted(self, login, post, simple_jwt, attempt):
         simple_jwt(REFRESH_TOKEN_GRACE_PERIOD=GRACE)
         refresh = login()["refresh"]
-        refreshed, logged_out = at_once(("/token/refresh/", refresh), ("/token/blacklist/", refresh))
+        refreshed, logged_out = send_together(("/token/refresh/", refresh), ("/token/blacklist/", refresh))
         assert logged_out.status_code == 200
         left = [refresh, refreshed.json()["refresh"]] if refreshed.status_code == 200 else [refresh]
         assert {post("refresh", refresh=text).status_code for text in left} == {401}

@@ -1,4 +1,4 @@
-"""`revoke_all` in Redis: a page at a time, and nobody can outrun it."""
+"""`revoke_all` in Redis: it works page by page, and no refresh can escape it."""
 
 from datetime import timedelta
 
@@ -27,34 +27,34 @@ def store():
 
 
 @pytest.fixture
-def meanwhile(monkeypatch):
-    """Do something between the look into an index and the first revocation of what was found: `meanwhile(work)`."""
+def before_first_revocation(monkeypatch):
+    """Arrange a call between the read of the first page of an index and its revocation."""
 
     def interrupt(work):
-        bury = Store._bury
+        revoke_entries = Store._revoke_entries
 
         def interrupted(self, *args):
-            monkeypatch.setattr(Store, "_bury", bury)
+            monkeypatch.setattr(Store, "_revoke_entries", revoke_entries)
             work()
-            return bury(self, *args)
+            return revoke_entries(self, *args)
 
-        monkeypatch.setattr(Store, "_bury", interrupted)
+        monkeypatch.setattr(Store, "_revoke_entries", interrupted)
 
     return interrupt
 
 
 @pytest.fixture
 def pages(monkeypatch):
-    """How many entries each page has, of two at the most."""
-    monkeypatch.setattr(module, "BATCH", 2)
+    """The number of entries of each page, of which the largest number is set to two."""
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     sizes = []
-    bury = Store._bury
+    revoke_entries = Store._revoke_entries
 
     def counted(self, client, entries, *args):
         sizes.append(len(entries))
-        return bury(self, client, entries, *args)
+        return revoke_entries(self, client, entries, *args)
 
-    monkeypatch.setattr(Store, "_bury", counted)
+    monkeypatch.setattr(Store, "_revoke_entries", counted)
     return sizes
 
 
@@ -63,19 +63,19 @@ def remember(store, *names, owner, **changes):
         store.remember(issued(name, owner=owner, **changes))
 
 
-def is_held(store, owner_pk):
-    return bool(Store.client.exists(module._hold_of(store._index_of(owner_pk))))
+def is_locked(store, owner_pk):
+    return bool(Store.client.exists(module._lock_key(store._index_key(owner_pk))))
 
 
-def test_many_are_revoked_a_page_at_a_time(store, alice, pages):
+def test_entries_are_revoked_page_by_page(store, alice, pages):
     remember(store, *"abcde", owner=alice)
     assert store.revoke_all(alice, now=now()) == 5
     assert pages == [2, 2, 1]
     assert all(map(store.is_revoked, "abcde"))
 
 
-def test_no_answer_is_longer_than_a_page(store, alice, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 2)
+def test_no_reply_is_longer_than_a_page(store, alice, monkeypatch):
+    monkeypatch.setattr(module, "PAGE_SIZE", 2)
     remember(store, *"abcdefgh", owner=alice)
     parse, longest = Store.client.parse_response, []
 
@@ -89,138 +89,140 @@ def test_no_answer_is_longer_than_a_page(store, alice, monkeypatch):
     assert max(longest) == 4, "two entries, each with its expiry"
 
 
-def test_what_is_revoked_is_dropped_from_the_index(store, alice, pages):
+def test_revoked_entries_are_removed_from_the_index(store, alice, pages):
     remember(store, *"abc", owner=alice)
-    remember(store, "spared", owner=alice, family_id="f")
+    remember(store, "excluded", owner=alice, family_id="f")
     store.revoke_all(alice, now=now(), except_family="f")
-    assert Store.client.zcard(store._index_of(alice)) == 1
+    assert Store.client.zcard(store._index_key(alice)) == 1
     assert store.revoke_all(alice, now=now()) == 1
-    assert not Store.client.exists(store._index_of(alice))
+    assert not Store.client.exists(store._index_key(alice))
 
 
-@pytest.mark.parametrize("spared", ["abcd", "abc", "a", "d", "ad", "bd"])
-def test_a_family_that_is_spared_holds_up_nothing(store, alice, pages, spared):
+@pytest.mark.parametrize("excluded", ["abcd", "abc", "a", "d", "ad", "bd"])
+def test_entries_of_an_excluded_family_stop_no_others(store, alice, pages, excluded):
     for name in "abcd":
-        remember(store, name, owner=alice, family_id="f" if name in spared else "g")
-    assert store.revoke_all(alice, now=now(), except_family="f") == 4 - len(spared)
-    assert [store.is_revoked(name) for name in "abcd"] == [name not in spared for name in "abcd"]
+        remember(store, name, owner=alice, family_id="f" if name in excluded else "g")
+    assert store.revoke_all(alice, now=now(), except_family="f") == 4 - len(excluded)
+    assert [store.is_revoked(name) for name in "abcd"] == [name not in excluded for name in "abcd"]
 
 
-def test_two_at_once_miss_nothing_that_the_other_spares(store, alice, pages):
-    """Each is somebody who logs out everywhere else; what one of them drops is what the other has counted."""
+def test_two_concurrent_calls_revoke_what_the_other_excludes(store, alice, pages):
+    """Two log-outs everywhere else, which exclude different families. One removes entries that the other counts on."""
     for number in range(8):
         remember(store, f"f{number}", f"g{number}", owner=alice, family_id="f" if number % 2 else "g")
-    bury = store._bury
+    revoke_entries = store._revoke_entries
     other = Store("token")
 
-    def overtaken(*args):
-        store._bury = bury
+    def revoke_after_the_other(*args):
+        store._revoke_entries = revoke_entries
         other.revoke_all(alice, now=now(), except_family="g")
-        return bury(*args)
+        return revoke_entries(*args)
 
-    store._bury = overtaken
+    store._revoke_entries = revoke_after_the_other
     store.revoke_all(alice, now=now(), except_family="f")
     assert all(store.is_revoked(f"{name}{number}") for name in "fg" for number in range(8))
 
 
-def test_indexes_are_looked_for_a_few_keys_at_a_time(store, monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 3)
+def test_indexes_are_found_page_by_page(store, monkeypatch):
+    monkeypatch.setattr(module, "PAGE_SIZE", 3)
     for number in range(20):
         remember(store, f"x{number}", owner=number)
     assert store.revoke_all(None, now=now()) == 20
 
 
-def test_nothing_is_remembered_of_an_owner_meanwhile(store, alice, meanwhile):
+def test_nothing_is_recorded_for_the_owner_meanwhile(store, alice, before_first_revocation):
     remember(store, "x", owner=alice)
 
     def refresh():
         with pytest.raises(RevocationUnavailable):
             remember(store, "y", owner=alice)
-        remember(store, "z", owner="somebody else")
+        remember(store, "z", owner="another user")
 
-    meanwhile(refresh)
+    before_first_revocation(refresh)
     assert store.revoke_all(alice, now=now()) == 1
     remember(store, "y", owner=alice)
     assert not store.is_revoked("y")
 
 
-def test_a_refresh_that_had_recorded_its_successor_is_caught(store, alice, meanwhile):
+def test_a_successor_recorded_before_is_revoked(store, alice, before_first_revocation):
     child = issued("y", owner=alice)
     remember(store, "x", owner=alice)
     store.remember(child)
-    meanwhile(lambda: store.revoke(issued(successor=child)))
+    before_first_revocation(lambda: store.revoke(issued(successor=child)))
     assert store.revoke_all(alice, now=now()) == 1
     assert store.successor("x", "y", now=now()).is_revoked
 
 
-@pytest.mark.parametrize("at", ["the look", "the revocation"])
-def test_the_owner_is_let_go_when_it_fails(store, alice, at, monkeypatch):
+@pytest.mark.parametrize("at", ["read", "revocation"])
+def test_the_index_is_unlocked_after_an_error(store, alice, at, monkeypatch):
     remember(store, "x", owner=alice)
 
     def fail(*args, **kwargs):
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        if at == "the look":
+        if at == "read":
             patch.setattr(Store.client, "eval", fail)
         else:
-            patch.setattr(Store, "_bury", fail)
+            patch.setattr(Store, "_revoke_entries", fail)
         with pytest.raises(RevocationUnavailable):
             store.revoke_all(alice, now=now())
-    assert not is_held(store, alice)
+    assert not is_locked(store, alice)
 
 
-def test_the_owner_is_let_go_after_a_while_when_the_process_is_gone(store, alice, meanwhile, monkeypatch):
+def test_the_lock_expires_if_the_process_stops(store, alice, before_first_revocation, monkeypatch):
     remember(store, "x", owner=alice)
-    hold = module._hold_of(store._index_of(alice))
+    lock = module._lock_key(store._index_key(alice))
     found = []
-    meanwhile(lambda: found.append(Store.client.ttl(hold)))
+    before_first_revocation(lambda: found.append(Store.client.ttl(lock)))
     store.revoke_all(alice, now=now())
-    assert 0 < found[0] <= module.HOLD
-    assert not is_held(store, alice)
+    assert 0 < found[0] <= module.INDEX_LOCK_SECONDS
+    assert not is_locked(store, alice)
 
 
-def test_it_says_so_when_it_was_stopped_for_so_long_that_a_refresh_may_have_escaped(store, alice, meanwhile):
+def test_it_raises_if_the_lock_expired_and_a_refresh_may_have_escaped(store, alice, before_first_revocation):
     remember(store, "x", owner=alice)
-    meanwhile(lambda: Store.client.delete(module._hold_of(store._index_of(alice))))
+    before_first_revocation(lambda: Store.client.delete(module._lock_key(store._index_key(alice))))
     with pytest.raises(RevocationUnavailable):
         store.revoke_all(alice, now=now())
     assert store.revoke_all(alice, now=now()) == 0
     assert store.is_revoked("x")
 
 
-class TestASlidingTokenThatIsRefreshed:
-    """Its copy bears the same id, and lasts longer."""
+class TestRefreshedSlidingToken:
+    """The copy has the same id and expires later."""
 
     @pytest.fixture
-    def lasts_until(self, store):
-        return lambda: Store.client.expiretime(store._key("x")) - module.SLACK
+    def revocation_expiry(self, store):
+        return lambda: Store.client.expiretime(store._revocation_key("x")) - module.RETENTION_MARGIN
 
-    def test_before(self, store, alice, lasts_until):
+    def test_refreshed_before(self, store, alice, revocation_expiry):
         remember(store, "x", owner=alice)
         remember(store, "x", owner=alice, expires_at=now() + 3 * HOUR)
         store.revoke_all(alice, now=now())
-        assert lasts_until() == pytest.approx(datetime_to_epoch(now() + 3 * HOUR), abs=2)
+        assert revocation_expiry() == pytest.approx(datetime_to_epoch(now() + 3 * HOUR), abs=2)
 
-    def test_meanwhile(self, store, alice, meanwhile):
+    def test_refreshed_meanwhile(self, store, alice, before_first_revocation):
         remember(store, "x", owner=alice)
 
         def refresh():
             with pytest.raises(RevocationUnavailable):
                 remember(store, "x", owner=alice, expires_at=now() + 3 * HOUR)
 
-        meanwhile(refresh)
+        before_first_revocation(refresh)
         store.revoke_all(alice, now=now())
 
-    def test_afterwards(self, store, alice, lasts_until):
-        """By who had seen before that it was not revoked."""
+    def test_refreshed_afterwards(self, store, alice, revocation_expiry):
+        """By a request that checked the revocation before `revoke_all`."""
         remember(store, "x", owner=alice)
         store.revoke_all(alice, now=now())
         remember(store, "x", owner=alice, expires_at=now() + 3 * HOUR)
-        assert lasts_until() == pytest.approx(datetime_to_epoch(now() + 3 * HOUR), abs=2)
+        assert revocation_expiry() == pytest.approx(datetime_to_epoch(now() + 3 * HOUR), abs=2)
 
-    def test_a_log_out_lasts_as_long_as_any_copy_can(self, user):
+    def test_a_log_out_outlasts_every_possible_copy(self, user):
         token = SlidingToken.for_user(user)
         token.blacklist()
-        left = timedelta(seconds=Store.client.ttl(Store("token")._key(token["jti"])) - module.SLACK)
+        left = timedelta(
+            seconds=Store.client.ttl(Store("token")._revocation_key(token["jti"])) - module.RETENTION_MARGIN
+        )
         assert left > SlidingToken.lifetime + timedelta(hours=23), "its refresh-exp, and a lifetime"

@@ -1,4 +1,4 @@
-"""The two stores in SQL keep the contract, in few statements, and hold nothing more than they were told."""
+"""The two SQL stores pass the tests of every store; and tests of their rows and numbers of statements."""
 
 from datetime import timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from tests.revocation.contract import HOUR, StoreContract, issued, now
 
 pytestmark = pytest.mark.django_db
 
-FIND = {"token": revocation.token_store, "family": revocation.family_store}
+STORES = {"token": revocation.token_store, "family": revocation.family_store}
 KINDS = [
     pytest.param("token", marks=pytest.mark.needs("token_blacklist")),
     pytest.param("family", marks=pytest.mark.needs("token_family")),
@@ -20,11 +20,11 @@ KINDS = [
 
 
 class SQLContract(StoreContract):
-    """With the store's tables, whatever stands before them."""
+    """Tests of a store in SQL, with or without a cache in front of it."""
 
     @pytest.fixture
     def tables(self, kind):
-        return FIND[kind]()
+        return STORES[kind]()
 
     @pytest.fixture
     def alias(self, tables):
@@ -33,8 +33,8 @@ class SQLContract(StoreContract):
     @pytest.fixture
     def empty(self, tables):
         def delete_rows():
-            tables._revoked.delete()
-            tables._issued.delete()
+            tables._revoked_rows.delete()
+            tables._issued_rows.delete()
 
         return delete_rows
 
@@ -49,32 +49,34 @@ class TestSQLStore(SQLContract):
     def store(self, tables):
         return tables
 
-    def test_the_records_are_rows(self, store, alice):
-        row, made = store.remember(issued(owner=alice))
-        assert made
+    def test_records_are_model_instances(self, store, alice):
+        row, is_created = store.remember(issued(owner=alice))
+        assert is_created
         assert store.remember(issued()) == (row, False)
         assert (getattr(row, store.id_field), row.user_id, row.expires_at - row.created_at) == ("x", alice, HOUR)
-        revoked, first = store.revoke(issued())
-        assert first
+        revoked, is_first = store.revoke(issued())
+        assert is_first
         assert [store.revoke(issued()) for _ in range(3)] == [(revoked, False)] * 3
         assert getattr(revoked, store.link_field) == row
 
-    def test_the_answer_says_how_long_a_row_is_kept(self, store):
+    def test_remember_returns_the_expiry_of_the_row(self, store):
         store.remember(issued())
         row, _ = store.remember(issued(expires_at=now() + 2 * HOUR))
-        assert row.expires_at == store._issued.get().expires_at
+        assert row.expires_at == store._issued_rows.get().expires_at
 
-    def test_the_age_of_a_successor_counts_from_when_it_was_issued(self, store):
+    def test_the_age_of_a_successor_is_the_time_since_its_issue(self, store):
         self.consume(store, issued_at=now())
         found = store.successor("x", "y", now=now() + timedelta(seconds=9))
         assert timedelta(seconds=9) <= found.age < timedelta(minutes=1)
 
-    def test_a_successor_that_a_faster_clock_has_issued_is_new(self, store):
+    def test_the_age_of_a_successor_is_never_negative(self, store):
         self.consume(store, issued_at=now() + timedelta(seconds=9))
         assert store.successor("x", "y", now=now()).age == timedelta(0)
 
     @pytest.mark.parametrize("count", [1, 7])
-    def test_to_revoke_many_takes_as_many_statements_as_one(self, store, count, alice, assert_statements):
+    def test_revoke_all_takes_the_same_number_of_statements_for_any_number_of_rows(
+        self, store, count, alice, assert_statements
+    ):
         for number in range(count):
             store.remember(issued(str(number), owner=alice))
         with assert_statements(3):
@@ -85,7 +87,7 @@ class TestSQLStore(SQLContract):
 @pytest.mark.once
 @pytest.mark.parametrize("kind", KINDS)
 class TestSQLStoreOfAnotherVendor(SQLContract):
-    """Where it goes through the ORM alone."""
+    """The store uses the ORM alone there."""
 
     @pytest.fixture
     def store(self, tables, alias):
@@ -94,7 +96,7 @@ class TestSQLStoreOfAnotherVendor(SQLContract):
 
 
 @pytest.mark.needs("token_family")
-def test_a_family_that_has_no_end_is_revoked_with_all_of_its_user(user):
+def test_revoke_all_revokes_a_family_without_expiry(user):
     store = revocation.family_store()
     store.remember(issued(owner=user.pk, expires_at=None))
     assert store.revoke_all(user.pk, now=now()) == 1
@@ -102,7 +104,7 @@ def test_a_family_that_has_no_end_is_revoked_with_all_of_its_user(user):
 
 
 @pytest.mark.needs("token_family")
-def test_a_family_that_has_no_end_is_never_purged():
+def test_a_family_without_expiry_is_never_purged():
     store = revocation.family_store()
     store.remember(issued(expires_at=None))
     store.remember(issued())

@@ -1,4 +1,4 @@
-"""Which conflicts are tried again, and where decisions are read."""
+"""Which conflicts are retried, how transactions start, and which database revocations are read from."""
 
 from unittest import mock
 
@@ -14,14 +14,14 @@ from rest_framework_simplejwt.tokens import RefreshToken
 pytestmark = pytest.mark.needs("token_blacklist")
 
 
-class OfPsycopg(Exception):
+class PsycopgError(Exception):
     def __init__(self, sqlstate):
         super().__init__("could not serialize access")
         self.sqlstate = sqlstate
 
 
-def failing(error, cause=None, times=1):
-    """Work that fails so many times, and counts its attempts."""
+def raising_work(error, cause=None, times=1):
+    """Return a function that raises ``times`` times and counts its calls in ``attempts``."""
 
     def work():
         work.attempts += 1
@@ -35,12 +35,12 @@ def failing(error, cause=None, times=1):
 
 def run(work):
     store = revocation.token_store()
-    return transactions.run(store.alias, work, writes=store.revoked_model)
+    return transactions.run_with_retry(store.alias, work, writes=store.revoked_model)
 
 
 DEADLOCKS = [
-    (OperationalError("could not serialize access"), OfPsycopg("40001")),
-    (OperationalError("deadlock detected"), OfPsycopg("40P01")),
+    (OperationalError("could not serialize access"), PsycopgError("40001")),
+    (OperationalError("deadlock detected"), PsycopgError("40P01")),
     (OperationalError(1213, "Deadlock found"), Exception(1213, "Deadlock found")),
     (OperationalError(1020, "Record has changed"), Exception(1020, "Record has changed")),
 ]
@@ -50,54 +50,54 @@ CONFLICTS = [(IntegrityError("duplicate key"), None), *DEADLOCKS]
 @pytest.mark.django_db(transaction=True)
 class TestConflicts:
     @pytest.mark.parametrize(("error", "cause"), [(LostInsert("duplicate key"), None), *DEADLOCKS])
-    def test_who_was_slower_tries_again(self, error, cause):
-        assert run(failing(error, cause, times=2)) == "done"
+    def test_a_conflict_is_retried(self, error, cause):
+        assert run(raising_work(error, cause, times=2)) == "done"
 
-    def test_who_revokes_a_row_that_is_flushed_meanwhile_tries_again(self):
+    def test_a_revocation_of_a_row_that_is_flushed_meanwhile_is_retried(self):
         table = revocation.token_store().revoked_model._meta.db_table
         error = IntegrityError(f'insert or update on table "{table}" violates foreign key constraint')
-        assert run(failing(error, OfPsycopg("23503"))) == "done"
+        assert run(raising_work(error, PsycopgError("23503"))) == "done"
 
     @pytest.mark.parametrize(("error", "cause"), [(LostInsert("duplicate key"), None), DEADLOCKS[0]])
-    def test_but_not_for_ever(self, error, cause):
-        work = failing(error, cause, times=9)
+    def test_the_number_of_attempts_is_limited(self, error, cause):
+        work = raising_work(error, cause, times=9)
         with pytest.raises(type(error)):
             run(work)
-        assert work.attempts == transactions.ATTEMPTS
+        assert work.attempts == transactions.MAX_ATTEMPTS
 
     @pytest.mark.parametrize(
         ("error", "cause"),
         [
-            (OperationalError("server closed the connection unexpectedly"), OfPsycopg(None)),
+            (OperationalError("server closed the connection unexpectedly"), PsycopgError(None)),
             (OperationalError(2006, "Server has gone away"), Exception(2006, "Server has gone away")),
             (OperationalError("database is locked"), None),
             (IntegrityError("duplicate key, in a table of the project's own"), None),
-            (IntegrityError('insert on table "token_blacklist_outstandingtoken" violates it'), OfPsycopg("23503")),
+            (IntegrityError('insert on table "token_blacklist_outstandingtoken" violates it'), PsycopgError("23503")),
             (RuntimeError("the project's own"), None),
         ],
     )
-    def test_what_is_no_conflict_is_not_tried_again(self, error, cause):
-        work = failing(error, cause)
+    def test_another_error_is_not_retried(self, error, cause):
+        work = raising_work(error, cause)
         with pytest.raises(type(error)):
             run(work)
         assert work.attempts == 1
 
-    def test_within_the_callers_transaction_the_conflict_is_the_callers(self):
-        work = failing(LostInsert("duplicate key"))
+    def test_a_conflict_inside_the_callers_transaction_is_raised(self):
+        work = raising_work(LostInsert("duplicate key"))
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with transaction.atomic(using=alias), pytest.raises(LostInsert):
             run(work)
         assert work.attempts == 1
 
 
-class ReadsFromTheReplica:
-    """A replica that has heard of nothing: its tables are not even there."""
+class ReplicaRouter:
+    """Reads the package's models from a replica, which does not even have their tables."""
 
     def __init__(self, primary, replica):
         self.primary, self.replica = primary, replica
 
     def db_for_read(self, model, **hints):
-        # Users are no decision; they may be read anywhere.
+        # Users may be read from either.
         return self.replica if model._meta.app_label.startswith("token_") else self.primary
 
     def db_for_write(self, model, **hints):
@@ -106,10 +106,10 @@ class ReadsFromTheReplica:
 
 @pytest.mark.needs("second_database")
 @pytest.mark.django_db
-def test_decisions_are_read_where_they_were_written(user, post, settings, simple_jwt):
-    """The default database of this project is not to be touched, and complains."""
+def test_revocations_are_read_from_the_database_they_are_written_to(user, post, settings, simple_jwt):
+    """A query to the default database of this project is an error."""
     assert "default" in connections
-    settings.DATABASE_ROUTERS = [ReadsFromTheReplica(primary="accounts", replica="default")]
+    settings.DATABASE_ROUTERS = [ReplicaRouter(primary="accounts", replica="default")]
     simple_jwt(
         ROTATE_REFRESH_TOKENS=True,
         BLACKLIST_AFTER_ROTATION=True,
@@ -127,44 +127,44 @@ def test_decisions_are_read_where_they_were_written(user, post, settings, simple
 
 
 class TestLostInsert:
-    """Of two inserts of the same row, the slower one starts again only if the other row is the reason."""
+    """An insert is retried if it conflicts with an existing row, and not for another reason."""
 
     @pytest.fixture
-    def inserting(self, monkeypatch):
-        def inserting(cause):
+    def insert_that_fails(self, monkeypatch):
+        def insert_that_fails(cause):
             error = IntegrityError("refused")
             error.__cause__ = cause
             rows = mock.Mock()
             rows.get_or_create.side_effect = error
             return lambda: sql._get_or_create(rows, {"jti": "x"}, {})
 
-        return inserting
+        return insert_that_fails
 
-    @pytest.mark.parametrize("cause", [OfPsycopg("23505"), Exception(1062, "Duplicate entry")])
-    def test_a_row_that_is_there_is_one(self, inserting, cause):
+    @pytest.mark.parametrize("cause", [PsycopgError("23505"), Exception(1062, "Duplicate entry")])
+    def test_an_existing_row_raises_lost_insert(self, insert_that_fails, cause):
         with pytest.raises(LostInsert):
-            inserting(cause)()
+            insert_that_fails(cause)()
 
-    @pytest.mark.parametrize("cause", [OfPsycopg("23503"), Exception(1452, "a foreign key constraint fails")])
-    def test_a_user_who_is_gone_is_none(self, inserting, cause):
+    @pytest.mark.parametrize("cause", [PsycopgError("23503"), Exception(1452, "a foreign key constraint fails")])
+    def test_a_missing_user_does_not_raise_lost_insert(self, insert_that_fails, cause):
         with pytest.raises(IntegrityError) as caught:
-            inserting(cause)()
+            insert_that_fails(cause)()
         assert not isinstance(caught.value, LostInsert)
 
 
 @pytest.mark.django_db(transaction=True)
-class TestWriters:
+class TestWriteTransaction:
     @pytest.fixture
     def connection(self):
         connection = connections[router.db_for_write(revocation.token_store().revoked_model)]
         if connection.vendor != "sqlite":
-            pytest.skip("other databases let a reader become a writer")
-        # Opening it sets the mode that the settings say.
+            pytest.skip("only SQLite refuses a write after a read")
+        # Opening the connection sets the mode of the settings.
         connection.ensure_connection()
         return connection
 
     @pytest.fixture
-    def begun(self, connection, monkeypatch):
+    def statements_in_mode(self, connection, monkeypatch):
         def statements(mode):
             if not hasattr(connection, "transaction_mode"):
                 pytest.skip("this Django has no modes")
@@ -176,37 +176,37 @@ class TestWriters:
 
         return statements
 
-    def test_begin_as_writers(self, begun):
-        assert begun(None) == ["BEGIN IMMEDIATE", "COMMIT"]
+    def test_begins_with_the_write_lock(self, statements_in_mode):
+        assert statements_in_mode(None) == ["BEGIN IMMEDIATE", "COMMIT"]
 
-    def test_or_write_nothing_where_the_project_begins_as_a_reader(self, begun):
-        assert begun("DEFERRED") == ["BEGIN DEFERRED", "UPDATE", "COMMIT"]
+    def test_takes_the_write_lock_in_the_deferred_mode_of_a_project(self, statements_in_mode):
+        assert statements_in_mode("DEFERRED") == ["BEGIN DEFERRED", "UPDATE", "COMMIT"]
 
-    def test_leave_a_stronger_mode_alone(self, begun):
-        assert begun("EXCLUSIVE") == ["BEGIN EXCLUSIVE", "COMMIT"]
+    def test_keeps_a_stronger_mode(self, statements_in_mode):
+        assert statements_in_mode("EXCLUSIVE") == ["BEGIN EXCLUSIVE", "COMMIT"]
 
-    def test_leave_the_mode_as_it_was_when_the_work_fails(self, connection):
+    def test_restores_the_mode_after_an_error(self, connection):
         before = getattr(connection, "transaction_mode", None)
         with pytest.raises(RuntimeError):
-            run(failing(RuntimeError("the project's own")))
+            run(raising_work(RuntimeError("the project's own")))
         assert getattr(connection, "transaction_mode", None) == before
 
 
 @pytest.mark.django_db(transaction=True)
-class TestAtOnce:
+class TestTryOnce:
     @pytest.mark.parametrize(("error", "cause"), CONFLICTS)
-    @pytest.mark.parametrize("is_one", [True, False])
-    def test_a_conflict_is_no_answer(self, error, cause, is_one):
+    @pytest.mark.parametrize("is_single_statement", [True, False])
+    def test_a_conflict_returns_none(self, error, cause, is_single_statement):
         alias = router.db_for_write(revocation.token_store().revoked_model)
-        assert transactions.at_once(alias, failing(error, cause), is_one=is_one) is None
+        assert transactions.try_once(alias, raising_work(error, cause), is_single_statement=is_single_statement) is None
 
-    def test_another_error_is_the_callers(self):
+    def test_another_error_is_raised(self):
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with pytest.raises(OperationalError):
-            transactions.at_once(alias, failing(OperationalError("server closed the connection")))
+            transactions.try_once(alias, raising_work(OperationalError("server closed the connection")))
 
-    def test_the_callers_transaction_goes_on_after_a_conflict(self):
+    def test_the_callers_transaction_stays_usable_after_a_conflict(self):
         alias = router.db_for_write(revocation.token_store().revoked_model)
         with transaction.atomic(using=alias):
-            assert transactions.at_once(alias, failing(IntegrityError("duplicate key"))) is None
+            assert transactions.try_once(alias, raising_work(IntegrityError("duplicate key"))) is None
             assert not revocation.token_store().revoked_model.objects.using(alias).exists()

@@ -1,4 +1,4 @@
-"""New code on older tables: clients are answered 503, and the log says once what to run."""
+"""While the tables are older than the code, requests are answered 503, and one log line says what to run."""
 
 import logging
 
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _settings(simple_jwt):
-    unmigrated.forget()
+    unmigrated.reset_logged_errors()
     simple_jwt(ROTATE_REFRESH_TOKENS=True, BLACKLIST_AFTER_ROTATION=True)
 
 
 @pytest.fixture
 def lines(caplog):
-    """What was logged at ERROR, each text once for each time."""
+    """Return the messages that were logged at ERROR so far: `lines()`."""
     return lambda: [
         record.getMessage()
         for record in caplog.records
@@ -75,7 +75,7 @@ class TestRequests:
 
 
 @pytest.mark.needs("token_blacklist")
-class TestStore:
+class TestSQLStore:
     @pytest.fixture
     def store(self):
         return revocation.token_store()
@@ -84,9 +84,9 @@ class TestStore:
     def connection(self, store):
         return connections[store.alias]
 
-    def test_each_method_that_a_request_calls_says_so(self, migrate, store, lines):
+    def test_each_method_that_a_request_calls_raises(self, migrate, store, lines):
         migrate("token_blacklist", None)
-        for ask in (
+        for call in (
             lambda: store.remember(issued()),
             lambda: store.revoke(issued()),
             lambda: store.is_revoked("x"),
@@ -97,26 +97,26 @@ class TestStore:
             lambda: store.are_revoked("x", store, "y"),
         ):
             with pytest.raises(exceptions.RevocationUnavailable):
-                ask()
+                call()
         assert len(lines()) == 1
 
-    def test_no_statement_follows_within_a_transaction(self, migrate, store, connection):
+    def test_no_statement_is_sent_after_the_error(self, migrate, store, connection):
         migrate("token_blacklist", "0014")
-        sent = []
+        statements = []
 
-        def note(execute, sql, *rest):
-            sent.append(sql)
+        def record_statement(execute, sql, *rest):
+            statements.append(sql)
             return execute(sql, *rest)
 
         with (
             pytest.raises(exceptions.RevocationUnavailable),
             transaction.atomic(using=store.alias),
-            connection.execute_wrapper(note),
+            connection.execute_wrapper(record_statement),
         ):
             store.remember(issued())
-        assert len([sql for sql in sent if "SAVEPOINT" not in sql]) == 1
+        assert len([sql for sql in statements if "SAVEPOINT" not in sql]) == 1
 
-    def test_another_error_stays_what_it_is(self, store, connection, lines):
+    def test_other_errors_are_raised_unchanged(self, store, connection, lines):
         def fail(execute, sql, *rest):
             return execute(f"NO {sql}", *rest)
 
@@ -124,7 +124,7 @@ class TestStore:
             store.is_revoked("x")
         assert lines() == []
 
-    def test_a_table_that_a_receiver_misses_is_not_ours(self, store, connection, lines):
+    def test_an_error_about_a_table_of_the_project_is_raised_unchanged(self, store, connection, lines):
         def receive(**kwargs):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM tables_of_the_project")

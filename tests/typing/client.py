@@ -194,13 +194,13 @@ class MemoryStore:
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
         return self.revoke(consumed)[1] and self.remember(successor)[1]
 
-    def is_revoked(self, key: str) -> bool:
-        return key in self.ends
+    def is_revoked(self, record_id: str) -> bool:
+        return record_id in self.ends
 
-    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        return self.is_revoked(key), families.is_revoked(family_id)
+    def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        return self.is_revoked(token_id), families.is_revoked(family_id)
 
-    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
+    def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
         return None
 
     def expired(self, now: datetime) -> int:
@@ -212,7 +212,7 @@ class MemoryStore:
     def transact(self, work: Callable[[], T]) -> T:
         return work()
 
-    def lasting(self, key: str, work: Callable[[], T]) -> T:
+    def lasting(self, record_id: str, work: Callable[[], T]) -> T:
         return work()
 
     def after_commit(self, callback: Callable[[], object]) -> None:

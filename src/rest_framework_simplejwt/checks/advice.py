@@ -34,7 +34,7 @@ _STATELESS_AUTHENTICATION = "rest_framework_simplejwt.authentication.JWTStateles
     deploy=True,
 )
 def stored_token_texts() -> Iterator[Finding]:
-    """The table of outstanding tokens holds the text of each token: whoever reads the table can use them."""
+    """``STORE_OUTSTANDING_TOKENS`` is ``"full"``: whoever reads the table of outstanding tokens can use them."""
     uses_table = blacklist_installed() and configured("REVOCATION_STORE") is None
     if uses_table and configured("STORE_OUTSTANDING_TOKENS") == "full":
         yield Finding(
@@ -141,7 +141,7 @@ def redis_database_shared_with_cache() -> Iterator[Finding]:
     deploy=True,
 )
 def stateless_password_check() -> Iterator[Finding]:
-    """``CHECK_REVOKE_TOKEN`` is on, but ``JWTStatelessUserAuthentication`` does not check the user's password."""
+    """``CHECK_REVOKE_TOKEN`` is on, but the default ``JWTStatelessUserAuthentication`` does not check the password."""
     is_stateless = any(is_subclass_of(each, _STATELESS_AUTHENTICATION) for each in default_authentication_classes())
     if configured("CHECK_REVOKE_TOKEN") and is_stateless:
         yield Finding(
@@ -210,6 +210,6 @@ def long_access_token_lifetime() -> Iterator[Finding]:
     deploy=True,
 )
 def keys_over_http() -> Iterator[Finding]:
-    """``JWK_ALLOW_HTTP`` is on: whoever can answer for the issuer on the network can make tokens valid."""
+    """``JWK_ALLOW_HTTP`` is on: whoever can answer for the issuer on the network can forge tokens."""
     if configured("JWK_ALLOW_HTTP"):
         yield Finding("SIMPLE_JWT['JWK_ALLOW_HTTP'] is on: the keys that verify tokens may be fetched over http.")

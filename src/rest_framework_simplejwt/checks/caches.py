@@ -23,19 +23,19 @@ _OBJECT_ARGUMENTS = ("credential_provider", "redis_connect_func", "socket_keepal
 
 
 def is_revocation_cache_enabled() -> bool:
-    """Whether revocations of tokens or of families are cached."""
+    """Returns whether revocations of tokens or of families are cached."""
     return bool(configured("CACHE_BLACKLISTED_REFRESH_TOKENS") or configured("CACHE_BLACKLISTED_FAMILIES"))
 
 
 def revocation_cache_config() -> dict[str, Any] | None:
-    """The entry of ``CACHES`` that ``SJWT_CACHE_NAME`` names, or ``None``."""
+    """Returns the entry of ``CACHES`` that ``SJWT_CACHE_NAME`` names, or ``None``."""
     name = configured("SJWT_CACHE_NAME")
     found: dict[str, Any] | None = settings.CACHES.get(name) if isinstance(name, str) else None
     return found
 
 
 def configured_redis_store() -> type[RedisStore] | None:
-    """The configured store, if it is ``RedisStore`` or a subclass that does not override ``client``."""
+    """Returns the store class, if it is ``RedisStore`` or a subclass that does not override ``client``, or ``None``."""
     store: Any = import_or_none(configured("REVOCATION_STORE"))
     ours: Any = import_or_none(_REDIS_STORE) if is_subclass_of(store, _REDIS_STORE) else None
     found: type[RedisStore] | None = store if ours is not None and store.client is ours.client else None
@@ -43,7 +43,10 @@ def configured_redis_store() -> type[RedisStore] | None:
 
 
 def redis_client(store: type[RedisStore]) -> Redis | None:
-    """The Redis client of a store class, not connected yet; ``None`` if its address is missing or invalid."""
+    """Returns the Redis client of a store class, not connected yet.
+
+    Returns ``None`` if its address is missing or invalid.
+    """
     try:
         return store("token").client
     except Exception:  # noqa: BLE001  # redis-py raises any exception for an invalid address
@@ -51,7 +54,10 @@ def redis_client(store: type[RedisStore]) -> Redis | None:
 
 
 def redis_address(client: Redis) -> tuple[object, ...]:
-    """Where the client connects: the path of a socket, the host, the port and the number of the database."""
+    """Returns where the client connects.
+
+    It is a tuple of the path of a socket (or ``None``), the host, the port and the number of the database.
+    """
     arguments = client.connection_pool.connection_kwargs
     return (
         arguments.get("path"),
@@ -62,7 +68,7 @@ def redis_address(client: Redis) -> tuple[object, ...]:
 
 
 def redis_addresses_of_cache(cache: dict[str, Any], client_class: type[Redis]) -> Iterator[tuple[object, ...]]:
-    """The ``redis_address`` of each server of an entry of ``CACHES``; nothing if the cache is not in Redis."""
+    """Yields ``redis_address`` for each server of an entry of ``CACHES``, if that cache is in Redis."""
     location = cache.get("LOCATION") or ()
     for url in location.split(",") if isinstance(location, str) else location:
         options = cache.get("OPTIONS") or {}
@@ -73,7 +79,7 @@ def redis_addresses_of_cache(cache: dict[str, Any], client_class: type[Redis]) -
 
 
 def is_cache_name_read() -> bool:
-    """Whether anything uses ``SJWT_CACHE_NAME``: the cache of revocations, or ``RedisStore`` without a URL."""
+    """Returns whether ``SJWT_CACHE_NAME`` is in use: revocations are cached, or ``RedisStore`` has no URL."""
     has_no_url = configured("REVOCATION_REDIS_URL") is None
     return is_revocation_cache_enabled() or (has_no_url and configured_redis_store() is not None)
 
@@ -89,7 +95,7 @@ def unknown_cache() -> Iterator[Finding]:
 
 @check("simplejwt.E021", hint="Write SIMPLE_JWT['REVOCATION_REDIS_URL'] = 'redis://localhost:6379/1'.")
 def missing_redis_url() -> Iterator[Finding]:
-    """``RedisStore`` has no Redis URL: neither in ``REVOCATION_REDIS_URL`` nor in the cache ``SJWT_CACHE_NAME``."""
+    """``RedisStore`` has no valid Redis URL, in ``REVOCATION_REDIS_URL`` or in the cache ``SJWT_CACHE_NAME``."""
     store, url = configured_redis_store(), configured("REVOCATION_REDIS_URL")
     is_reported_by_e020 = url is None and revocation_cache_config() is None
     if store is None or is_reported_by_e020 or not isinstance(url, str | None) or redis_client(store) is not None:
@@ -123,7 +129,7 @@ def unusable_redis_options() -> Iterator[Finding]:
     hint="Write SIMPLE_JWT['TOKEN_FAMILY_LIFETIME'] = timedelta(days=30), or remove JTI_CLAIM.",
 )
 def families_without_expiry() -> Iterator[Finding]:
-    """Families never end and tokens have no ids: ``RedisStore`` keeps the key of each family and never deletes it."""
+    """``RedisStore`` never deletes a family, because ``TOKEN_FAMILY_LIFETIME`` and ``JTI_CLAIM`` are ``None``."""
     has_no_expiry = configured("TOKEN_FAMILY_LIFETIME") is None and configured("JTI_CLAIM") is None
     uses_redis = is_subclass_of(import_or_none(configured("REVOCATION_STORE")), _REDIS_STORE)
     if has_no_expiry and uses_redis and configured("TOKEN_FAMILY_ENABLED"):
@@ -134,7 +140,10 @@ def families_without_expiry() -> Iterator[Finding]:
 
 
 def _connection_error(pool: ConnectionPool) -> str | None:
-    """Why a connection can't be made with the arguments of ``pool``; ``None`` if it can. Does not connect."""
+    """Returns why a connection can't be made with the arguments of ``pool``, or ``None`` if it can.
+
+    Does not connect.
+    """
     arguments = pool.connection_kwargs
     objects = [name for name in _OBJECT_ARGUMENTS if isinstance(arguments.get(name), str)]
     if objects or not all(isinstance(error, type) for error in arguments.get("retry_on_error") or ()):

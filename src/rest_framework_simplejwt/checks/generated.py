@@ -67,12 +67,15 @@ def generated_key() -> Iterator[Finding]:
 
 
 def _is_in_environment(key: object) -> bool:
-    """Whether an environment variable has the key as its value."""
+    """Returns whether an environment variable has the key as its value."""
     return isinstance(key, (str, bytes)) and force_bytes(key) in {force_bytes(value) for value in os.environ.values()}
 
 
 def _sources_of_key(key: object) -> tuple[str, list[_Source]]:
-    """The name of the setting that holds the key, and each expression that the settings modules assign to it."""
+    """Returns the name of the setting that holds ``key``, and each expression that settings modules assign to it.
+
+    Returns an empty name and list if no setting holds the object ``key``.
+    """
     if _signing_key_of(getattr(settings, "SIMPLE_JWT", None)) is key:
         parsed = _modules_with("SIMPLE_JWT", lambda value: _signing_key_of(value) is key)
         sources = [
@@ -86,17 +89,18 @@ def _sources_of_key(key: object) -> tuple[str, list[_Source]]:
 
 
 def _signing_key_of(simple_jwt: object) -> object:
+    """Returns ``simple_jwt["SIGNING_KEY"]``, or ``None`` if there is none."""
     return simple_jwt.get("SIGNING_KEY") if isinstance(simple_jwt, Mapping) else None
 
 
 def _sources_of_name(name: str, value: object) -> list[_Source]:
-    """The expressions that are assigned to ``name``, in each module where that name has the object ``value``."""
+    """Returns the expressions that are assigned to ``name`` in the modules where that name has the object ``value``."""
     parsed = _modules_with(name, lambda found: found is value)
     return [_Source(module, tree, assigned) for module, tree in parsed for assigned in _assigned_values(tree, name)]
 
 
 def _modules_with(name: str, is_match: Callable[[object], bool]) -> Iterator[tuple[ModuleType, ast.Module]]:
-    """The imported modules whose attribute ``name`` matches, with their parsed source.
+    """Yields the imported modules for whose attribute ``name`` ``is_match`` is true, with their parsed source.
 
     A module that has the name by a star import matches too.
     """
@@ -108,6 +112,7 @@ def _modules_with(name: str, is_match: Callable[[object], bool]) -> Iterator[tup
 
 
 def _parse_source(module: ModuleType) -> ast.Module | None:
+    """Returns the parsed source of a module, or ``None`` if it can't be read."""
     try:
         return ast.parse(getsource(module))
     except Exception:  # noqa: BLE001  # the module has no source, or it can't be read
@@ -115,7 +120,7 @@ def _parse_source(module: ModuleType) -> ast.Module | None:
 
 
 def _assigned_values(tree: ast.Module, name: str) -> Iterator[ast.expr]:
-    """The expressions that are assigned to ``name``."""
+    """Yields the expressions that are assigned to the variable ``name`` anywhere in ``tree``."""
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         value = getattr(node, "value", None)
@@ -124,7 +129,7 @@ def _assigned_values(tree: ast.Module, name: str) -> Iterator[ast.expr]:
 
 
 def _signing_key_values(tree: ast.Module) -> Iterator[ast.expr]:
-    """The values of ``SIGNING_KEY`` in dict displays, keyword arguments and assignments to ``...["SIGNING_KEY"]``."""
+    """Yields the values of ``SIGNING_KEY`` in dicts, keyword arguments and assignments to ``...["SIGNING_KEY"]``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             yield from (value for name, value in zip(node.keys, node.values, strict=True) if _is_signing_key(name))
@@ -137,16 +142,20 @@ def _signing_key_values(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def _is_signing_key(key: ast.expr | None) -> bool:
+    """Returns whether the expression is the literal ``"SIGNING_KEY"``."""
     return isinstance(key, ast.Constant) and key.value == "SIGNING_KEY"
 
 
 def _is_other_constant(expression: ast.expr, key: object) -> bool:
-    """Whether the expression is a literal that differs from the key, so that the key comes from elsewhere."""
+    """Returns whether the expression is a literal that differs from the key, so that the key comes from elsewhere."""
     return isinstance(expression, ast.Constant) and expression.value != key
 
 
 def _generates_key(source: _Source, chain: int = 0) -> bool:
-    """Whether the expression has a different value each time it is evaluated."""
+    """Returns whether the expression has a different value each time it is evaluated.
+
+    ``chain`` is the number of assignments that were followed to it.
+    """
     node = source.expression
     if isinstance(node, ast.Name):
         return chain < _LONGEST_CHAIN and _is_name_generated(source, node.id, chain + 1)
@@ -162,6 +171,7 @@ def _generates_key(source: _Source, chain: int = 0) -> bool:
 
 
 def _child_expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """Yields the expressions directly below ``node``, such as the arguments of a call."""
     for child in ast.iter_child_nodes(node):
         child = child.value if isinstance(child, ast.keyword) else child
         if isinstance(child, ast.expr):
@@ -169,7 +179,7 @@ def _child_expressions(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _is_name_generated(source: _Source, name: str, chain: int) -> bool:
-    """Whether each expression that is assigned to ``name`` generates a key."""
+    """Returns whether ``name`` is assigned, in the module of ``source`` or elsewhere, and always a generated key."""
     sources = [source._replace(expression=value) for value in _assigned_values(source.tree, name)]
     value = vars(source.module).get(name)
     if not sources and isinstance(value, (str, bytes)):
@@ -179,15 +189,19 @@ def _is_name_generated(source: _Source, name: str, chain: int) -> bool:
 
 
 def _reads_environment(node: ast.expr) -> bool:
+    """Returns whether the expression contains ``os.environ`` or ``os.getenv``."""
     return any(_name_of(part) in ("environ", "getenv") for part in ast.walk(node))
 
 
 def _names_set_variable(node: ast.expr) -> bool:
-    """Whether the node is a call with the name of an environment variable that is set, which then gave the value."""
+    """Returns whether the node is a call with the name of an environment variable that is set.
+
+    The value of the call is then that of the variable, and not a generated default.
+    """
     names = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant))
     return isinstance(node, ast.Call) and any(isinstance(name, str) and name in os.environ for name in names)
 
 
 def _name_of(node: ast.AST) -> str | None:
-    """The last part of a name: ``getenv`` for both ``getenv`` and ``os.getenv``."""
+    """Returns the last part of a dotted name: ``getenv`` for both ``getenv`` and ``os.getenv``."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None

@@ -14,7 +14,7 @@ _SERIALIZERS = [name for name in DEFAULTS if name.endswith("_SERIALIZER")]
 
 
 def _configured_paths() -> Iterator[tuple[str, object]]:
-    """Each dotted path that the project changed, with the name of its setting.
+    """Yields the name of each setting that the project changed and whose value is a dotted path, with that path.
 
     The defaults are skipped: they may need an app that the project does not install.
     """
@@ -26,11 +26,13 @@ def _configured_paths() -> Iterator[tuple[str, object]]:
 
 
 def _token_classes() -> list[object]:
+    """Returns the items of ``AUTH_TOKEN_CLASSES``, or an empty list if it is not a collection."""
     classes = configured("AUTH_TOKEN_CLASSES")
     return list(classes) if isinstance(classes, Collection) and not isinstance(classes, str) else []
 
 
 def _import_error(name: str, value: object) -> str | None:
+    """Returns what is wrong with a value, such as ``"is not callable"``, or ``None``. ``name`` is its setting."""
     # Views import the path of a serializer themselves. The other settings may hold the object itself.
     if not isinstance(value, str) and name in _SERIALIZERS:
         return "is not a dotted path"

@@ -34,46 +34,55 @@ _KEY_PAIR = "-----BEGIN PRIVATE KEY-----... as SIGNING_KEY and -----BEGIN PUBLIC
 
 
 def has_key_ring() -> bool:
-    """Whether the project configures a key ring, which replaces ALGORITHM, SIGNING_KEY and VERIFYING_KEY."""
+    """Returns whether the project configures a key ring, which replaces ALGORITHM, SIGNING_KEY and VERIFYING_KEY."""
     return any(configured(name) for name in ("SIGNING_KEYS", "VERIFYING_KEYS", "SIGNING_KEYS_DIR"))
 
 
 def known_algorithm() -> str | None:
-    """The value of ``ALGORITHM``; ``None`` if this package does not know it or a key ring replaces it."""
+    """Returns the value of ``ALGORITHM``.
+
+    Returns ``None`` if this package does not know it, or a key ring replaces it.
+    """
     value = None if has_key_ring() else configured("ALGORITHM")
     return value if isinstance(value, str) and value in ALLOWED_ALGORITHMS else None
 
 
 def uses_key_pair() -> bool:
-    """Whether ``ALGORITHM`` is an asymmetric one."""
+    """Returns whether ``ALGORITHM`` is an asymmetric one, and no key ring replaces it."""
     return known_algorithm() is not None and known_algorithm() not in HMAC_ALGORITHMS
 
 
 def uses_hmac() -> bool:
+    """Returns whether ``ALGORITHM`` is an HMAC one, and no key ring replaces it."""
     return known_algorithm() in HMAC_ALGORITHMS
 
 
 def signs_with_secret_key() -> bool:
-    """Whether ``SIGNING_KEY`` equals Django's ``SECRET_KEY``, which is its default."""
+    """Returns whether ``SIGNING_KEY`` equals Django's ``SECRET_KEY``, which is its default."""
     key = configured("SIGNING_KEY")
     return isinstance(key, (str, bytes)) and force_bytes(key) == force_bytes(settings.SECRET_KEY)
 
 
 def _has_signing_key() -> bool:
-    """Whether ``SIGNING_KEY`` is set. For a key pair the default ``SECRET_KEY`` does not count."""
+    """Returns whether ``SIGNING_KEY`` is set. For a key pair the default ``SECRET_KEY`` does not count."""
     return _is_not_blank(configured("SIGNING_KEY")) and not (uses_key_pair() and signs_with_secret_key())
 
 
 def _has_verifying_key() -> bool:
+    """Returns whether ``VERIFYING_KEY`` is set to something that is not blank."""
     return _is_not_blank(configured("VERIFYING_KEY"))
 
 
 def _is_not_blank(value: object) -> bool:
+    """Returns whether a key is neither ``None`` nor blank. A key object of ``cryptography`` is not blank."""
     return value is not None and not algorithms.is_blank(value)
 
 
 def _build_backend() -> TokenBackend | None:
-    """A backend of the algorithm and the two keys; ``None`` if the algorithm is unknown or lacks ``cryptography``."""
+    """Returns a backend of the algorithm and the two keys.
+
+    Returns ``None`` if the algorithm is unknown or ``cryptography`` is missing.
+    """
     name = known_algorithm()
     try:
         return None if name is None else TokenBackend(name, configured("SIGNING_KEY"), configured("VERIFYING_KEY"))
@@ -82,7 +91,7 @@ def _build_backend() -> TokenBackend | None:
 
 
 def _sign_test_token() -> str | None:
-    """An empty token signed with ``SIGNING_KEY``; ``None`` if the key can't sign."""
+    """Returns a token without claims that ``SIGNING_KEY`` has signed, or ``None`` if that key can't sign."""
     backend = _build_backend()
     try:
         with warnings.catch_warnings():
@@ -93,6 +102,7 @@ def _sign_test_token() -> str | None:
 
 
 def _can_load_verifying_key() -> bool:
+    """Returns whether ``VERIFYING_KEY`` can be read as a public key for ``ALGORITHM``."""
     backend = _build_backend()
     try:
         # Older PyJWT versions load a key of another type and fail only when they export it.
@@ -102,7 +112,7 @@ def _can_load_verifying_key() -> bool:
 
 
 def _can_verify(test_token: str) -> bool:
-    """Whether ``VERIFYING_KEY`` verifies ``test_token``."""
+    """Returns whether ``test_token`` is verified with ``VERIFYING_KEY``."""
     backend = _build_backend()
     try:
         with warnings.catch_warnings():
@@ -188,7 +198,7 @@ def unusable_verifying_key() -> Iterator[Finding]:
 
 
 def _is_verifying_key_used() -> bool:
-    """Whether tokens are verified with ``VERIFYING_KEY``, and not with the keys at ``JWK_URL``."""
+    """Returns whether tokens are verified with ``VERIFYING_KEY``, and not with the keys at ``JWK_URL``."""
     return uses_key_pair() and _build_backend() is not None and _has_verifying_key() and not configured("JWK_URL")
 
 
@@ -202,7 +212,7 @@ def mismatched_keys() -> Iterator[Finding]:
 
 
 def _url_error(url: str) -> str | None:
-    """Why keys are not fetched from ``url``; ``None`` if they are."""
+    """Returns why keys may not be fetched from ``url``, or ``None`` if they may."""
     try:
         fetch.check_url(url, allow_http=bool(configured("JWK_ALLOW_HTTP")))
     except (fetch.FetchError, ValueError) as error:
@@ -216,7 +226,7 @@ def _url_error(url: str) -> str | None:
     "URL on a private network, write SIMPLE_JWT['JWK_ALLOW_HTTP'] = True.",
 )
 def insecure_jwk_url() -> Iterator[Finding]:
-    """``JWK_URL`` is invalid, or neither ``https`` nor on this machine. It is not fetched: tokens are answered 503."""
+    """``JWK_URL`` is invalid, or neither ``https`` nor on this machine, so it is not fetched: requests get a 503."""
     url = configured("JWK_URL")
     if isinstance(url, str) and url and uses_key_pair() and (reason := _url_error(url)):
         yield Finding(f"SIMPLE_JWT['JWK_URL'] is not fetched: {reason}.")
@@ -245,6 +255,9 @@ def unreadable_key_ring() -> Iterator[Finding]:
 
 
 def hmac_secret() -> bytes | None:
-    """The HMAC secret in bytes; ``None`` for other algorithms, or if the secret is blank or not a string."""
+    """Returns the HMAC secret in bytes.
+
+    Returns ``None`` for other algorithms, and if the secret is blank or not a string.
+    """
     key: object = configured("SIGNING_KEY")
     return force_bytes(key) if uses_hmac() and _has_signing_key() and isinstance(key, (str, bytes)) else None

@@ -44,13 +44,13 @@ _OBTAINING_VIEWS = ("TokenObtainPairView", "TokenObtainSlidingView")
 
 
 def _similar_setting(name: object) -> str | None:
-    """The setting that ``name`` is probably a misspelling of."""
+    """Returns the setting that ``name`` is probably a misspelling of, or ``None``."""
     return next(iter(get_close_matches(str(name).upper(), DEFAULTS, n=1, cutoff=_SIMILARITY)), None)
 
 
 @check("simplejwt.W003", hint="Did you mean {similar!r}?")
 def misspelled_names() -> Iterator[Finding]:
-    """A key of ``SIMPLE_JWT`` is not a setting, but resembles the name of one. It has no effect."""
+    """A key of ``SIMPLE_JWT`` has no effect: it is not a setting, but resembles the name of one."""
     for name in unknown_keys():
         if similar := _similar_setting(name):
             yield Finding(f"SIMPLE_JWT[{name!r}] is not a setting and has no effect.", similar=similar)
@@ -88,7 +88,10 @@ def colliding_claims() -> Iterator[Finding]:
 
 
 def _registered_claims() -> set[str]:
-    """The registered claims (RFC 7519 section 4.1) that this package sets or checks with the current settings."""
+    """Returns the registered claims that this package sets or checks with the current settings.
+
+    They are defined in RFC 7519 section 4.1.
+    """
     parties = {"AUDIENCE": "aud", "ISSUER": "iss"}
     return {"exp", "iat", "nbf", "jti"} | {claim for name, claim in parties.items() if configured(name) is not None}
 
@@ -164,7 +167,7 @@ def invalid_header_name() -> Iterator[Finding]:
 
 @check("simplejwt.W035", hint="Write SIMPLE_JWT['USER_ID_FIELD'] = 'pk', or the name of a field of {model}.")
 def missing_user_field() -> Iterator[Finding]:
-    """The user model has no field ``USER_ID_FIELD``; or it is a look-up, with which no token can be issued."""
+    """``USER_ID_FIELD`` names no field of the user model, or is a look-up while your URLs have views for logins."""
     model, field = _user_model(), configured("USER_ID_FIELD")
     if model is None or not isinstance(field, str) or is_blank(field) or not _is_user_id_field_read():
         return
@@ -179,6 +182,7 @@ def missing_user_field() -> Iterator[Finding]:
 
 
 def _user_model() -> type[Model] | None:
+    """Returns the user model, or ``None`` without ``django.contrib.auth``."""
     try:
         return get_user_model()
     except Exception:  # noqa: BLE001  # there is no user model without django.contrib.auth
@@ -186,7 +190,10 @@ def _user_model() -> type[Model] | None:
 
 
 def _is_user_id_field_read() -> bool:
-    """Whether the project sets ``USER_ID_FIELD``, issues tokens for users, or reads the user on requests."""
+    """Returns whether ``USER_ID_FIELD`` matters.
+
+    It does if the project sets it, issues tokens for users, or reads users from the database on requests.
+    """
     any_class, stateless = (
         f"rest_framework_simplejwt.authentication.{name}"
         for name in ("JWTAuthentication", "JWTStatelessUserAuthentication")
@@ -200,5 +207,6 @@ def _is_user_id_field_read() -> bool:
 
 
 def _has_attribute(model: object, name: str) -> bool:
+    """Returns whether a model class has ``name`` as a field or another attribute, or may compute it."""
     # A model with __getattr__ may compute any attribute.
     return name == "pk" or any(getattr_static(model, each, None) is not None for each in (name, "__getattr__"))

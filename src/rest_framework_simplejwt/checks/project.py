@@ -17,32 +17,38 @@ from ..settings import DEFAULTS, api_settings
 
 
 def configured(name: str) -> object:
-    """The project's value of a setting, or its default. A dotted path is returned as a string, not imported."""
+    """Returns the project's value of a setting, or its default.
+
+    A dotted path is returned as a string, not imported.
+    """
     return vars(api_settings).get(name, api_settings.user_settings.get(name, DEFAULTS[name]))
 
 
 def is_customized(name: str) -> bool:
-    """Whether the project's value differs from the default."""
+    """Returns whether the project's value differs from the default."""
     return bool(configured(name) != DEFAULTS[name])
 
 
 def is_simple_jwt_a_dict() -> bool:
-    """Whether ``settings.SIMPLE_JWT`` is a mapping, ``None`` or missing."""
+    """Returns whether ``settings.SIMPLE_JWT`` is a mapping, ``None`` or missing."""
     return isinstance(getattr(settings, "SIMPLE_JWT", None), Mapping | None)
 
 
 def unknown_keys() -> list[object]:
-    """The keys of ``SIMPLE_JWT`` that are not names of settings of this package."""
+    """Returns the keys of ``SIMPLE_JWT`` that are not names of settings of this package."""
     return [name for name in api_settings.user_settings if name not in DEFAULTS]
 
 
 def is_blank(name: object) -> bool:
-    """Whether ``name`` is a string that is empty or only white space."""
+    """Returns whether ``name`` is a string that is empty or only white space."""
     return isinstance(name, str) and not name.strip()
 
 
 def import_or_none(path: object) -> object:
-    """The object at the dotted path ``path``; ``path`` itself if it is not a string; ``None`` if the import fails."""
+    """Returns the object at the dotted path ``path``, or ``None`` if the import fails.
+
+    A ``path`` that is not a string is returned as it is.
+    """
     try:
         return import_string(path) if isinstance(path, str) else path
     except Exception:  # noqa: BLE001  # a module may raise anything; W023 reports it
@@ -50,17 +56,17 @@ def import_or_none(path: object) -> object:
 
 
 def has_token_store() -> bool:
-    """Whether a store keeps revoked tokens: ``REVOCATION_STORE``, or the tables of ``token_blacklist``."""
+    """Returns whether a store keeps revoked tokens: ``REVOCATION_STORE``, or the tables of ``token_blacklist``."""
     return configured("REVOCATION_STORE") is not None or blacklist_installed()
 
 
 def has_family_store() -> bool:
-    """Whether a store keeps families: ``REVOCATION_STORE``, or the tables of ``token_family``."""
+    """Returns whether a store keeps families: ``REVOCATION_STORE``, or the tables of ``token_family``."""
     return configured("REVOCATION_STORE") is not None or family_installed()
 
 
 def is_subclass_of(candidate: object, *paths: str) -> bool:
-    """Whether ``candidate`` is one of the classes named by ``paths``, or a subclass.
+    """Returns whether ``candidate`` is one of the classes named by ``paths``, or a subclass.
 
     The classes are compared by dotted path and are not imported.
     """
@@ -69,19 +75,19 @@ def is_subclass_of(candidate: object, *paths: str) -> bool:
 
 
 def has_route_to(*names: str) -> bool:
-    """Whether a URL leads to one of the views ``names`` of this package, or to a subclass of one."""
+    """Returns whether a URL leads to one of the views ``names`` of this package, or to a subclass of one."""
     paths = [f"rest_framework_simplejwt.views.{name}" for name in names]
     return any(is_subclass_of(view, *paths) for view in routed_view_classes())
 
 
 def all_authentication_classes() -> list[object]:
-    """The default authentication classes, and those of every view that a URL leads to."""
+    """Returns the default authentication classes, and those of every view that a URL leads to."""
     of_views = [each for view in routed_view_classes() for each in _authentication_classes_of(view)]
     return [*default_authentication_classes(), *of_views]
 
 
 def default_authentication_classes() -> list[object]:
-    """DRF's ``DEFAULT_AUTHENTICATION_CLASSES``, imported; empty if one can't be imported."""
+    """Returns the classes in DRF's ``DEFAULT_AUTHENTICATION_CLASSES``, or an empty list if one can't be imported."""
     try:
         # Read through the module, because override_settings replaces DRF's settings object.
         return list(drf.api_settings.DEFAULT_AUTHENTICATION_CLASSES)
@@ -90,12 +96,16 @@ def default_authentication_classes() -> list[object]:
 
 
 def _authentication_classes_of(view: object) -> list[object]:
+    """Returns the ``authentication_classes`` of a view class, or an empty list if it has none."""
     classes = getattr(view, "authentication_classes", ())
     return list(classes) if isinstance(classes, (list, tuple)) else []
 
 
 def routed_view_classes() -> list[object]:
-    """The class of each view that a URL leads to, ``None`` for a plain function; empty without a ``ROOT_URLCONF``."""
+    """Returns the class of each view that a URL leads to. It is ``None`` for a plain function.
+
+    Empty without a ``ROOT_URLCONF``, and if that can't be imported.
+    """
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     try:
@@ -105,6 +115,7 @@ def routed_view_classes() -> list[object]:
 
 
 def _view_classes(resolver: URLResolver) -> Iterator[object]:
+    """Yields the class of each view below ``resolver``, and ``None`` for a plain function."""
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
             yield from _view_classes(entry)

@@ -51,6 +51,7 @@ class Check:
 
     @property
     def _message_class(self) -> type[checks.Error | checks.Warning | checks.Info]:
+        """The class of Django's messages for the level of this check."""
         return _LEVELS[self.id.partition(".")[2][0]]
 
     @property
@@ -59,7 +60,10 @@ class Check:
         return (self.find.__doc__ or "").partition("\n")[0]
 
     def messages(self, databases: Iterable[str] | None = None) -> list[CheckMessage]:
-        """Run the check and return its findings as Django's messages."""
+        """Runs the check and returns its findings as Django's messages.
+
+        ``databases`` are the aliases that a ``database`` check may query.
+        """
         if not project.is_simple_jwt_a_dict() and not self.id.endswith(_NOT_A_DICT):
             return []
         findings = self.find(databases or ()) if self.database else self.find()
@@ -75,16 +79,20 @@ CHECKS: dict[str, Check] = {}
 def check(
     check_id: str, *, hint: str, deploy: bool = False, database: bool = False
 ) -> Callable[[FindFunction], FindFunction]:
-    """Decorate a function that yields ``Finding`` and register it as the check ``check_id``.
+    """Makes a decorator that registers a function which yields ``Finding`` as the check ``check_id``.
 
-    With ``deploy`` it runs with ``check --deploy`` only. With ``database`` it runs only on the databases that
-    Django passes, as with ``check --database``.
+    The function takes no argument. With ``database`` it is called with the aliases that it may query: those of
+    ``check --database``, none otherwise. With ``deploy`` it runs with ``check --deploy`` only. The decorator returns
+    the function unchanged. The letter in ``check_id`` is the level; ``hint`` is a format string for the finding's
+    values.
     """
 
     def register_check(find: FindFunction) -> FindFunction:
+        """Enters ``find`` in ``CHECKS``, registers it with Django, and returns it unchanged."""
         entry = CHECKS[check_id] = Check(check_id, hint, find, deploy, database)
 
         def run(app_configs: object, databases: Iterable[str] | None = None, **kwargs: object) -> list[CheckMessage]:
+            """Returns the findings as Django's messages. Called by Django."""
             return entry.messages(databases)
 
         if database:

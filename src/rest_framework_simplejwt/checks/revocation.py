@@ -25,17 +25,20 @@ _FAMILY = "'rest_framework_simplejwt.token_family'"
 
 
 def is_reuse_detection_enabled() -> bool:
-    """Whether reuse of a refresh token ends its family. E017 reports the setting without families."""
+    """Returns whether reuse of a refresh token ends its family.
+
+    False without families: E017 reports it if the setting is on then.
+    """
     return bool(configured("TOKEN_FAMILY_BLACKLIST_ON_REUSE") and configured("TOKEN_FAMILY_ENABLED"))
 
 
 def is_consumption_enabled() -> bool:
-    """Whether a refresh consumes the presented refresh token."""
+    """Returns whether a refresh consumes the presented refresh token."""
     return bool(configured("ROTATE_REFRESH_TOKENS") and configured("BLACKLIST_AFTER_ROTATION"))
 
 
 def has_grace_period() -> bool:
-    """Whether a valid grace period above zero is configured."""
+    """Returns whether a valid grace period above zero is configured."""
     return shapes.is_grace_period_valid() and bool(configured("REFRESH_TOKEN_GRACE_PERIOD"))
 
 
@@ -90,7 +93,7 @@ def reuse_detection_without_rotation() -> Iterator[Finding]:
     hint="Write SIMPLE_JWT['JTI_CLAIM'] = 'jti'; or remove BLACKLIST_AFTER_ROTATION, the blacklist app and its view.",
 )
 def blacklist_without_token_ids() -> Iterator[Finding]:
-    """``JTI_CLAIM`` is ``None``, and tokens are to be revoked: a token without an id can't be."""
+    """``JTI_CLAIM`` is ``None`` where tokens are to be revoked: a token without an id can't be revoked."""
     blacklists = blacklist_installed() or configured("BLACKLIST_AFTER_ROTATION") or has_route_to("TokenBlacklistView")
     if configured("JTI_CLAIM") is None and has_token_store() and blacklists:
         yield Finding("SIMPLE_JWT['JTI_CLAIM'] is None: a token without an id can't be revoked.")
@@ -114,7 +117,10 @@ def set_jti_without_grace_period() -> Iterator[Finding]:
 
 
 def refresh_token_classes() -> Iterator[object]:
-    """The token classes of ``TOKEN_REFRESH_SERIALIZER``, if changed, and of the refresh serializers of routed views."""
+    """Yields the token class of each ``TokenRefreshSerializer`` that the project uses.
+
+    That is ``TOKEN_REFRESH_SERIALIZER``, if the project has changed it, and the serializers of the views in its URLs.
+    """
     serializers = []
     if is_customized("TOKEN_REFRESH_SERIALIZER"):
         serializers.append(import_or_none(configured("TOKEN_REFRESH_SERIALIZER")))
@@ -130,5 +136,6 @@ def refresh_token_classes() -> Iterator[object]:
 
 
 def _overrides_set_jti(token_class: object) -> TypeGuard[type]:
+    """Returns whether the ``set_jti`` of a token class is not that of this package."""
     bases = token_class.__mro__ if isinstance(token_class, type) else ()
     return any("set_jti" in vars(base) and base.__module__ != "rest_framework_simplejwt.tokens" for base in bases)

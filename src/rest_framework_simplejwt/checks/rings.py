@@ -93,7 +93,7 @@ def no_active_key() -> Iterator[Finding]:
 
 
 def _key_files() -> Iterator[Path]:
-    """The files of signing keys: each ``key_file`` of ``SIGNING_KEYS``, and those in ``SIGNING_KEYS_DIR``."""
+    """Yields the path of each ``key_file`` in ``SIGNING_KEYS``, and of each private key in ``SIGNING_KEYS_DIR``."""
     keys = configured("SIGNING_KEYS")
     for spec in keys if isinstance(keys, (list, tuple)) else ():
         if isinstance(spec, Mapping) and isinstance(spec.get("key_file"), (str, Path)):
@@ -106,12 +106,13 @@ def _key_files() -> Iterator[Path]:
 
 
 def _signing_keys_dir() -> Path | None:
+    """Returns ``SIGNING_KEYS_DIR`` as a path, or ``None`` if it is empty or not a path."""
     path = configured("SIGNING_KEYS_DIR")
     return Path(path) if path and isinstance(path, (str, Path)) else None
 
 
 def _mode(path: Path) -> int:
-    """The permissions of the file; 0 if it does not exist or can't be read."""
+    """Returns the mode bits of the file, or 0 if it does not exist or can't be read."""
     with suppress(OSError):
         return path.stat().st_mode
     return 0

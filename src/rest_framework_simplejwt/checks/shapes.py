@@ -19,12 +19,13 @@ LONGEST_GRACE_PERIOD = timedelta(minutes=5)
 
 
 def is_grace_period_valid() -> bool:
-    """Whether ``REFRESH_TOKEN_GRACE_PERIOD`` is a timedelta from zero to ``LONGEST_GRACE_PERIOD``."""
+    """Returns whether ``REFRESH_TOKEN_GRACE_PERIOD`` is a timedelta from zero to ``LONGEST_GRACE_PERIOD``."""
     period = configured("REFRESH_TOKEN_GRACE_PERIOD")
     return isinstance(period, timedelta) and timedelta(0) <= period <= LONGEST_GRACE_PERIOD
 
 
 def _is_none_or(is_valid: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Returns a predicate that accepts ``None``, and what ``is_valid`` accepts."""
     return lambda value: value is None or is_valid(value)
 
 
@@ -33,6 +34,7 @@ def _is_string(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
+    """Returns whether ``value`` is a string that is not blank."""
     return isinstance(value, str) and not is_blank(value)
 
 
@@ -49,56 +51,65 @@ def _is_positive_timedelta(value: object) -> bool:
 
 
 def _is_positive_int(value: object) -> bool:
+    """Returns whether ``value`` is an ``int`` above zero. A bool is not."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _is_non_negative_int(value: object) -> bool:
+    """Returns whether ``value`` is zero or ``_is_positive_int``. A bool is not."""
     return (value == 0 and not isinstance(value, bool)) or _is_positive_int(value)
 
 
 def _is_positive_number(value: object) -> bool:
+    """Returns whether ``value`` is a finite number above zero. A bool is not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
 
 
 def _is_number_or_timedelta(value: object) -> bool:
+    """Returns whether ``value`` is a timedelta, a finite number of any sign, or a bool."""
     return isinstance(value, timedelta) or (isinstance(value, (int, float)) and isfinite(value))
 
 
 def _is_non_negative_skew(value: object) -> bool:
+    """Returns whether ``value`` is a timedelta or a number, not a bool, of zero or above."""
     if isinstance(value, timedelta):
         return value >= timedelta(0)
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
 
 
 def _as_list(value: object) -> list[object]:
-    """The items of a collection, a string as a list of one, ``[]`` for anything else."""
+    """Returns the items of a collection. A string is a list of one, and anything else an empty list."""
     return [value] if isinstance(value, str) else list(value) if isinstance(value, Collection) else []
 
 
 def _are_strings(value: object) -> bool:
+    """Returns whether ``value`` is a string, or a collection of strings that is not empty."""
     items = _as_list(value)
     return bool(items) and all(isinstance(item, str) for item in items)
 
 
 def _have_no_white_space(value: object) -> bool:
+    """Returns whether ``value``, or each of its items, is a string without white space that is not empty."""
     return all(isinstance(item, str) and item.split() == [item] for item in _as_list(value))
 
 
 def _contains_string(value: object) -> bool:
+    """Returns whether ``value`` is a string, or a collection with at least one."""
     return isinstance(value, str) or any(isinstance(name, str) for name in _members(value))
 
 
 def _are_names(value: object) -> bool:
+    """Returns whether ``value`` is a string that is not blank, or a collection of one or more of them."""
     return _is_name(value) or (bool(_members(value)) and all(map(_is_name, _members(value))))
 
 
 def _members(value: object) -> list[object]:
-    """The items of a collection; ``[]`` for a string and for anything else."""
+    """Returns the items of a collection. A string, like anything else, is an empty list."""
     return list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
 
 
 def ends_after_year_9999(lifetime: timedelta) -> bool:
-    """Whether a token issued now would expire after the year 9999, the last one that a ``datetime`` can hold."""
+    """Returns whether a token issued now would expire after the year 9999, the last one of ``datetime``."""
     try:
         datetime.now(timezone.utc) + lifetime
     except OverflowError:
@@ -175,12 +186,12 @@ _FEATURES: dict[str, Callable[[], object]] = {
 
 
 def _is_read(name: str) -> bool:
-    """Whether a feature that is in use reads the setting."""
+    """Returns whether the setting ``name`` is in use: it is not one that only unused features read."""
     return all(is_in_use() for prefix, is_in_use in _FEATURES.items() if name.startswith(prefix))
 
 
 def unmet_expectation(name: str, *tables: list[Rule]) -> str | None:
-    """What the setting must be, such as ``"a timedelta"``, if its value breaks a rule; otherwise ``None``.
+    """Returns what the setting must be, such as ``"a timedelta"``, if its value breaks a rule; else ``None``.
 
     Checks the rules of ``tables``: ``MUST``, ``SHOULD``, or both if none is given.
     """
@@ -238,7 +249,7 @@ def settings_not_a_dict() -> Iterator[Finding]:
 
 @check("simplejwt.E004", hint=_HINT)
 def invalid_values() -> Iterator[Finding]:
-    """The value of a setting has a type with which it can't work, or is out of range."""
+    """A setting that is in use has a value of a type with which it can't work, or one that is out of range."""
     for name in DEFAULTS:
         if (expected := unmet_expectation(name, MUST)) and _is_read(name):
             yield _invalid_value(name, expected)
@@ -246,14 +257,14 @@ def invalid_values() -> Iterator[Finding]:
 
 @check("simplejwt.W002", hint=_HINT)
 def dubious_values() -> Iterator[Finding]:
-    """A value is probably a mistake: a lifetime of zero, ``"False"`` for ``False``, a wrong type that nothing reads."""
+    """A value is probably a mistake: a zero lifetime, ``"False"`` for ``False``, a wrong type in an unused setting."""
     for name in DEFAULTS:
         if (expected := unmet_expectation(name)) and not (unmet_expectation(name, MUST) and _is_read(name)):
             yield _invalid_value(name, expected)
 
 
 def _invalid_value(name: str, expected: str) -> Finding:
-    """The finding that the setting must be ``expected``, with the default as Python code for the hint."""
+    """Returns the finding that the setting must be ``expected``, with the default as Python code for the hint."""
     default = DEFAULTS[name]
     text = f"timedelta(seconds={default.total_seconds():.0f})" if isinstance(default, timedelta) else repr(default)
     return Finding(f"SIMPLE_JWT[{name!r}] must be {expected}.", name=name, default=text, expected=expected)

@@ -27,7 +27,7 @@ def outdated_tables(databases: Collection[str]) -> Iterator[Finding]:
 
 
 def _unapplied_migrations(alias: str) -> dict[str, list[str]]:
-    """The missing migrations of each app that has some of its migrations applied, but not all.
+    """Returns the names of missing migrations by app, for apps of which only some are applied.
 
     Empty if the database is unavailable.
     """
@@ -45,7 +45,7 @@ def _unapplied_migrations(alias: str) -> dict[str, list[str]]:
 
 
 def _known_and_applied_migrations(alias: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """All migrations of the project, and those that are applied; each as (app label, name)."""
+    """Returns all migrations of the project, and those that are applied; each as (app label, name)."""
     # Imported here, because only commands need it, and not every process that starts.
     from django.db.migrations.loader import MigrationLoader
 
@@ -54,7 +54,7 @@ def _known_and_applied_migrations(alias: str) -> tuple[set[tuple[str, str]], set
 
 
 def _labels_of_apps_in(alias: str) -> list[str]:
-    """The labels of this package's apps whose tables belong in that database, by the project's routers."""
+    """Returns the labels of this package's apps whose tables the project's routers place in that database."""
     return [
         config.label
         for config in apps.get_app_configs()

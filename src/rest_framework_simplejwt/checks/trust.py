@@ -15,6 +15,7 @@ _ENTRY = (
 
 
 def _entries() -> list[object]:
+    """Returns the entries of ``TRUSTED_ISSUERS``, or an empty list if it is not a list or tuple."""
     value = configured("TRUSTED_ISSUERS")
     return list(value) if isinstance(value, (list, tuple)) else []
 
@@ -35,7 +36,7 @@ def invalid_issuers() -> Iterator[Finding]:
     deploy=True,
 )
 def ambiguous_issuer_users() -> Iterator[Finding]:
-    """Two of ``TRUSTED_ISSUERS`` set your ``USER_ID_CLAIM``: a user of one can be taken for a user of the other."""
+    """Two of ``TRUSTED_ISSUERS`` map a claim to ``USER_ID_CLAIM``: a user of one can pass for a user of the other."""
     claim = configured("USER_ID_CLAIM")
     mapping = [entry for entry in _entries() if isinstance(entry, Mapping) and claim in _mapped_claims(entry)]
     if len(mapping) > 1 and configured("USER_FROM_CLAIMS") is None:
@@ -46,6 +47,6 @@ def ambiguous_issuer_users() -> Iterator[Finding]:
 
 
 def _mapped_claims(entry: Mapping[str, object]) -> list[object]:
-    """The names of this project's claims to which the entry maps claims of its issuer."""
+    """Returns the names of this project's claims to which ``entry`` maps claims of its issuer."""
     claims = entry.get("claims")
     return list(claims.values()) if isinstance(claims, Mapping) else []

@@ -16,7 +16,7 @@ ALLOWED_ALGORITHMS = HMAC_ALGORITHMS | algorithms.requires_cryptography
 
 
 def is_blank(key: object) -> bool:
-    """Return whether a key is text or bytes without any character but white space, byte order marks and NULs.
+    """Returns whether a key is text or bytes without any character but white space, byte order marks and NULs.
 
     Such a key is easy to guess. An HMAC key of NULs equals the empty key, because HMAC pads keys with NULs.
     """
@@ -29,17 +29,19 @@ class CachedHMAC(algorithms.HMACAlgorithm):
     """PyJWT's HMAC, which hashes each of the last 64 keys only once. Raises ``jwt.InvalidKeyError`` for a blank key."""
 
     def sign(self, msg: bytes, key: bytes) -> bytes:
+        """Returns the MAC of ``msg``. Raises ``jwt.InvalidKeyError`` for a blank key."""
         mac = _keyed_mac(self.hash_alg, key).copy()
         mac.update(msg)
         return mac.digest()
 
     def verify(self, msg: bytes, key: bytes, sig: bytes) -> bool:
+        """Returns whether ``sig`` is the MAC of ``msg``. Compares in constant time."""
         return hmac.compare_digest(sig, self.sign(msg, key))
 
 
 @lru_cache(maxsize=64)
 def _keyed_mac(new_hash: Callable[[], Any], key: bytes) -> hmac.HMAC:
-    """Return the HMAC of an empty message. Callers must update a copy of it, never the object itself."""
+    """Returns the HMAC of an empty message. A caller must update a copy of it, never the object itself."""
     if is_blank(key):
         raise InvalidKeyError("an HMAC key must not be blank")
     return hmac.new(key, None, new_hash().name)
@@ -47,7 +49,7 @@ def _keyed_mac(new_hash: Callable[[], Any], key: bytes) -> hmac.HMAC:
 
 @cache
 def get_algorithm(name: str) -> Algorithm:
-    """Return the algorithm called ``name``.
+    """Returns the algorithm called ``name``.
 
     Raises ``KeyError`` if there is none, or if it needs the ``cryptography`` package and that is not installed.
     """

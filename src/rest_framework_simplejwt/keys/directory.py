@@ -40,6 +40,7 @@ class KeyDirectory:
     def __init__(
         self, path: str | PathLike[str], *, verifying: Iterable[Key] = (), now: Callable[[], float] = time.monotonic
     ) -> None:
+        """Scans the directory. Raises ``BadKey`` if it can read no key there."""
         self.path = Path(path)
         self._verifying = tuple(verifying)
         # Raises BadKey for two equal kids now. Otherwise a scan could, once a key in the directory no longer hides one.
@@ -75,7 +76,7 @@ class KeyDirectory:
         forks.register(self)
 
     def ring(self) -> KeyRing:
-        """Return the keys as they were at most ``2 * SCAN_INTERVAL`` ago; while the disk does not answer, older ones.
+        """Returns the keys as they were at most ``2 * SCAN_INTERVAL`` ago; while the disk does not answer, older ones.
 
         Starts a scan when the last one is ``SCAN_INTERVAL`` old. Waits for it, for ``SCAN_TIMEOUT`` at most, only when
         the last one is twice as old, as in a process that has been idle.
@@ -86,12 +87,18 @@ class KeyDirectory:
         return self._ring
 
     def ring_for_unknown_kid(self) -> KeyRing:
-        """Return the keys as they were at most ``SCAN_INTERVAL_FOR_UNKNOWN_KID`` ago. Waits as ``ring`` does."""
+        """Returns the keys as they were at most ``SCAN_INTERVAL_FOR_UNKNOWN_KID`` ago, after a scan if necessary.
+
+        Waits for that scan for ``SCAN_TIMEOUT`` at most, and then returns the keys that were last read.
+        """
         self._scan_if_older(SCAN_INTERVAL_FOR_UNKNOWN_KID, wait=True)
         return self._ring
 
     def _scan_if_older(self, max_age: float, *, wait: bool) -> None:
-        """If the last scan is ``max_age`` seconds old, start one unless it is running already, and ``wait`` for it."""
+        """Starts a scan if the last one is at least ``max_age`` seconds old and none is running.
+
+        With ``wait``, waits for the running scan, for ``SCAN_TIMEOUT`` at most.
+        """
         with self._lock:
             if self._now() - self._scanned_at < max_age:
                 return
@@ -112,7 +119,7 @@ class KeyDirectory:
             self._listing_outage.start(TimeoutError(f"no answer within {SCAN_TIMEOUT} seconds"))
 
     def _run_scan(self, scan: Event) -> None:
-        """Scan the directory, log what has changed about its faults, and set ``scan``. Raises nothing."""
+        """Scans the directory, logs which faults are new or gone, and sets the event ``scan``. Raises nothing."""
         try:
             bad = self._scan()
             self._listing_outage.end()
@@ -125,7 +132,7 @@ class KeyDirectory:
             scan.set()
 
     def _scan(self) -> dict[str, BadKey]:
-        """Read what has changed in the directory. Return an error by ``kid`` for each key that can't be read.
+        """Reads what has changed in the directory. Returns an error by ``kid`` for each key that can't be read.
 
         Raises ``OSError`` or ``ValueError`` if the directory can't be listed.
         """
@@ -144,7 +151,7 @@ class KeyDirectory:
         return bad
 
     def _read_keys(self, stamps: Mapping[str, files.Stamp]) -> tuple[dict[str, _StampedKey], dict[str, BadKey]]:
-        """Return the keys to use from now on, and an error for each key that can't be read, both by ``kid``."""
+        """Returns the keys to use from now on, and an error for each key that can't be read, both by ``kid``."""
         keys, bad = {}, {}
         for kid, stamp in stamps.items():
             # A key that has lost one of its files is not used as it was: it was withdrawn.
@@ -161,13 +168,17 @@ class KeyDirectory:
         return keys, bad
 
     def _read_key(self, kid: str, stamp: files.Stamp) -> Key:
+        """Returns the key of ``kid``. Raises ``BadKey`` if it can't be read.
+
+        Raises the error in ``stamp`` first, if there is one: that file can't even be inspected.
+        """
         for file in stamp:
             if isinstance(file, BadKey):
                 raise file
         return files.read(self.path, kid)[1]
 
     def _log_faults(self, bad: Mapping[str, BadKey]) -> None:
-        """Start and end the outage of each key, and that of an empty directory."""
+        """Logs each new error in ``bad`` and each one that is gone, and whether the directory has become empty."""
         if self._keys:
             self._empty_outage.end()
         else:
@@ -196,6 +207,10 @@ class _DirectoryRing(KeyRing):
         self._directory = directory
 
     def verifying_keys(self, kid: str | None, now: float) -> tuple[Key, ...]:
+        """Returns what ``KeyRing.verifying_keys`` returns. For an unknown ``kid``, looks for new keys first.
+
+        That may start a scan of the directory, and wait for it for ``SCAN_TIMEOUT`` at most.
+        """
         found = super().verifying_keys(kid, now)
         if found or kid is None:
             return found

@@ -35,7 +35,7 @@ class Deadline:
         self._end = now() + seconds
 
     def remaining(self) -> float:
-        """Return the seconds until the deadline, always more than 0. Raises ``TimeoutError`` once it has passed."""
+        """Returns the seconds until the deadline, always more than 0. Raises ``TimeoutError`` once it has passed."""
         seconds = self._end - self._now()
         if seconds <= 0:
             raise TimeoutError("no complete response in time")
@@ -43,7 +43,7 @@ class Deadline:
 
 
 def get(url: str, *, timeout: float, allow_http: bool = False, now: Callable[[], float] = monotonic) -> bytes:
-    """Return the body at ``url``. ``check_url`` says which URLs are allowed.
+    """Fetches ``url`` and returns the body of the response. ``check_url`` decides which URLs are allowed.
 
     Follows redirects to the same origin only. Takes ``timeout`` seconds at most, however slowly the bytes come; only
     the resolution of the host name can't be interrupted, and may take longer. ``now`` is a monotonic clock in seconds.
@@ -62,7 +62,7 @@ def get(url: str, *, timeout: float, allow_http: bool = False, now: Callable[[],
 
 
 def _open(url: str, deadline: Deadline, *, allow_http: bool) -> HTTPResponse:
-    """Send the request and read the head of the response, whatever its status is."""
+    """Sends the request and returns the response, whatever its status is, with its body unread."""
     # These handlers only: none for file: or ftp:, and none for redirects, which would read a redirect's whole body.
     opener = OpenerDirector()
     opener.addheaders = list(HEADERS.items())
@@ -74,6 +74,7 @@ def _open(url: str, deadline: Deadline, *, allow_http: bool) -> HTTPResponse:
 
 
 def _read_body(response: HTTPResponse) -> bytes:
+    """Returns the body. Raises ``FetchError`` for a status other than 200, or more than ``MAX_BYTES`` bytes."""
     if response.status != 200:
         raise FetchError(f"status {response.status}")
     body = response.read(MAX_BYTES + 1)
@@ -83,6 +84,10 @@ def _read_body(response: HTTPResponse) -> bytes:
 
 
 def _redirect_target(url: str, location: str | None) -> str:
+    """Returns the URL to which the ``Location`` header of a response from ``url`` leads.
+
+    Raises ``FetchError`` if the header is missing or leads to another origin.
+    """
     if location is None:
         raise FetchError("a redirect without a Location header")
     target = urljoin(url, location)
@@ -93,14 +98,14 @@ def _redirect_target(url: str, location: str | None) -> str:
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port (RFC 6454 section 4)."""
+    """Returns scheme, host and port of a URL (RFC 6454 section 4)."""
     parts = urlsplit(url)
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, parts.hostname, default if parts.port is None else parts.port
 
 
 def check_url(url: str, *, allow_http: bool = False) -> SplitResult:
-    """Return the parts of a URL that may be fetched: ``https``, or ``http`` for a server on this machine.
+    """Checks that ``url`` may be fetched, and returns its parts. It must be ``https``, or ``http`` on this machine.
 
     With ``allow_http``, any server may be ``http``. Raises ``FetchError`` for other URLs, and for one with a user name
     or a password in it; ``ValueError`` if it can't be parsed.
@@ -118,6 +123,7 @@ def check_url(url: str, *, allow_http: bool = False) -> SplitResult:
 
 
 def _is_loopback(parts: SplitResult) -> bool:
+    """Returns whether a URL's host is ``localhost`` or a loopback address, such as ``127.0.0.1``."""
     host = parts.hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback
@@ -133,15 +139,18 @@ class _DeadlineHandler(AbstractHTTPHandler):
         self._deadline = deadline
 
     def http_open(self, request: Request) -> HTTPResponse:
+        """Sends the request over a connection that respects the deadline. Called by urllib."""
         return self.do_open(partial(_make_connection, HTTPConnection, self._deadline), request)
 
     def https_open(self, request: Request) -> HTTPResponse:
+        """Sends the request over a TLS connection that respects the deadline. Called by urllib."""
         return self.do_open(partial(_make_connection, HTTPSConnection, self._deadline), request)
 
     http_request = https_request = AbstractHTTPHandler.do_request_
 
 
 def _make_connection(kind: type[HTTPConnection], deadline: Deadline, host: str, *, timeout: float) -> HTTPConnection:
+    """Returns an unopened connection to ``host``: connecting and reading take no longer than ``deadline``."""
     connection = kind(host, timeout=timeout)
     connection.response_class = partial(_DeadlineResponse, deadline)  # type: ignore[assignment]  # it is only called
     # The standard library applies the timeout to each address of the host, so that the total would be a multiple.
@@ -150,7 +159,10 @@ def _make_connection(kind: type[HTTPConnection], deadline: Deadline, host: str, 
 
 
 def _connect(deadline: Deadline, address: tuple[str, int], *_: object) -> socket.socket:
-    """Connect to the first address of a host that answers. Each address gets an equal share of the remaining time."""
+    """Connects to the first address of a host that answers. Each address gets an equal share of the remaining time.
+
+    ``address`` is a pair of host name and port. Raises ``OSError`` if no address answers in time.
+    """
     answers: Any = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
     addresses = dict.fromkeys(numeric[:2] for *_, numeric in answers)
     failure: OSError | None = None
@@ -170,6 +182,7 @@ class _DeadlineResponse(HTTPResponse):
     """A response that is read through ``_DeadlineReader``."""
 
     def __init__(self, deadline: Deadline, sock: socket.socket, debuglevel: int = 0, method: str | None = None) -> None:
+        """Makes the response read from the socket through a ``_DeadlineReader``."""
         super().__init__(sock, debuglevel, method)
         buffered: Any = self.fp
         self.fp = BufferedReader(_DeadlineReader(buffered.detach(), sock, deadline))
@@ -185,6 +198,7 @@ class _DeadlineReader(RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
+        """Reads into ``buffer`` and returns how many bytes. Raises ``TimeoutError`` after the deadline."""
         self._sock.settimeout(self._deadline.remaining())
         return self._raw.readinto(buffer)
 

@@ -43,7 +43,7 @@ class Metadata:
     accepts_no_kid: bool = False
 
     def to_json(self) -> bytes:
-        """Return the text of the file, with times in ISO 8601."""
+        """Returns the text of the file, with times in ISO 8601."""
         return json.dumps(asdict(self), indent=2, default=datetime.isoformat).encode() + b"\n"
 
 
@@ -51,7 +51,7 @@ _NAMES = {each.name for each in fields(Metadata)}
 
 
 def parse_metadata(text: bytes) -> Metadata:
-    """Parse the content of a ``.json`` file. Raises ``ValueError``, also for an unknown name, which may be a typo."""
+    """Parses the content of a ``.json`` file. Raises ``ValueError``, also for an unknown name, which may be a typo."""
     content = json.loads(text)
     if not isinstance(content, dict) or content.keys() - _NAMES or not {"kid", "algorithm"} <= content.keys():
         raise ValueError(f"it must be a JSON object with kid, algorithm, and none but {', '.join(sorted(_NAMES))}")
@@ -61,6 +61,7 @@ def parse_metadata(text: bytes) -> Metadata:
 
 
 def _parse_time(text: str | None) -> datetime | None:
+    """Returns the time in an ISO 8601 text, and ``None`` for ``None``. Raises ``ValueError`` without a time zone."""
     if text is None:
         return None
     # fromisoformat() of Python 3.10 does not accept "Z".
@@ -71,10 +72,11 @@ def _parse_time(text: str | None) -> datetime | None:
 
 
 def list_stamps(directory: Path) -> dict[str, Stamp]:
-    """Return the stamp of each key in a directory, by ``kid`` in alphabetical order. Raises ``OSError``.
+    """Returns by ``kid`` the stamp of each key in a directory, in alphabetical order. Raises ``OSError``.
 
-    A key with one file only is left out, unless that file is faulty: a directory or a pipe, say, or impossible to
-    inspect. Files with other suffixes and hidden files are ignored.
+    A stamp differs from an earlier one if a file of the key has changed. A key with one file only is left out, unless
+    that file is faulty: a directory or a pipe, say, or impossible to inspect. Files with other suffixes and hidden
+    files are ignored.
     """
     found: dict[str, tuple[int, int, int] | BadKey] = {}
     with os.scandir(directory) as entries:
@@ -89,17 +91,20 @@ def list_stamps(directory: Path) -> dict[str, Stamp]:
 
 
 def is_complete(stamp: Stamp) -> bool:
-    """Return whether both files of the key exist."""
+    """Returns whether both files of the key with this stamp exist."""
     return len(stamp) == len(_SUFFIXES)
 
 
 def printable(name: str) -> str:
-    """Return the name of a file with escapes for bytes that are not text, which a file name may contain."""
+    """Returns the name of a file with escapes for bytes that are not text, which a file name may contain."""
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _file_stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | BadKey:
-    """Return what a stamp has for one file. Raises ``FileNotFoundError``."""
+    """Returns the modification time, size and inode of a file, or a ``BadKey`` that says why they can't be read.
+
+    Raises ``FileNotFoundError`` if the file has been deleted.
+    """
     try:
         status = entry.stat()
         if not stat.S_ISREG(status.st_mode):
@@ -112,7 +117,7 @@ def _file_stamp(entry: os.DirEntry[str]) -> tuple[int, int, int] | BadKey:
 
 
 def read(directory: Path, kid: str) -> tuple[Metadata, Key]:
-    """Return the metadata and the key of ``kid``. Raises ``BadKey``, which names the files and says what is wrong."""
+    """Returns the metadata and the key of ``kid``. Raises ``BadKey``, which names the files and says what is wrong."""
     try:
         # A file name that is not text can't be the kid of a token.
         kid.encode()
@@ -128,7 +133,7 @@ def read(directory: Path, kid: str) -> tuple[Metadata, Key]:
 
 
 def _read_bounded(path: Path) -> bytes:
-    """Read a file of up to ``MAX_SIZE`` bytes, without waiting for a pipe. Raises ``OSError`` and ``ValueError``."""
+    """Reads a file of up to ``MAX_SIZE`` bytes, without waiting for a pipe. Raises ``OSError`` and ``ValueError``."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
@@ -137,31 +142,34 @@ def _read_bounded(path: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong, without anything of a key: the text of other errors may quote it."""
+    """Returns a text for ``error`` that quotes nothing of a key.
+
+    It is the text of the operating system or of a ``ValueError``. For any other error it is the name of the class.
+    """
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) if isinstance(error, ValueError) else type(error).__name__
 
 
 def add(directory: Path, metadata: Metadata, pem: bytes) -> None:
-    """Write both files of a key, the metadata last, so that no reader sees half a key. Raises ``OSError``."""
+    """Writes both files of a key, the metadata last, so that no reader sees half a key. Raises ``OSError``."""
     _replace_atomically(directory / f"{metadata.kid}.pem", pem)
     update(directory, metadata)
 
 
 def update(directory: Path, metadata: Metadata) -> None:
-    """Write the ``.json`` file of a key. Raises ``OSError``."""
+    """Writes the ``.json`` file of a key. Raises ``OSError``."""
     _replace_atomically(directory / f"{metadata.kid}.json", metadata.to_json())
 
 
 def remove(directory: Path, kid: str) -> None:
-    """Delete the files of a key, the metadata first. Does nothing for a file that is missing. Raises ``OSError``."""
+    """Deletes the files of a key, the metadata first. Does nothing for a file that is missing. Raises ``OSError``."""
     for suffix in (".json", ".pem"):
         (directory / f"{kid}{suffix}").unlink(missing_ok=True)
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Create a file that only its owner may read (mode 0600). Leaves no file behind if writing fails.
+    """Creates a file that only its owner may read (mode 0600). Leaves no file behind if writing fails.
 
     Raises ``FileExistsError`` and other ``OSError``.
     """
@@ -176,7 +184,7 @@ def create_private(path: Path, content: bytes) -> None:
 
 
 def _replace_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that readers see either the old content or the new one, even after a power failure."""
+    """Writes a file so that readers see either the old content or the new one, even after a power failure."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     create_private(draft, content)
     try:
@@ -192,7 +200,7 @@ def _replace_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a directory, which one process at a time can hold. Waits for the lock.
+    """Holds the lock of a directory, which one process at a time can hold. Waits for the lock.
 
     Creates the directory, with mode 0700, if it does not exist. Raises ``OSError``, and ``ImportError`` on Windows.
     """

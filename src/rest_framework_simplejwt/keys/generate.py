@@ -23,13 +23,13 @@ _CURVES = {
 
 
 def secret(algorithm: str) -> str:
-    """Return random bytes in base64url, as many as the hash of an HMAC algorithm has (RFC 7518 section 3.2)."""
+    """Returns random bytes in base64url, as many as the hash of an HMAC algorithm has (RFC 7518 section 3.2)."""
     assert algorithm in HMAC_ALGORITHMS
     return secrets.token_urlsafe(int(algorithm.removeprefix("HS")) // 8)
 
 
 def private_pem(algorithm: str, passphrase: bytes | None = None) -> bytes:
-    """Return a new private key in PEM (PKCS8), encrypted if there is a passphrase. An RSA key has 3072 bits."""
+    """Returns a new private key in PEM (PKCS8), encrypted if there is a passphrase. An RSA key has 3072 bits."""
     from cryptography.hazmat.primitives import serialization
 
     encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
@@ -40,6 +40,10 @@ def private_pem(algorithm: str, passphrase: bytes | None = None) -> bytes:
 
 
 def _private_key(algorithm: str) -> PrivateKeyTypes:
+    """Returns a new private key object: Ed25519 for ``EdDSA``, one on the curve of an ``ES...`` algorithm, or RSA.
+
+    Every other ``algorithm`` gets an RSA key of 3072 bits.
+    """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
     if algorithm == "EdDSA":

@@ -45,7 +45,7 @@ class VerifyingKey:
 
 
 def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
-    """Parse a key set and return the keys that fit ``algorithm``, at least one.
+    """Parses a key set and returns the keys that fit ``algorithm``, at least one.
 
     Other keys are ignored, as RFC 7517 section 5 asks. Raises ``ValueError`` if ``body`` is not a key set or has no
     such key, and ``RecursionError`` if it is nested too deeply.
@@ -62,7 +62,7 @@ def read_key_set(body: bytes, algorithm: str) -> tuple[VerifyingKey, ...]:
 
 
 def _is_usable(jwk: object, algorithm: str) -> bool:
-    """Return whether the members of a JWK allow its use to verify with ``algorithm``."""
+    """Returns whether the members of a JWK allow its use to verify with ``algorithm``."""
     if not isinstance(jwk, dict) or not fits(jwk, algorithm):
         return False
     operations = jwk.get("key_ops", ["verify"])
@@ -78,7 +78,7 @@ def _is_usable(jwk: object, algorithm: str) -> bool:
 
 
 def _parse_jwk(jwk: JSONObject, algorithm: str) -> VerifyingKey | None:
-    """Return ``None`` for a key that PyJWT or cryptography rejects."""
+    """Returns the key in a JWK, or ``None`` if PyJWT or cryptography rejects it."""
     try:
         return VerifyingKey(jwk.get("kid"), jwt.PyJWK(jwk, algorithm).key)
     except Exception:  # noqa: BLE001  # they may raise any exception, and the other keys can still be used
@@ -87,11 +87,13 @@ def _parse_jwk(jwk: JSONObject, algorithm: str) -> VerifyingKey | None:
 
 @dataclass(frozen=True)
 class _KeySet:
+    """The usable keys of one successful fetch, and when it finished."""
+
     keys: tuple[VerifyingKey, ...]
     fetched_at: float
 
     def find(self, kid: str | None) -> VerifyingKey | None:
-        """Return the key with that ``kid``; for ``None``, the only key of the set, if it has only one."""
+        """Returns the key with that ``kid``; for ``None``, the only key of the set, if it has only one."""
         if kid is None:
             return self.keys[0] if len(self.keys) == 1 else None
         return next((key for key in self.keys if key.key_id == kid), None)
@@ -124,6 +126,7 @@ class KeySetClient:
         now: Callable[[], float] = monotonic,
         fetch: Callable[..., bytes] = fetch.get,
     ) -> None:
+        """Stores the arguments. Nothing is fetched before ``find`` is called."""
         self.algorithm, self._timeout = algorithm, timeout
         self._now, self._download = now, partial(fetch, url, timeout=timeout, allow_http=allow_http)
         self._lock = Lock()
@@ -139,7 +142,7 @@ class KeySetClient:
         forks.register(self)
 
     def find(self, kid: str | None) -> VerifyingKey:
-        """Return the key with that ``kid``; for ``None``, the only key that the issuer publishes.
+        """Returns the key with that ``kid``; for ``None``, the only key that the issuer publishes.
 
         Raises ``UnknownKey`` if there is no such key, and ``KeySetUnavailable``.
         """
@@ -152,9 +155,9 @@ class KeySetClient:
         return key
 
     def _get_key_set(self) -> _KeySet:
-        """Return the cached key set. Starts a fetch if it is time to, and waits for it if the set is not fresh.
+        """Returns the cached key set. Starts a fetch if the set is older than ``RENEW_AFTER`` seconds, or missing.
 
-        Raises ``KeySetUnavailable``.
+        Waits for that fetch if the set is older than ``LIFETIME``, or missing. Raises ``KeySetUnavailable``.
         """
         now, key_set = self._now(), self._key_set
         if key_set is not None and now - key_set.fetched_at < RENEW_AFTER:
@@ -174,7 +177,7 @@ class KeySetClient:
         return key_set
 
     def _find_new(self, kid: str, before: _KeySet | None) -> VerifyingKey | None:
-        """Return the key with that ``kid``, which is not in the key set ``before``, if the issuer publishes it now.
+        """Returns the key with that ``kid``, which is not in the key set ``before``, if the issuer publishes it now.
 
         Fetches the key set again unless it has changed since ``before``, at most once in ``RETRY_AFTER`` seconds.
         """
@@ -190,14 +193,14 @@ class KeySetClient:
         return self._key_set.find(kid) if self._key_set else None
 
     def _usable_key_set(self, now: float) -> _KeySet | None:
-        """Return the cached key set, fresh or stale, or ``None`` if it is too old."""
+        """Returns the cached key set, fresh or stale, or ``None`` if it is too old."""
         key_set = self._key_set
         return key_set if key_set is not None and now - key_set.fetched_at < USE_STALE_FOR else None
 
     def _start_fetch(self, now: float, retry_after: float) -> _Fetch | None:
-        """Start a fetch if none is running and the last failure is ``retry_after`` seconds ago.
+        """Starts a fetch if none is running and the last failure is at least ``retry_after`` seconds ago.
 
-        Returns the fetch that the caller should wait for, or ``None``. Call it with the lock held.
+        Returns the fetch that the caller should wait for, or ``None``. Calls it with the lock held.
         """
         fetch = self._running_fetch
         # A fetch that misses its own deadline is stuck, for example in a resolver. It is given up after a while.
@@ -216,11 +219,12 @@ class KeySetClient:
         return self._running_fetch
 
     def _wait_for(self, fetch: _Fetch | None) -> None:
-        """Wait until ``fetch`` has finished, but not beyond its deadline. Returns at once for ``None``."""
+        """Waits until ``fetch`` has finished, but not beyond its deadline. Returns at once for ``None``."""
         if fetch is not None:
             fetch.finished.wait(max(0.0, fetch.deadline - self._now()))
 
     def _run_fetch(self, fetch: _Fetch) -> None:
+        """Fetches the key set, stores it or the error, and wakes the requests that wait. Runs in a thread."""
         result: tuple[VerifyingKey, ...] | Exception
         try:
             result = read_key_set(self._download(), self.algorithm)
@@ -235,6 +239,10 @@ class KeySetClient:
             fetch.finished.set()
 
     def _store_result(self, fetch: _Fetch, result: tuple[VerifyingKey, ...] | Exception) -> None:
+        """Caches the key set ``result``, or notes the time of a failed fetch. Logs the start and end of an outage.
+
+        Ignores the result if ``fetch`` is no longer the running one, because it was stuck and given up.
+        """
         with self._lock:
             if self._running_fetch is not fetch:
                 return  # It was stuck and given up, so its result is outdated.
@@ -252,5 +260,5 @@ class KeySetClient:
 
 
 def _has_passed(since: float | None, seconds: float, now: float) -> bool:
-    """Return whether ``seconds`` have passed ``since`` a time, or there is no such time."""
+    """Returns whether ``now`` is at least ``seconds`` after ``since``. True if ``since`` is ``None``."""
     return since is None or now - since >= seconds

@@ -58,7 +58,7 @@ class BadKey(ValueError):
 
 
 def fits(jwk: Mapping[str, object], algorithm: str) -> bool:
-    """Return whether the type and the curve of a public key are those that ``algorithm`` needs."""
+    """Returns whether the type and the curve of a public key are those that ``algorithm`` needs."""
     if algorithm not in _KEY_TYPES:
         return False
     key_type, curves = _KEY_TYPES[algorithm]
@@ -66,7 +66,7 @@ def fits(jwk: Mapping[str, object], algorithm: str) -> bool:
 
 
 def thumbprint(jwk: JSONObject) -> str:
-    """Return the SHA-256 thumbprint of a public key (RFC 7638), in base64url without padding."""
+    """Returns the SHA-256 thumbprint of a public key (RFC 7638), in base64url without padding."""
     members = {name: jwk[name] for name in _PUBLIC_MEMBERS[jwk["kty"]]}
     canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
     return base64url_encode(hashlib.sha256(canonical).digest()).decode()
@@ -95,16 +95,20 @@ class Key:
 
     @property
     def can_sign(self) -> bool:
+        """Whether this key can sign. Otherwise it can only verify."""
         raise NotImplementedError
 
     def sign(self, message: bytes) -> bytes:
+        """Returns the signature of ``message`` (RFC 7518 section 3). Calls it only if ``can_sign`` is true."""
         raise NotImplementedError
 
     def verify(self, message: bytes, signature: bytes) -> bool:
+        """Returns whether ``signature`` was made by this key for ``message``."""
         raise NotImplementedError
 
     @property
     def implementation(self) -> Algorithm:
+        """PyJWT's object for the algorithm of this key."""
         return get_algorithm(self.algorithm)
 
 
@@ -115,6 +119,7 @@ class Secret(Key):
     secret: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
+        """Raises ``BadKey`` for a blank secret."""
         if is_blank(self.secret):
             raise BadKey("its secret is blank")
 
@@ -153,13 +158,13 @@ class KeyPair(Key):
 
 
 def public_jwk(public: object, algorithm: str) -> JSONObject:
-    """Return the JWK members that define a public key, and no others."""
+    """Returns the JWK members that define a public key, and no others."""
     exported = get_algorithm(algorithm).to_jwk(public, as_dict=True)
     return {name: exported[name] for name in _PUBLIC_MEMBERS[exported["kty"]]}
 
 
 def jwk_set(keys: Iterable[KeyPair]) -> dict[str, list[JSONObject]]:
-    """Return a JWK Set (RFC 7517 section 5) of the public parts of ``keys``."""
+    """Returns a JWK Set (RFC 7517 section 5) of the public parts of ``keys``."""
     return {"keys": [key.jwk for key in keys]}
 
 
@@ -170,6 +175,7 @@ class KeyRing:
     """
 
     def __init__(self, signing: Iterable[Key] = (), verifying: Iterable[Key] = ()) -> None:
+        """Raises ``BadKey`` if two keys have the same ``kid``."""
         self._signing = tuple(signing)
         self._all = (*self._signing, *verifying)
         kids = [key.kid for key in self._all]
@@ -178,15 +184,18 @@ class KeyRing:
                 raise BadKey(f"two keys have the kid {kid!r}")
 
     def signing_key(self, now: float) -> Key | None:
-        """Return the active key: of those that can sign, the one with the latest ``not_before``; of several, the first.
+        """Returns the active key, or ``None`` if no key may sign now.
 
-        Returns ``None`` if no key may sign now.
+        Of several, it is the one with the latest ``not_before``, and of those the first.
         """
         candidates = [key for key in self._signing if key.role.not_before <= now < key.role.retire_after]
         return max(candidates, key=lambda key: key.role.not_before, default=None)
 
     def verifying_keys(self, kid: str | None, now: float) -> tuple[Key, ...]:
-        """Return the unretired key with that ``kid``, or none; for ``None``, all that have ``accepts_no_kid``."""
+        """Returns the keys that may verify a token with that ``kid``: at most one. Retired keys are left out.
+
+        For a token without one, ``kid`` is ``None``, and all keys with ``accepts_no_kid`` are returned.
+        """
         return tuple(
             key
             for key in self._all
@@ -194,12 +203,12 @@ class KeyRing:
         )
 
     def published_keys(self, now: float) -> tuple[KeyPair, ...]:
-        """Return the key pairs whose public part other services may see: all that have not retired."""
+        """Returns the key pairs whose public part other services may see: all that have not retired."""
         return tuple(key for key in self._all if isinstance(key, KeyPair) and now < key.role.retire_after)
 
 
 def read_key(spec: Mapping[str, object], *, signs: bool) -> Key:
-    """Return the key that an entry of ``SIGNING_KEYS`` (``signs=True``) or ``VERIFYING_KEYS`` describes.
+    """Returns the key that an entry of ``SIGNING_KEYS`` (``signs=True``) or ``VERIFYING_KEYS`` describes.
 
     With ``signs=False``, only the public part of a private key is kept. Raises ``BadKey`` if the entry is not valid,
     if the key can't be read, and if ``signs`` is true and the key is a public one.
@@ -229,7 +238,7 @@ def read_key(spec: Mapping[str, object], *, signs: bool) -> Key:
 
 
 def _read_time(spec: Mapping[str, object], name: str, default: float) -> float:
-    """Return the time in ``spec[name]``, which is an aware ``datetime`` or a number. Raises ``BadKey``."""
+    """Returns the time in ``spec[name]``, which is an aware ``datetime`` or a number. Raises ``BadKey``."""
     value = spec.get(name)
     if value is None:
         return default
@@ -243,7 +252,7 @@ def _read_time(spec: Mapping[str, object], name: str, default: float) -> float:
 
 
 def _read_material(spec: Mapping[str, object]) -> object:
-    """Return the key's text, bytes or object from the one source that ``spec`` names. Raises ``BadKey``."""
+    """Returns the key's text, bytes or object from the one source that ``spec`` names. Raises ``BadKey``."""
     given = [name for name in _SOURCES if spec.get(name)]
     if len(given) != 1:
         raise BadKey(f"it needs exactly one of {', '.join(_SOURCES)}")
@@ -255,6 +264,7 @@ def _read_material(spec: Mapping[str, object]) -> object:
 
 
 def _read_file(path: Any) -> bytes:
+    """Returns the content of the file at ``path``. Raises ``BadKey`` if it can't be read."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError, TypeError) as error:
@@ -263,7 +273,7 @@ def _read_file(path: Any) -> bytes:
 
 
 def _call(function: Any) -> object:
-    """Call a function, given as an object or as its dotted path. Raises ``BadKey``."""
+    """Returns what ``function`` returns; it is an object or its dotted path. Raises ``BadKey`` if the call fails."""
     try:
         callable_ = resolve_name(function) if isinstance(function, str) else function
     except (ImportError, AttributeError, ValueError) as error:
@@ -282,6 +292,10 @@ _SOURCES: dict[str, Callable[[Any], object]] = {
 
 
 def _make_secret(algorithm: str, kid: str | None, role: Role, material: object) -> Secret:
+    """Returns a ``Secret``. With ``kid=None``, its ``kid`` is a keyed hash of the secret.
+
+    Raises ``BadKey`` for a blank secret, and what PyJWT raises for material that is not an HMAC key, such as a PEM.
+    """
     secret = get_algorithm(algorithm).prepare_key(material)
     # Not a thumbprint: the kid is public. A keyed hash reveals no more of the secret than the tokens do.
     default_kid = base64url_encode(hmac.digest(secret, b"rest_framework_simplejwt.kid", "sha256")).decode()
@@ -291,6 +305,12 @@ def _make_secret(algorithm: str, kid: str | None, role: Role, material: object) 
 def _make_key_pair(
     algorithm: str, kid: str | None, role: Role, material: object, passphrase: object, *, signs: bool
 ) -> KeyPair:
+    """Returns a ``KeyPair``, with the private part only if it ``signs``.
+
+    With ``kid=None``, its ``kid`` is the thumbprint (RFC 7638). Raises ``BadKey`` for a curve that ``algorithm`` does
+    not use, or if the key ``signs`` and is a public one; and what PyJWT and ``cryptography`` raise for material that
+    they can't read.
+    """
     key = _load_key(material, passphrase)
     private = key if hasattr(key, "public_key") else None
     public = key.public_key() if private is not None else key
@@ -303,7 +323,10 @@ def _make_key_pair(
 
 
 def _load_key(material: object, passphrase: Any) -> Any:
-    """Return a key object of ``cryptography`` for a PEM text. Any other ``material`` is returned as it is."""
+    """Returns a key object of ``cryptography`` for a PEM text. Any other ``material`` is returned as it is.
+
+    Raises ``ValueError`` or ``TypeError`` for a text that is not a PEM key, or a wrong ``passphrase``.
+    """
     if not isinstance(material, (str, bytes)):
         return material
     # Imported here, so that HMAC works without the package.

@@ -28,7 +28,7 @@ class Plan:
     retired: tuple[Metadata, ...]
 
     def events(self) -> Iterator[tuple[datetime, str, str]]:
-        """Yield each known time at which something happens, the ``kid`` and what happens, ordered by time."""
+        """Yields each known time at which something happens, the ``kid`` and what happens, ordered by time."""
         found = []
         for key in self.keys:
             steps = (
@@ -43,11 +43,13 @@ class Plan:
 def plan_rotation(
     known: Iterable[Metadata], *, kid: str, algorithm: str, now: datetime, publish_for: timedelta, lifetime: timedelta
 ) -> Plan:
-    """Return the plan for a rotation at ``now`` of a directory with the keys ``known``.
+    """Returns what a rotation at ``now`` changes in a directory with the keys ``known``. Writes nothing.
 
-    A new key, with ``kid`` and ``algorithm``, becomes active after ``publish_for``. The key that signs until then
-    retires ``lifetime`` later, when its last token has expired. If a next key is published already, no new one is
-    made. If no key signs now, the next key becomes active at once.
+    The next key is the first one that is published and not yet active, which keeps its activation time. If there is
+    none, it is a new key with ``kid`` and ``algorithm``, active after ``publish_for``. If no key signs now, the next
+    key becomes active at once. The key that signs now retires ``lifetime`` after the next key becomes active, or later
+    if its metadata says so. Any other active key without a retirement time retires ``lifetime`` after ``now``. Keys
+    whose retirement time has come are in ``Plan.retired``.
     """
     known = sorted(known, key=lambda key: key.kid)
     retired = tuple(key for key in known if key.retire_after is not None and key.retire_after <= now)
@@ -73,11 +75,12 @@ def plan_rotation(
 
 
 def _active_from(key: Metadata) -> datetime:
+    """Returns the time from which ``key`` can sign: ``_ALWAYS`` if it has no ``not_before``."""
     return key.not_before or _ALWAYS
 
 
 def _activation_after(signing: Metadata, earliest: datetime) -> datetime:
-    """Return the first whole second from ``earliest`` on that is later than the activation of the ``signing`` key.
+    """Returns the first whole second from ``earliest`` on that is later than the activation of the ``signing`` key.
 
     If two keys became active at the same time, the older one would go on signing.
     """
@@ -86,7 +89,7 @@ def _activation_after(signing: Metadata, earliest: datetime) -> datetime:
 
 
 def _retirement(key: Metadata, last_expiry: datetime, *, signs: bool) -> datetime:
-    """Return when ``key`` retires: at ``last_expiry``, the expiry of its last token, or when its metadata says so.
+    """Returns when ``key`` retires: at ``last_expiry``, the expiry of its last token, or when its metadata says so.
 
     An earlier time in the metadata of the key that signs now is not kept: it will sign tokens that expire later.
     """

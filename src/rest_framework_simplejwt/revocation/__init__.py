@@ -1,4 +1,4 @@
-"""Where revocations are remembered: ``REVOCATION_STORE``, or the store of the app that is installed, or none."""
+"""Chooses the revocation stores: ``REVOCATION_STORE``, or those of the installed apps, or ``NullStore``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.utils.module_loading import import_string
 from .._optional import app_installed
 from ..cache import blacklist_cache
 from ..settings import api_settings
-from .access import on_access
-from .base import Issued, RevocationStore, Successor, earliest_live_expiry
+from .access import verify_for_access
+from .base import Issued, RevocationStore, Successor, expiry_cutoff
 from .cached import CachedStore
 from .null import NullStore
 
@@ -21,49 +21,61 @@ __all__ = [
     "RevocationStore",
     "Successor",
     "blacklist_installed",
-    "earliest_live_expiry",
-    "families_remembered",
+    "can_revoke_families",
+    "can_revoke_tokens",
+    "expiry_cutoff",
     "family_installed",
     "family_store",
-    "on_access",
     "token_store",
-    "tokens_remembered",
+    "verify_for_access",
 ]
 
 blacklist_installed = app_installed("rest_framework_simplejwt.token_blacklist")
 family_installed = app_installed("rest_framework_simplejwt.token_family")
 
 
-def tokens_remembered() -> bool:
-    """Whether single tokens can be revoked."""
+def can_revoke_tokens() -> bool:
+    """Returns whether there is a store of single tokens."""
     return api_settings.REVOCATION_STORE is not None or blacklist_installed()
 
 
-def families_remembered() -> bool:
-    """Whether families can be revoked."""
+def can_revoke_families() -> bool:
+    """Returns whether there is a store of token families."""
     return api_settings.REVOCATION_STORE is not None or family_installed()
 
 
 def token_store(*, cached: bool = True) -> RevocationStore:
-    """The store of single tokens, by ``jti``; with ``cached=False`` never the cache before it."""
-    store = _store("token", blacklist_installed, "rest_framework_simplejwt.token_blacklist.store.TokenStore")
+    """Returns the store of single tokens. Its ids are values of the ``jti`` claim.
+
+    With ``cached=False`` the cache of revoked tokens is never used.
+    """
+    store = _build_store("token", blacklist_installed, "rest_framework_simplejwt.token_blacklist.store.TokenStore")
     if not cached or not blacklist_cache.is_refresh_tokens_cache_enabled:
         return store
-    return CachedStore(store, holds=blacklist_cache.is_refresh_token_blacklisted, add=blacklist_cache.add_refresh_token)
+    return CachedStore(
+        store,
+        is_cached=blacklist_cache.is_refresh_token_blacklisted,
+        add_to_cache=blacklist_cache.add_refresh_token,
+    )
 
 
 def family_store() -> RevocationStore:
-    """The store of token families, by family id."""
-    store = _store("family", family_installed, "rest_framework_simplejwt.token_family.store.FamilyStore")
+    """Returns the store of token families. Its ids are family ids."""
+    store = _build_store("family", family_installed, "rest_framework_simplejwt.token_family.store.FamilyStore")
     if not blacklist_cache.is_families_cache_enabled:
         return store
-    return CachedStore(store, holds=blacklist_cache.is_token_family_blacklisted, add=blacklist_cache.add_token_family)
+    return CachedStore(
+        store,
+        is_cached=blacklist_cache.is_token_family_blacklisted,
+        add_to_cache=blacklist_cache.add_token_family,
+    )
 
 
 class Lookup:
-    """Answers whether a token is revoked, and whether its family is. Asks the stores at most once, for both.
+    """Tells whether a token is revoked, and whether its family is. Asks the stores at most once for both.
 
-    ``None`` stands for a token without an id, or without a family: it can't be revoked.
+    An id of ``None`` means that the token has no id, or no family. It then counts as not revoked. Reading a property
+    raises ``RevocationUnavailable`` if a store is unavailable.
     """
 
     def __init__(self, token_id: str | None, family_id: str | None) -> None:
@@ -75,10 +87,12 @@ class Lookup:
 
     @property
     def is_family_revoked(self) -> bool:
+        """Only meaningful if ``is_token_revoked`` is False."""
         return self._answers[1]
 
     @cached_property
     def _answers(self) -> tuple[bool, bool]:
+        """Asks the stores and returns both answers. If the token has no id, or no family, one store is enough."""
         if self._token_id is None:
             return False, self._family_id is not None and family_store().is_revoked(self._family_id)
         if self._family_id is None:
@@ -86,9 +100,10 @@ class Lookup:
         return token_store().are_revoked(self._token_id, family_store(), self._family_id)
 
 
-def _store(kind: str, installed: Callable[[], bool], path: str) -> RevocationStore:
+def _build_store(kind: str, is_app_installed: Callable[[], bool], app_store_path: str) -> RevocationStore:
+    """Returns a new store for ``kind``, "token" or "family"."""
     if api_settings.REVOCATION_STORE is not None:
         store: RevocationStore = api_settings.REVOCATION_STORE(kind)
     else:
-        store = import_string(path)() if installed() else NullStore()
+        store = import_string(app_store_path)() if is_app_installed() else NullStore()
     return store

@@ -1,4 +1,4 @@
-"""Whether a token is looked at to let its bearer in, and what then happens while the store can't be asked."""
+"""``REVOCATION_FAIL_MODE``: whether a request is authenticated while the revocation store is unavailable."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from ..settings import api_settings
 
 T = TypeVar("T")
 
-_granting = ContextVar("rest_framework_simplejwt.granting", default=False)
+_assumes_not_revoked = ContextVar("rest_framework_simplejwt.assumes_not_revoked", default=False)
 
 
-def on_access(read: Callable[[str | bytes], T], text: str | bytes) -> T:
-    """``read(text)``; ``REVOCATION_FAIL_MODE`` has a say here alone: no refresh or log-out is let through unchecked."""
+def verify_for_access(verify: Callable[[str | bytes], T], text: str | bytes) -> T:
+    """Returns ``verify(text)``, under ``REVOCATION_FAIL_MODE``.
+
+    In the mode "open", an unavailable store counts as "not revoked" during this call. Only the authentication of
+    requests uses this: refreshes and log-outs always need the store.
+    """
     if api_settings.REVOCATION_FAIL_MODE != "open":
-        return read(text)
-    token = _granting.set(True)
+        return verify(text)
+    reset_token = _assumes_not_revoked.set(True)
     try:
-        return read(text)
+        return verify(text)
     finally:
-        _granting.reset(token)
+        _assumes_not_revoked.reset(reset_token)
 
 
-def fails_open() -> bool:
-    """Whether a store that can't be asked may answer "not revoked"."""
-    return _granting.get()
+def may_assume_not_revoked() -> bool:
+    """Returns whether an unavailable store must answer "not revoked" instead of raising ``RevocationUnavailable``."""
+    return _assumes_not_revoked.get()

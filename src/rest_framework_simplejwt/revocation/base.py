@@ -1,4 +1,4 @@
-"""What a revocation store promises, and what it is told about a token or a family."""
+"""The protocol of revocation stores, and the values that they take and return."""
 
 from __future__ import annotations
 
@@ -7,52 +7,60 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from .local_times import LONGEST_MOVE
+from .local_times import MAX_SHIFT
 
 T = TypeVar("T")
 
-# A record outlives its token by the leeway and by this many seconds: clocks differ.
-SLACK = 600
+# Seconds, besides the leeway, that a record stays after its token expired: the clocks of two machines differ.
+RETENTION_MARGIN = 600
 
 
-def earliest_live_expiry(now: datetime, *, leeway: timedelta) -> datetime:
-    """Whatever expired at this moment or before is rejected by every machine, however their clocks differ."""
-    return now - leeway - timedelta(seconds=SLACK) - (LONGEST_MOVE if now.tzinfo is None else timedelta(0))
+def expiry_cutoff(now: datetime, *, leeway: timedelta) -> datetime:
+    """Returns the latest expiry at which every machine already rejects a token, even one whose clock is slow.
+
+    Records with this expiry or an earlier one can be deleted. ``now`` may be naive (UTC) or aware; so is the result.
+    """
+    shift = MAX_SHIFT if now.tzinfo is None else timedelta(0)
+    return now - leeway - timedelta(seconds=RETENTION_MARGIN) - shift
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A token or family as a store records it.
+    """A token or a family, as it is passed to a store to be recorded or revoked.
 
-    ``text`` and ``owner_pk`` are called only when a new record is made: a token that is known
-    costs no signature and no look-up of its user. ``successor`` is what a refresh turns the
-    token into, when that is why it is revoked. Without ``expires_at`` it must be remembered as
-    long as anybody could present it.
+    ``owner_pk`` (the primary key of the user, or ``None``) and ``text`` (the encoded token) are functions. A store
+    calls them only when it creates a record, because they may sign the token or query the user.
     """
 
+    # The ``jti`` of a token, or the id of a family.
     id: str
     issued_at: datetime
+    # ``None``: it does not expire, or its expiry is not known.
     expires_at: datetime | None
     owner_pk: Callable[[], object]
     text: Callable[[], str] | None = None
     family_id: str | None = None
+    # The token that replaces this one, if this one is revoked by a refresh.
     successor: Issued | None = None
-    # Its id was drawn just now: a store that trusts in that need not look whether it is known.
+    # True if the id was generated just now. A store may then insert without looking for a record first.
     is_new: bool = False
-    # Until when a family without an end must be remembered on account of this token.
+    # For a family that does not expire: how long it must stay on record because of this token.
     family_needed_until: datetime | None = None
-    # False if only the id is known: a record that is there keeps its expiry.
-    is_end_known: bool = True
+    # False if only the id is known. An existing record then keeps its expiry.
+    is_expiry_known: bool = True
 
 
-def overrides(store: object, ours: type, *names: str) -> bool:
-    """Whether the ``store`` is of a project's subclass of ``ours`` that has its own methods under any of ``names``."""
-    return any(getattr(type(store), name) is not getattr(ours, name) for name in names)
+def overrides(store: object, base: type, *names: str) -> bool:
+    """Returns whether the class of ``store`` overrides any of the methods ``names`` of ``base``."""
+    return any(getattr(type(store), name) is not getattr(base, name) for name in names)
 
 
 @dataclass(frozen=True)
 class Successor:
-    """What a token was turned into: when, how long ago by the store's own clock, and whether it is revoked by now."""
+    """The token that replaced a consumed refresh token.
+
+    ``age`` is the time since it was issued; a store that has a clock of its own measures it by that.
+    """
 
     issued_at: datetime
     expires_at: datetime
@@ -61,60 +69,77 @@ class Successor:
 
 
 class RevocationStore(Protocol):
-    """Remembers what was issued and what was revoked, by id.
+    """Records which tokens, or which families, were issued and which of them were revoked. One store has one kind.
 
-    The records in the answers are the store's own kind, rows in SQL. A store that can't be
-    asked raises ``RevocationUnavailable``: it never guesses.
+    The first item of the pairs that ``remember`` and ``revoke`` return is the store's own record: a model instance
+    in SQL. Every method raises ``RevocationUnavailable`` if the database or the Redis server is unavailable; a store
+    never guesses an answer. Stores can be shared between threads.
     """
 
     def remember(self, issued: Issued) -> tuple[Any, bool]:
-        """The record of what was issued, and whether this call made it.
+        """Records an issued token or family. Returns the record, and whether this call created it.
 
-        A record that is there is kept until the later of the two expiries.
+        An existing record keeps the later of the two expiries.
         """
 
     def revoke(self, issued: Issued) -> tuple[Any, bool]:
-        """The record of the revocation, and True for exactly one caller, ever.
+        """Revokes a token or family, whether or not it is on record. Returns the revocation, and whether it is new.
 
-        Across threads, processes and machines; the others lost the race. What was never
-        remembered can be revoked all the same.
+        The second value is True for exactly one caller across all threads, processes and machines.
         """
 
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
-        """Revoke what was remembered of that owner, or with ``None`` of everybody, and is alive at ``now``.
+        """Revokes everything on record of one owner, or of all owners if ``owner_pk`` is ``None``.
 
-        How many that were. In SQL the number of statements does not grow with theirs.
+        Skips what expired by ``now`` and what belongs to the family ``except_family``. Returns the number of new
+        revocations. In SQL the number of statements does not depend on the number of records.
         """
 
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
-        """Revoke the token ``consumed`` and record its ``successor``, both or neither. True for exactly one caller.
+        """Consume a refresh token: revoke ``consumed`` and records its ``successor``, both or neither.
 
-        False if the token was revoked before, by whomever; nothing is recorded then.
+        Returns True for exactly one caller. Returns False, and records nothing, if the token was already revoked.
         """
 
-    def is_revoked(self, key: str) -> bool: ...
+    def is_revoked(self, record_id: str) -> bool:
+        """Returns whether the token or family with this id is revoked. False for an id that is not on record."""
 
-    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        """Whether the token ``key`` is revoked, and whether its family in the store ``families`` is.
+    def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """Returns whether the token is revoked, and whether its family in the store ``families`` is.
 
-        In one question, if both stores keep their records in one place. The second answer means nothing if the
-        first is True.
+        Asks once if both stores use the same database or server. If the token is revoked, the second value is
+        unspecified.
         """
 
-    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
-        """What a refresh turned ``key`` into; ``None`` if it was revoked otherwise, or not at all."""
+    def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
+        """Returns the successor of a consumed token.
+
+        ``successor_id`` is the id that a refresh of ``token_id`` derives for its successor. Returns ``None`` if the
+        token was not consumed, or if its successor has another id. A store may look up either id. ``now`` is only
+        for the ``age`` of the successor; a store with a clock of its own ignores it.
+        """
 
     def expired(self, now: datetime) -> int:
-        """How many records had expired by ``now``."""
+        """Returns the number of records that expired by ``now``."""
 
     def purge(self, now: datetime, *, batch_size: int) -> Iterator[int]:
-        """Forget what had expired by ``now``, a batch at a time; the size of each. It may be left at any time."""
+        """Deletes the records that expired by ``now``, and yields the size of each deleted batch.
+
+        Each batch is one transaction. The caller may stop after any batch.
+        """
 
     def transact(self, work: Callable[[], T]) -> T:
-        """Do all the ``work``, or when it raises none of it; once more if another transaction got in its way."""
+        """Calls ``work`` in a transaction and returns its result. If it raises, the transaction is rolled back.
 
-    def lasting(self, key: str, work: Callable[[], T]) -> T:
-        """Do the ``work``, on the record of ``key``, so that it outlives a transaction that may be rolled back."""
+        If another transaction conflicts with it, ``work`` may be called several times.
+        """
+
+    def lasting(self, record_id: str, work: Callable[[], T]) -> T:
+        """Calls ``work`` so that a rollback of the caller's transaction does not undo what it writes.
+
+        ``record_id`` is the record that ``work`` is about. If only the caller's transaction can see that record, or the
+        database does not allow it, ``work`` is part of that transaction after all. Returns the result of ``work``.
+        """
 
     def after_commit(self, callback: Callable[[], object]) -> None:
-        """Call ``callback`` once what was written so far can't be rolled back any more."""
+        """Calls ``callback`` after the current transaction is committed; immediately if there is none."""

@@ -1,4 +1,4 @@
-"""Many rows in one statement, where the ORM would fetch them first; through the ORM where the SQL is not certain."""
+"""Inserts and deletes many rows with single SQL statements, or through the ORM where that SQL may not be correct."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from django.db.models.constants import OnConflict
 
 from .. import compiled
 
-# How many rows are inserted or deleted at a time where they have to be fetched.
-COLLECTED = 500
+# The number of rows that are fetched at a time where the ORM inserts or deletes them.
+FETCH_SIZE = 500
 
 
-def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
-    """In a transaction: insert the values of ``rows``, by ``names``. Returns how many rows are new.
+def insert_from_query(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
+    """Inserts a row of ``model`` for each row of the query ``rows``. Returns the number of inserted rows.
 
-    Rows that exist already, or are inserted meanwhile by others, stay as they are: the unique constraint decides.
+    ``rows`` selects a tuple of values for the fields ``names``, and is not fetched where one statement can do it. Rows
+    that violate a unique constraint are skipped, also those that another transaction inserts at the same time. The
+    caller opens the transaction in the database ``rows.db``.
     """
     connection = connections[rows.db]
     if not compiled.supports_sql(connection):
-        return _insert_fetched(model, names, rows)
+        return _insert_with_orm(model, names, rows)
     quote = connection.ops.quote_name
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     columns = ", ".join(quote(field.column) for field in fields)
@@ -35,76 +37,85 @@ def insert_from(model: type[Model], names: Sequence[str], rows: QuerySet[Model, 
         return int(cursor.rowcount)
 
 
-def _insert_fetched(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
-    """Through the ORM, a few at a time, in the order of their keys."""
+def _insert_with_orm(model: type[Model], names: Sequence[str], rows: QuerySet[Model, tuple[object, ...]]) -> int:
+    """Does what ``insert_from_query`` does, in batches of ``FETCH_SIZE`` in the order of the primary keys.
+
+    The caller opens the transaction.
+    """
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     pks = rows.order_by("pk").values_list("pk", flat=True)
     inserted = 0
-    batch = list(pks[:COLLECTED])
+    batch = list(pks[:FETCH_SIZE])
     while batch:
-        found = [dict(zip((field.attname for field in fields), row, strict=True)) for row in rows.filter(pk__in=batch)]
-        unique = next(field.attname for field in fields if field.unique)
-        inserted += _insert_batch(model._base_manager.using(rows.db), found, unique)
-        batch = list(pks.filter(pk__gt=batch[-1])[:COLLECTED])
+        values = [dict(zip((field.attname for field in fields), row, strict=True)) for row in rows.filter(pk__in=batch)]
+        unique_name = next(field.attname for field in fields if field.unique)
+        inserted += _insert_batch(model._base_manager.using(rows.db), values, unique_name)
+        batch = list(pks.filter(pk__gt=batch[-1])[:FETCH_SIZE])
     return inserted
 
 
-def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique: str) -> int:
-    """All at once, or one by one if another transaction was faster with one of them.
+def _insert_batch(table: QuerySet[Model], rows: list[dict[str, object]], unique_name: str) -> int:
+    """Inserts the rows in one statement, or one by one if another transaction inserted one of them first.
 
-    ``bulk_create(ignore_conflicts=True)`` would not say how many of them are new.
+    Returns the number of inserted rows, which ``bulk_create(ignore_conflicts=True)`` does not.
     """
     if connections[table.db].features.uses_savepoints:
         with suppress(IntegrityError), transaction.atomic(using=table.db):
             return len(table.bulk_create(table.model(**row) for row in rows))
-    return sum(table.get_or_create(row, **{unique: row[unique]})[1] for row in rows)
+    return sum(table.get_or_create(row, **{unique_name: row[unique_name]})[1] for row in rows)
 
 
-def delete_rows(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -> int:
-    """In a transaction: delete the ``rows`` and those of the ``dependents`` whose ``link`` they are; how many rows.
+def delete_with_dependents(rows: QuerySet[Model], dependents: QuerySet[Model], link: str) -> int:
+    """Deletes the ``rows``, and those of the ``dependents`` whose foreign key ``link`` refers to one of them.
 
-    Without fetching any, unless the project has more that hangs on these rows, or the package may not send SQL.
+    Returns the number of deleted ``rows``. Fetches no rows, unless other models of the project refer to them, a signal
+    receiver expects their deletion, or the database is not one that the package sends SQL to. The caller
+    opens the transaction in the database ``rows.db``.
     """
-    if not compiled.supports_sql(connections[rows.db]) or not _is_known(rows.model, dependents.model):
-        return _collect_and_delete(rows)
+    if not compiled.supports_sql(connections[rows.db]) or not _can_skip_collector(rows.model, dependents.model):
+        return _delete_with_orm(rows)
     if not connections[rows.db].features.can_defer_constraint_checks:
-        # Locked until the end: a row that does not match any more by then must keep its dependents.
-        _lock(rows)
+        # The dependents go first. The lock stops a row from changing in between so that it is no longer deleted.
+        _lock_rows(rows)
         dependents.filter(**{f"{link}__in": rows})._raw_delete(rows.db)
         return rows._raw_delete(rows.db)
-    # The rows first: which of them matched in the end decides which dependents go.
+    # The rows go first. Then the dependents of exactly the deleted rows are deleted.
     deleted = rows._raw_delete(rows.db)
-    left = rows.model._base_manager.using(rows.db).filter(pk=OuterRef(f"{link}_id"))
-    dependents.filter(~Exists(left))._raw_delete(rows.db)
+    existing = rows.model._base_manager.using(rows.db).filter(pk=OuterRef(f"{link}_id"))
+    dependents.filter(~Exists(existing))._raw_delete(rows.db)
     return deleted
 
 
-def _collect_and_delete(rows: QuerySet[Model]) -> int:
-    """Django's own way, with all that the project expects of it; a few at a time, since it holds them in memory."""
-    pks = _lock(rows)
+def _delete_with_orm(rows: QuerySet[Model]) -> int:
+    """Deletes the rows as ``QuerySet.delete()`` does, with cascades and signals, ``FETCH_SIZE`` at a time."""
+    pks = _lock_rows(rows)
     deleted = 0
-    for start in range(0, len(pks), COLLECTED):
-        _, counts = rows.filter(pk__in=pks[start : start + COLLECTED]).delete()
+    for start in range(0, len(pks), FETCH_SIZE):
+        _, counts = rows.filter(pk__in=pks[start : start + FETCH_SIZE]).delete()
         deleted += counts.get(rows.model._meta.label, 0)
     return deleted
 
 
-def _lock(rows: QuerySet[Model]) -> list[object]:
-    """The keys of the rows, which nobody else can change until the transaction ends."""
+def _lock_rows(rows: QuerySet[Model]) -> list[object]:
+    """Lock the rows until the transaction ends, and returns their primary keys."""
     return list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
-def _is_known(model: type[Model], dependent: type[Model]) -> bool:
-    """Whether only ``dependent`` refers to ``model``, and nobody listens for deletions of either."""
-    listened = any(
+def _can_skip_collector(model: type[Model], dependent: type[Model]) -> bool:
+    """Returns whether rows can be deleted without Django's ``Collector``, which applies cascades and sends signals.
+
+    They can if no model but ``dependent`` refers to ``model``, no model refers to ``dependent``, and no signal
+    receiver expects the deletion of either.
+    """
+    has_receivers = any(
         signal.has_listeners(sender)
         for signal in (signals.pre_delete, signals.post_delete)
         for sender in (model, dependent)
     )
-    return _referrers(model) <= {dependent} and not _referrers(dependent) and not listened
+    return _referring_models(model) <= {dependent} and not _referring_models(dependent) and not has_receivers
 
 
-def _referrers(model: type[Model]) -> set[object]:
-    """Also by a foreign key without a way back, ``related_name="+"``."""
+def _referring_models(model: type[Model]) -> set[object]:
+    """Returns the models with a foreign key to ``model``, also those with ``related_name="+"``."""
     fields = model._meta.get_fields(include_hidden=True)
     return {field.related_model for field in fields if field.auto_created and not field.concrete}

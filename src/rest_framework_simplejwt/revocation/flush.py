@@ -1,4 +1,4 @@
-"""The command that keeps a store's tables small: its options, its progress and its count."""
+"""The base class of the commands that delete expired tokens and families."""
 
 from __future__ import annotations
 
@@ -18,37 +18,40 @@ from .base import RevocationStore
 from .sql import SQLStore
 
 BATCH_SIZE = 10_000
-# SQLite writes and syncs each page of an index that a batch touches, and ids are random: ten times
-# the rows touch hardly more pages.
+# SQLite writes every index page that a batch changes. Ids are random, so ten times the rows change hardly more pages.
 SQLITE_BATCH_SIZE = 100_000
-LARGEST_BATCH = 100_000
-# In KiB. With SQLite's own 2 MB those pages are written several times in one batch.
-SQLITE_CACHE = 24_000
+MAX_BATCH_SIZE = 100_000
+# With SQLite's default of 2,000 KiB those pages would be written several times in one batch.
+SQLITE_CACHE_KIB = 24_000
 
-# As shells count: 128, and the number of SIGINT.
-INTERRUPTED = 130
+# The exit status that shells use for a process that SIGINT ended: 128 plus the number of the signal.
+EXIT_INTERRUPTED = 130
 
 
 class FlushCommand(BaseCommand):
-    """Deletes what had expired by ``cutoff()`` from a store. It may be interrupted, and run twice at once.
+    """Deletes from a store what expired by ``cutoff()``.
 
-    A subclass says what ``noun`` is deleted, of which ``store()``, and which ``tables()`` are
-    meant when a database is named.
+    It can be interrupted after any batch, and several can run at the same time. A subclass sets ``noun``, the plural
+    of what is deleted, for messages, and defines ``store()``, ``sql_store()`` and ``cutoff()``.
     """
 
     noun: ClassVar[str]
-    _deleted: int
+    _deleted_count: int
 
     def store(self) -> RevocationStore:
+        """Returns the store to delete from if no database is named."""
         raise NotImplementedError
 
-    def tables(self) -> SQLStore:
+    def sql_store(self) -> SQLStore:
+        """Returns the store of the app's own tables, to delete from if a database is named."""
         raise NotImplementedError
 
     def cutoff(self) -> datetime:
+        """Returns the latest expiry that is deleted."""
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Define the options. Django calls this method with the command's parser."""
         parser.add_argument(
             "--batch-size",
             type=int,
@@ -58,93 +61,110 @@ class FlushCommand(BaseCommand):
         parser.add_argument("--sleep", type=float, metavar="SECONDS", default=0, help="seconds between batches")
         parser.add_argument("--dry-run", action="store_true", help="count what has expired, and delete nothing")
         parser.add_argument(
-            "--database", metavar="ALIAS", help="flush the tables in this database, not where the router writes to"
+            "--database",
+            metavar="ALIAS",
+            help="delete from the tables in this database, instead of the one that the router names for writes",
         )
 
     def handle(self, *args: object, **options: Any) -> None:
-        tables, database = self.tables(), options.get("database")
-        self._check(tables, database)
-        alias = database or tables.alias
-        batch_size = _batch_size(options.get("batch_size"), connections[alias].vendor)
-        pause = _pause(options.get("sleep"))
-        expired, purge = self._work(tables, database)
+        """Deletes what has expired, or count it with ``--dry-run``. Raises ``CommandError`` for an invalid option."""
+        sql_store, database = self.sql_store(), options.get("database")
+        self._check_database(sql_store, database)
+        alias = database or sql_store.alias
+        batch_size = _validate_batch_size(options.get("batch_size"), connections[alias].vendor)
+        pause = _validate_pause(options.get("sleep"))
+        count_expired, purge = self._choose_operations(sql_store, database)
         cutoff = self.cutoff()
         if options.get("dry_run"):
-            self.stdout.write(f"Expired {self.noun} to delete: {expired(cutoff)}.")
+            self.stdout.write(f"Expired {self.noun} to delete: {count_expired(cutoff)}.")
             return
-        with _room_for_indexes(alias):
-            self._flush(purge(cutoff, batch_size=batch_size), partial(expired, cutoff), pause)
+        with _larger_sqlite_cache(alias):
+            self._delete_batches(purge(cutoff, batch_size=batch_size), partial(count_expired, cutoff), pause)
 
-    def _check(self, tables: SQLStore, database: str | None) -> None:
+    def _check_database(self, sql_store: SQLStore, database: str | None) -> None:
+        """Raises ``CommandError`` if the named database is unknown or does not have the tables."""
         if database is None:
             return
         if database not in connections:
             known = ", ".join(connections)
-            raise CommandError(f"There is no database {database!r} in DATABASES; there is: {known}.")
-        if not router.allow_migrate_model(database, tables.issued_model):
-            raise CommandError(f"Expired {self.noun} are not in the database {database!r}: the router keeps them out.")
+            raise CommandError(f"Unknown database {database!r}. Use one of DATABASES: {known}.")
+        if not router.allow_migrate_model(database, sql_store.issued_model):
+            raise CommandError(
+                f"The database {database!r} has no table of {self.noun}: the router does not allow it. "
+                "Use a database whose tables the router allows, or leave --database out."
+            )
 
-    def _work(self, tables: SQLStore, database: str | None) -> tuple[Callable[..., int], Callable[..., Iterator[int]]]:
-        """How to count what has expired, and how to delete it."""
+    def _choose_operations(
+        self, sql_store: SQLStore, database: str | None
+    ) -> tuple[Callable[..., int], Callable[..., Iterator[int]]]:
+        """Returns the methods ``expired`` and ``purge`` of the store to delete from."""
         if database is None:
             store = self.store()
             return store.expired, store.purge
-        return partial(tables.expired, using=database), partial(tables.purge, using=database)
+        return partial(sql_store.expired, using=database), partial(sql_store.purge, using=database)
 
-    def _flush(self, batches: Iterator[int], expired: Callable[[], int], pause: float) -> None:
-        self._deleted = 0
+    def _delete_batches(self, batches: Iterator[int], count_expired: Callable[[], int], pause: float) -> None:
+        """Consume ``batches``, which yields the size of each deleted batch. Prints the progress and the total.
+
+        Exits with ``EXIT_INTERRUPTED`` on Ctrl+C.
+        """
+        self._deleted_count = 0
         try:
-            # Counting takes a while: for who wants to see how far it is, or has the time.
-            total = expired() if pause or self.stdout.isatty() else 0
+            # Counting may take long. Only a progress bar and the pauses need it.
+            total = count_expired() if pause or self.stdout.isatty() else 0
             with _progress_bar(self.stdout, f"Expired {self.noun}", total) as advance:
                 for size in batches:
-                    self._deleted += size
+                    self._deleted_count += size
                     advance(size)
-                    if pause and self._deleted < total:
+                    if pause and self._deleted_count < total:
                         time.sleep(pause)
         except KeyboardInterrupt:
-            self._report("Interrupted. ")
-            raise SystemExit(INTERRUPTED) from None
-        self._report()
+            self._print_total("Interrupted. ")
+            raise SystemExit(EXIT_INTERRUPTED) from None
+        self._print_total()
 
-    def _report(self, prefix: str = "") -> None:
-        self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted}.")
+    def _print_total(self, prefix: str = "") -> None:
+        """Prints ``prefix`` and the number of what was deleted."""
+        self.stdout.write(f"{prefix}Expired {self.noun} deleted: {self._deleted_count}.")
 
 
-def _batch_size(given: object, vendor: str) -> int:
-    if given is None:
+def _validate_batch_size(value: object, vendor: str) -> int:
+    """Returns the value, or the default of the vendor for ``None``. Raises ``CommandError`` if it is invalid."""
+    if value is None:
         return SQLITE_BATCH_SIZE if vendor == "sqlite" else BATCH_SIZE
-    if not isinstance(given, int) or not 1 <= given <= LARGEST_BATCH:
-        raise CommandError(f"--batch-size must be a whole number from 1 to {LARGEST_BATCH}, not {given!r}.")
-    return given
+    if not isinstance(value, int) or not 1 <= value <= MAX_BATCH_SIZE:
+        raise CommandError(f"--batch-size must be a whole number from 1 to {MAX_BATCH_SIZE}, not {value!r}.")
+    return value
 
 
-def _pause(given: object) -> float:
-    if given is None:
+def _validate_pause(value: object) -> float:
+    """Returns the number of seconds, 0 for ``None``. Raises ``CommandError`` if it is invalid."""
+    if value is None:
         return 0
-    if not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
-        raise CommandError(f"--sleep must be a number of seconds, zero or more, not {given!r}.")
-    return given
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        raise CommandError(f"--sleep must be a number of seconds, zero or more, not {value!r}.")
+    return value
 
 
 @contextmanager
-def _room_for_indexes(alias: str) -> Iterator[None]:
-    """A larger page cache, where it is the process's own."""
+def _larger_sqlite_cache(alias: str) -> Iterator[None]:
+    """Enlarge the page cache of this connection, if the database is SQLite, and restores its size at the end."""
     if connections[alias].vendor != "sqlite":
         yield
         return
     with connections[alias].cursor() as cursor:
-        (before,) = cursor.execute("PRAGMA cache_size").fetchone()
-        cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE}")
+        (previous,) = cursor.execute("PRAGMA cache_size").fetchone()
+        # SQLite takes a negative number as KiB.
+        cursor.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
         try:
             yield
         finally:
-            cursor.execute(f"PRAGMA cache_size = {before}")
+            cursor.execute(f"PRAGMA cache_size = {previous}")
 
 
 @contextmanager
 def _progress_bar(out: OutputWrapper, label: str, total: int) -> Iterator[Callable[[int], object]]:
-    """What is called with the size of each batch, and draws only on a terminal, with rich installed."""
+    """Yields a function to call with the size of each batch. It draws on a terminal, if rich is installed."""
     if not out.isatty():
         yield lambda size: None
         return
@@ -154,7 +174,7 @@ def _progress_bar(out: OutputWrapper, label: str, total: int) -> Iterator[Callab
     except ImportError:
         yield lambda size: None
         return
-    # Django's wrapper ends whatever is written to it with a new line.
+    # Django's OutputWrapper appends a newline to everything by default.
     file: Any = SimpleNamespace(write=partial(out.write, ending=""), flush=out.flush, isatty=out.isatty)
     with Progress(console=Console(file=file), transient=True) as progress:
         task = progress.add_task(label, total=total)

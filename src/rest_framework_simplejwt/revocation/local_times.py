@@ -1,6 +1,7 @@
-"""What becomes of a time without a zone (``USE_TZ = False``) in a database that takes it for a local one.
+"""Corrects naive times (``USE_TZ = False``) that PostgreSQL shifted because it took them for local times.
 
-Ours are UTC. PostgreSQL moves those that local time leaves out, where clocks go forward: 02:30 is read as 03:30.
+The package's naive times are UTC. Where local clocks go forward, PostgreSQL reads a time within the missing hour as
+one hour later: 02:30 as 03:30.
 """
 
 from __future__ import annotations
@@ -17,45 +18,49 @@ from ..utils import datetime_from_epoch, datetime_to_epoch
 if TYPE_CHECKING:
     from .base import Successor
 
-# By how much a time can be moved.
-LONGEST_MOVE = timedelta(hours=2)
+# The longest time by which local clocks go forward.
+MAX_SHIFT = timedelta(hours=2)
 
 
-def restored(record: Successor, *, lifetime: timedelta, now: datetime) -> Successor:
-    """The record with the times that were written, where a database may have moved them.
+def restore_times(record: Successor, *, lifetime: timedelta, now: datetime) -> Successor:
+    """Returns ``record`` with the times that were originally written, if the database may have shifted them.
 
-    The token was issued to expire after its ``lifetime``, which tells a moved time from one that was written so.
+    ``lifetime`` is the time from issue to expiry of the token. It tells a shifted time from an original one.
     """
     if record.issued_at.tzinfo is not None:
         return record
-    # What would lie further ahead than clocks differ comes last.
+    # Clocks of machines differ by less than this. A candidate later than that is the least likely one.
     latest = now + timedelta(minutes=10)
-    moments = sorted(_possible_originals(record.issued_at), key=lambda moment: moment > latest)
-    for issued_at in moments:
+    candidates = sorted(_possible_originals(record.issued_at), key=lambda candidate: candidate > latest)
+    for issued_at in candidates:
         expires_at = datetime_from_epoch(datetime_to_epoch(issued_at + lifetime))
-        if record.expires_at in (expires_at, as_stored(expires_at)):
-            return replace(_issued(record, issued_at, now), expires_at=expires_at)
-    # The project has an expiry of its own.
-    return _issued(record, moments[0], now)
+        if record.expires_at in (expires_at, as_stored_by_postgresql(expires_at)):
+            return replace(_with_issue_time(record, issued_at, now), expires_at=expires_at)
+    # The project sets another expiry than issue time plus lifetime.
+    return _with_issue_time(record, candidates[0], now)
 
 
-def _issued(record: Successor, issued_at: datetime, now: datetime) -> Successor:
+def _with_issue_time(record: Successor, issued_at: datetime, now: datetime) -> Successor:
+    """Returns ``record`` with this issue time. If it differs, ``age`` becomes the time from then to ``now``."""
     if issued_at == record.issued_at:
         return record
     return replace(record, issued_at=issued_at, age=max(now - issued_at, timedelta(0)))
 
 
-def _possible_originals(read: datetime) -> list[datetime]:
-    """What may have been written where ``read`` is read: mostly that, and for one hour of the year an earlier time."""
+def _possible_originals(stored: datetime) -> list[datetime]:
+    """Returns the times that PostgreSQL may have been given where it now returns ``stored``.
+
+    That is ``stored`` itself and, in the hour after local clocks went forward, also an earlier time.
+    """
     zone = ZoneInfo(settings.TIME_ZONE)
-    offset, before = (
-        (read - ago).replace(tzinfo=zone).utcoffset() or timedelta(0) for ago in (timedelta(0), LONGEST_MOVE)
+    offset, offset_before = (
+        (stored - ago).replace(tzinfo=zone).utcoffset() or timedelta(0) for ago in (timedelta(0), MAX_SHIFT)
     )
-    earlier = read - (offset - before)
-    return [read, earlier] if earlier < read and as_stored(earlier) == read else [read]
+    earlier = stored - (offset - offset_before)
+    return [stored, earlier] if earlier < stored and as_stored_by_postgresql(earlier) == stored else [stored]
 
 
-def as_stored(moment: datetime) -> datetime:
-    """What PostgreSQL answers with when it was given the naive ``moment``."""
+def as_stored_by_postgresql(moment: datetime) -> datetime:
+    """Returns the naive time that PostgreSQL returns after the naive time ``moment`` was written to it."""
     zone = ZoneInfo(settings.TIME_ZONE)
     return moment.replace(tzinfo=zone).astimezone(timezone.utc).astimezone(zone).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""A store in two tables: a row for what was issued, and one to one with it, its revocation."""
+"""Stores revocations in two SQL tables."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from ..exceptions import RevocationUnavailable
 from ..utils import logger
 from . import direct, transactions
 from .base import Issued, RevocationStore, Successor, overrides
-from .bulk import delete_rows, insert_from
-from .unmigrated import explained
+from .bulk import delete_with_dependents, insert_from_query
+from .unmigrated import translates_database_errors
 
 T = TypeVar("T")
 
-# How often a refresh may be faster than `revoke_all`. Against one client each round succeeds more often than not.
-ROUNDS = 100
+# How often ``revoke_all`` tries again because refreshes issued new tokens while it ran. Against one client that
+# refreshes without a pause, each attempt is more likely to succeed than to fail.
+MAX_ROUNDS = 100
 
 
 class SQLStore:
-    """Decides by the tables' unique constraints, never by looking first.
+    """A ``RevocationStore`` in two tables: issued tokens or families, and one-to-one with them their revocations.
 
-    Every query goes to the database that the router would write to: a replica may not have
-    heard yet of what was just revoked. A subclass names its models: ``issued_model``, its
-    unique ``id_field``, ``revoked_model`` and its one-to-one ``link_field``.
+    The tables' unique constraints decide which of several callers is first. Every query goes to the database that
+    the router names for writes, because a replica may not have the latest revocations yet.
+
+    A subclass sets the models: ``issued_model``, its unique field ``id_field``, ``revoked_model`` and its one-to-one
+    field ``link_field`` to ``issued_model``.
     """
 
     issued_model: ClassVar[type[Model]]
@@ -40,201 +43,261 @@ class SQLStore:
     link_field: ClassVar[str]
 
     def columns(self, issued: Issued) -> dict[str, object]:
-        """The values of a new row. Callables among them are called only when one is made."""
+        """Returns the values of a new row of ``issued_model`` by field name, without the id.
+
+        A subclass may override this. A value may be a function; it is called only when a row is created.
+        """
         return {"user_id": issued.owner_pk, "created_at": issued.issued_at, "expires_at": issued.expires_at}
 
     @property
     def models(self) -> tuple[type[Model], type[Model]]:
+        """The two models, whose tables an error may say are missing."""
         return self.issued_model, self.revoked_model
 
     @property
     def alias(self) -> str:
+        """The database that the router names for writes to ``revoked_model``."""
         return router.db_for_write(self.revoked_model)
 
     @property
-    def _issued(self) -> QuerySet[Model]:
+    def _issued_rows(self) -> QuerySet[Model]:
         return self.issued_model._default_manager.using(self.alias).order_by()
 
     @property
-    def _revoked(self) -> QuerySet[Model]:
+    def _revoked_rows(self) -> QuerySet[Model]:
         return self.revoked_model._default_manager.using(self.alias).order_by()
 
     @property
     def _tables(self) -> direct.Tables:
         return direct.Tables(self.issued_model, self.id_field, self.revoked_model, self.link_field)
 
-    def _values(self, issued: Issued) -> dict[str, object]:
-        found = {self.id_field: issued.id, **self.columns(issued)}
-        return {name: value() if callable(value) else value for name, value in found.items()}
+    def _row_values(self, issued: Issued) -> dict[str, object]:
+        """Returns the values of a new row by field name. Calls the functions among the columns."""
+        values = {self.id_field: issued.id, **self.columns(issued)}
+        return {name: value() if callable(value) else value for name, value in values.items()}
 
-    @explained
+    @translates_database_errors
     def remember(self, issued: Issued) -> tuple[Model, bool]:
-        if issued.is_new and self._tables.are_written_directly(self.alias):
-            made = direct.insert(self.issued_model, self._values(issued), self.alias)
-            if made is not None:
-                return made, True
-        return self._remember(issued)
+        """See ``RevocationStore.remember``. Inserts a new id with one statement of ``direct`` where it can."""
+        if issued.is_new and self._tables.can_insert_directly(self.alias):
+            row = direct.insert(self.issued_model, self._row_values(issued), self.alias)
+            if row is not None:
+                return row, True
+        return self._remember_with_orm(issued)
 
-    def _remember(self, issued: Issued) -> tuple[Model, bool]:
+    def _remember_with_orm(self, issued: Issued) -> tuple[Model, bool]:
+        """Does what ``remember`` does, also for an id that is on record. May need an UPDATE of the record's expiry."""
         row: Any
-        row, made = _get_or_create(self._issued, {self.id_field: issued.id}, self.columns(issued))
-        if not made and issued.is_end_known and _is_later(issued.expires_at, row.expires_at):
-            # The record of a token that was lengthened, or refreshed in place, must not be purged before that ends.
-            self._issued.filter(pk=row.pk).update(expires_at=issued.expires_at)
+        row, is_created = _get_or_create(self._issued_rows, {self.id_field: issued.id}, self.columns(issued))
+        if not is_created and issued.is_expiry_known and _is_later(issued.expires_at, row.expires_at):
+            # A sliding token keeps its id when it is refreshed. Its record must not be purged before the copy expires.
+            self._issued_rows.filter(pk=row.pk).update(expires_at=issued.expires_at)
             row.expires_at = issued.expires_at
-        return row, made
+        return row, is_created
 
-    @explained
+    @translates_database_errors
     def revoke(self, issued: Issued) -> tuple[Model, bool]:
+        """See ``RevocationStore.revoke``. Tries ``direct.revoke`` first. Records an id that is not on record."""
         alias, tables = self.alias, self._tables
-        if tables.are_written_directly(alias):
-            record = transactions.at_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
+        if tables.can_insert_directly(alias):
+            record = transactions.try_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
             if record is not None:
                 return record, True
-        return self.transact(lambda: self._revoke(issued))
+        return self.transact(lambda: self._revoke_with_orm(issued))
 
-    @explained
+    @translates_database_errors
     def exchange(self, consumed: Issued, successor: Issued) -> bool:
+        """See ``RevocationStore.exchange``. Tries ``direct.exchange`` first."""
         if self._exchange_directly(consumed, successor):
             return True
-        # Why not is found out here: the token was revoked, is not on record, or another transaction was in the way.
-        return self.transact(partial(self._exchange, consumed, successor))
+        # Nothing was written: the token is revoked or not on record, or another transaction was in conflict.
+        return self.transact(partial(self._exchange_with_orm, consumed, successor))
 
     def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
-        alias, tables = self.alias, self._tables
-        if overrides(self, SQLStore, "revoke", "remember") or not tables.are_exchanged_directly(alias):
-            return False
-        values = self._values(successor)
-        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias)
-        return bool(transactions.at_once(alias, work, is_one=connections[alias].vendor == "postgresql"))
+        """Exchanges with ``direct.exchange``. Returns False, having written nothing, where it is not possible.
 
-    def _exchange(self, consumed: Issued, successor: Issued) -> bool:
+        It is not if a subclass overrides ``revoke`` or ``remember``, if ``can_exchange_directly`` is false, or if the
+        statement finds the token revoked, not on record or in a conflict with another transaction.
+        """
+        alias, tables = self.alias, self._tables
+        if overrides(self, SQLStore, "revoke", "remember") or not tables.can_exchange_directly(alias):
+            return False
+        values = self._row_values(successor)
+        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias)
+        is_single_statement = connections[alias].vendor == "postgresql"
+        return bool(transactions.try_once(alias, work, is_single_statement=is_single_statement))
+
+    def _exchange_with_orm(self, consumed: Issued, successor: Issued) -> bool:
+        """Does what ``exchange`` does, with ``revoke`` and ``remember``. The caller opens the transaction."""
         _, is_first = self.revoke(consumed)
         if is_first:
             self.remember(successor)
         return is_first
 
-    def _revoke(self, issued: Issued) -> tuple[Model, bool]:
+    def _revoke_with_orm(self, issued: Issued) -> tuple[Model, bool]:
+        """Does what ``revoke`` does, with ``remember`` first. The caller opens the transaction."""
         row, _ = self.remember(issued)
-        return _get_or_create(self._revoked, {self.link_field: row}, {})
+        return _get_or_create(self._revoked_rows, {self.link_field: row}, {})
 
-    @explained
+    @translates_database_errors
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
-        alive = self._issued.filter(Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._is_live())
+        """See ``RevocationStore.revoke_all``. Repeats its statements while refreshes issue new tokens.
+
+        Raises ``RevocationUnavailable`` after ``MAX_ROUNDS`` rounds; the revocations made by then stay.
+        """
+        unrevoked = self._issued_rows.filter(
+            Q(expires_at__gt=now) | Q(expires_at__isnull=True), self._unrevoked_condition()
+        )
         if owner_pk is not None:
-            alive = alive.filter(user_id=owner_pk)
+            unrevoked = unrevoked.filter(user_id=owner_pk)
         if except_family is not None:
-            # Not exclude(): what has no family is no exception.
-            alive = alive.filter(~Q(family_id=except_family) | Q(family_id__isnull=True))
-        newest = self._issued.aggregate(newest=models.Max("pk"))["newest"]
-        revoked = self._revoke_rows(alive)
-        for _ in range(ROUNDS):
-            if not alive.exists():
-                return revoked
-            # A refresh was faster and issued a successor. A statement over the new rows alone takes less time
-            # than a refresh, however many rows there are.
-            newer = alive.filter(pk__gt=newest) if newest is not None else alive
-            revoked += self._revoke_rows(newer if newer.exists() else alive)
-        logger.error("revoke_all() revoked %d of %s and gave up: more were issued meanwhile", revoked, owner_pk)
+            # exclude() would also skip the rows without a family.
+            unrevoked = unrevoked.filter(~Q(family_id=except_family) | Q(family_id__isnull=True))
+        newest_pk = self._issued_rows.aggregate(newest=models.Max("pk"))["newest"]
+        revoked_count = self._revoke_rows(unrevoked)
+        for _ in range(MAX_ROUNDS):
+            if not unrevoked.exists():
+                return revoked_count
+            # A refresh issued a successor meanwhile. A statement over the new rows alone takes less time than a
+            # refresh, however many rows there are.
+            newer = unrevoked.filter(pk__gt=newest_pk) if newest_pk is not None else unrevoked
+            revoked_count += self._revoke_rows(newer if newer.exists() else unrevoked)
+        logger.error(
+            "revoke_all() gave up after %d revocations for the owner %s: refreshes issued new tokens each time. "
+            "Call it again.",
+            revoked_count,
+            owner_pk,
+        )
         raise RevocationUnavailable()
 
-    def _revoke_rows(self, alive: QuerySet[Model]) -> int:
-        """Revoke all the rows in one statement; how many this call revoked."""
-        rows = alive.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
-        columns = self.link_field, "blacklisted_at"
-        return self.transact(lambda: insert_from(self.revoked_model, columns, rows))
+    def _revoke_rows(self, unrevoked: QuerySet[Model]) -> int:
+        """Revokes these rows of ``issued_model`` in one statement. Returns the number of new revocations."""
+        rows = unrevoked.values_list("pk", Value(timezone.now(), output_field=models.DateTimeField()))
+        names = self.link_field, "blacklisted_at"
+        return self.transact(lambda: insert_from_query(self.revoked_model, names, rows))
 
-    @explained
-    def is_revoked(self, key: str) -> bool:
-        return compiled.exist([self._revocations_of], [key], alias=self.alias, key=self.revoked_model)[0]
+    @translates_database_errors
+    def is_revoked(self, record_id: str) -> bool:
+        """See ``RevocationStore.is_revoked``. Sends one statement."""
+        return compiled.exist([self._revocations_of], [record_id], alias=self.alias, key=self.revoked_model)[0]
 
-    @explained
-    def are_revoked(self, key: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        if not self._answers_with(families):
-            return self.is_revoked(key), families.is_revoked(family_id)
-        token, family = compiled.exist(
+    @translates_database_errors
+    def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
+        """See ``RevocationStore.are_revoked``. Sends one statement where ``_can_query_together_with(families)``."""
+        if not self._can_query_together_with(families):
+            return self.is_revoked(token_id), families.is_revoked(family_id)
+        is_token_revoked, is_family_revoked = compiled.exist(
             [self._revocations_of, families._revocations_of],
-            [key, family_id],
+            [token_id, family_id],
             alias=self.alias,
             key=(self.revoked_model, families.revoked_model),
         )
-        return token, family
+        return is_token_revoked, is_family_revoked
 
-    def _answers_with(self, families: RevocationStore) -> TypeGuard[SQLStore]:
-        """Whether one statement can do what ``is_revoked`` of both stores does."""
+    def _can_query_together_with(self, families: RevocationStore) -> TypeGuard[SQLStore]:
+        """Returns whether one statement can replace ``is_revoked`` of this store and of ``families``.
+
+        It can if both are in the same database and neither class overrides the method.
+        """
         if not isinstance(families, SQLStore) or families.alias != self.alias:
             return False
         return not any(overrides(store, SQLStore, "is_revoked") for store in (self, families))
 
-    def _revocations_of(self, key: str) -> QuerySet[Model]:
-        return self._revoked.filter(**{f"{self.link_field}__{self.id_field}": key})
+    def _revocations_of(self, record_id: str) -> QuerySet[Model]:
+        """Returns a query for the revocation of the record with this id. Does not send it."""
+        return self._revoked_rows.filter(**{f"{self.link_field}__{self.id_field}": record_id})
 
-    @explained
-    def successor(self, key: str, successor_key: str, *, now: datetime) -> Successor | None:
+    @translates_database_errors
+    def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
+        """See ``RevocationStore.successor``. Looks up the record of ``successor_id``; ``token_id`` is not used.
+
+        The id of a successor is a keyed hash of its parent's, so a record of it exists only if the parent was
+        consumed. ``now`` is the end of the returned ``age``, which begins with the record's ``created_at``. Times are
+        returned as the database has them; ``local_times.restore_times`` corrects naive ones.
+        """
         row = (
-            self._issued.filter(**{self.id_field: successor_key})
-            .annotate(is_revoked=~self._is_live())
+            self._issued_rows.filter(**{self.id_field: successor_id})
+            .annotate(is_revoked=~self._unrevoked_condition())
             .values_list("created_at", "expires_at", "is_revoked")
             .first()
         )
         if row is None:
             return None
         issued_at, expires_at, is_revoked = row
-        # By the clocks of two machines: nothing is younger than new.
+        # Another machine whose clock is ahead may have issued it: an age is never negative.
         return Successor(issued_at, expires_at, max(now - issued_at, timedelta(0)), is_revoked)
 
-    def _is_live(self) -> Expression:
-        return ~Exists(self._revoked.filter(**{self.link_field: OuterRef("pk")}))
+    def _unrevoked_condition(self) -> Expression:
+        """Returns a condition for ``filter()`` on ``issued_model``: the row has no revocation. Sends no query."""
+        return ~Exists(self._revoked_rows.filter(**{self.link_field: OuterRef("pk")}))
 
     def expired(self, now: datetime, *, using: str | None = None) -> int:
-        return self._issued.using(using or self.alias).filter(expires_at__lte=now).count()
+        """See ``RevocationStore.expired``. Counts in the database ``using`` instead of the router's."""
+        return self._issued_rows.using(using or self.alias).filter(expires_at__lte=now).count()
 
     def purge(self, now: datetime, *, batch_size: int, using: str | None = None) -> Iterator[int]:
+        """See ``RevocationStore.purge``. Deletes in the database ``using`` instead of the router's."""
         alias = using or self.alias
-        expired = self._issued.using(alias).filter(expires_at__lte=now)
-        # What is alive after that need not be passed to find that none is left.
-        last = expired.aggregate(last=models.Max("pk"))["last"]
-        floor = None
-        while last is not None and floor != last:
-            rest = expired.filter(pk__lte=last) if floor is None else expired.filter(pk__lte=last, pk__gt=floor)
-            # Without fetching the keys of the batch: only where it ends.
-            top = rest.order_by("pk").values_list("pk", flat=True)[batch_size - 1 : batch_size].first() or last
-            yield transactions.run(alias, partial(self._delete, rest, floor, top), writes=self.revoked_model)
-            floor = top
+        expired = self._issued_rows.using(alias).filter(expires_at__lte=now)
+        # The newest expired row: the search for the last batch does not have to read the rows after it.
+        last_pk = expired.aggregate(last=models.Max("pk"))["last"]
+        deleted_to = None
+        while last_pk is not None and deleted_to != last_pk:
+            remaining = expired.filter(pk__lte=last_pk)
+            if deleted_to is not None:
+                remaining = expired.filter(pk__lte=last_pk, pk__gt=deleted_to)
+            # Fetches only the last primary key of the batch.
+            pks = remaining.order_by("pk").values_list("pk", flat=True)
+            batch_end = pks[batch_size - 1 : batch_size].first() or last_pk
+            delete = partial(self._delete_batch, remaining, deleted_to, batch_end)
+            yield transactions.run_with_retry(alias, delete, writes=self.revoked_model)
+            deleted_to = batch_end
 
-    def _delete(self, rest: QuerySet[Model], floor: object, top: object) -> int:
-        # The bounds are a range of its index: no database needs to look at other revocations.
-        bounds = {f"{self.link_field}_id__lte": top}
-        if floor is not None:
-            bounds[f"{self.link_field}_id__gt"] = floor
-        revoked = self._revoked.using(rest.db).filter(**bounds)
-        return delete_rows(rest.filter(pk__lte=top), revoked, self.link_field)
+    def _delete_batch(self, remaining: QuerySet[Model], after_pk: object, to_pk: object) -> int:
+        """Deletes the rows of ``remaining`` up to the primary key ``to_pk``, with their revocations. Returns how many.
 
-    @explained
+        ``after_pk`` is the end of the previous batch, or ``None`` in the first one.
+        """
+        # A range of the link's index: the database reads no other revocations.
+        bounds = {f"{self.link_field}_id__lte": to_pk}
+        if after_pk is not None:
+            bounds[f"{self.link_field}_id__gt"] = after_pk
+        revoked = self._revoked_rows.using(remaining.db).filter(**bounds)
+        return delete_with_dependents(remaining.filter(pk__lte=to_pk), revoked, self.link_field)
+
+    @translates_database_errors
     def transact(self, work: Callable[[], T]) -> T:
-        return transactions.run(self.alias, work, writes=self.revoked_model)
+        """See ``RevocationStore.transact``. ``run_with_retry`` says which conflicts are retried, and when none is."""
+        return transactions.run_with_retry(self.alias, work, writes=self.revoked_model)
 
-    def lasting(self, key: str, work: Callable[[], T]) -> T:
-        return transactions.run_autonomously(self.alias, work, unless=lambda: not self._is_recorded(key))
+    def lasting(self, record_id: str, work: Callable[[], T]) -> T:
+        """See ``RevocationStore.lasting``. ``run_on_own_connection`` says in which thread ``work`` runs, and when."""
+        # A record that only the caller's transaction can see can't be changed on another connection.
+        return transactions.run_on_own_connection(self.alias, work, precondition=lambda: self._is_recorded(record_id))
 
-    @explained
-    def _is_recorded(self, key: str) -> bool:
-        return self._issued.filter(**{self.id_field: key}).exists()
+    @translates_database_errors
+    def _is_recorded(self, record_id: str) -> bool:
+        """Returns whether the calling thread's connection finds a record with this id."""
+        return self._issued_rows.filter(**{self.id_field: record_id}).exists()
 
     def after_commit(self, callback: Callable[[], object]) -> None:
+        """See ``RevocationStore.after_commit``. The transaction is that of the database ``alias``."""
         transaction.on_commit(callback, using=self.alias)
 
 
-def _get_or_create(rows: QuerySet[Model], key: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
+def _get_or_create(rows: QuerySet[Model], lookup: dict[str, object], defaults: dict[str, object]) -> tuple[Model, bool]:
+    """Returns the row that matches ``lookup``, and whether this call created it.
+
+    Raises ``LostInsert`` if another transaction inserted the row and this one can't see it.
+    """
     try:
-        return rows.get_or_create(**key, defaults=defaults)
+        return rows.get_or_create(**lookup, defaults=defaults)
     except IntegrityError as error:
         if is_duplicate(error):
-            # This transaction began before the other row was committed, and so can't see it.
             raise LostInsert(*error.args) from error
         raise
 
 
-def _is_later(end: datetime | None, other: datetime | None) -> bool:
-    """``None`` is never."""
-    return other is not None and (end is None or end > other)
+def _is_later(expires_at: datetime | None, other: datetime | None) -> bool:
+    """Returns whether the first expiry is later. ``None`` means that there is no expiry."""
+    return other is not None and (expires_at is None or expires_at > other)

@@ -1,4 +1,4 @@
-"""Tables that are older than this code: a request is answered 503, and the process logs once what to run."""
+"""Answers 503, and logs once what to run, while database tables lack a column or table that this version needs."""
 
 from __future__ import annotations
 
@@ -16,62 +16,68 @@ from ..utils import logger
 
 F = TypeVar("F", bound=Callable[..., object])
 
-# The methods that only read, and with the one that may find that there is nothing to write.
-_READS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
-_MAY_READ = {*_READS, "remember"}
+# The names of the methods that never write, and of those that may not have to.
+_READING_METHODS = {"is_revoked", "are_revoked", "successor", "_is_recorded"}
+_MAYBE_READING_METHODS = {*_READING_METHODS, "remember"}
 
-# By app label, the error that was logged.
-_logged: dict[str, Error] = {}
+# By app label: the error that was logged.
+_logged_errors: dict[str, Error] = {}
 
 
-def explained(method: F) -> F:
-    """Decorate a method of a store: it raises ``RevocationUnavailable`` where a statement misses a table or column.
+def translates_database_errors(method: F) -> F:
+    """Decorate a method of a store: it raises ``RevocationUnavailable`` if a table or column is missing.
 
-    Only of a model in the ``models`` of that store, or of a store among the arguments: a project's
-    own signal receiver may miss others. It raises the same during an outage of the database.
-    Sends no statement itself, as the transaction may be broken.
+    Only if that belongs to one of the ``models`` of this store or of a store among the arguments. A signal receiver of
+    the project may miss others; that error is raised as it is. Raises ``RevocationDatabaseUnavailable`` if the
+    database is unavailable. Sends no statement of its own, since the transaction may be broken.
     """
 
     name = method.__name__
 
     @wraps(method)
-    def explaining(self: object, *args: object, **kwargs: object) -> object:
+    def wrapper(self: object, *args: object, **kwargs: object) -> object:
+        """Calls ``method``. Translates a database error that it raises; if it raises none, an outage has ended."""
         try:
-            answer = method(self, *args, **kwargs)
+            result = method(self, *args, **kwargs)
         except Error as error:
             stores = (self, *args, *kwargs.values())
-            label = _label(error, [model for store in stores for model in getattr(store, "models", ())])
+            label = _find_outdated_app(error, [model for store in stores for model in getattr(store, "models", ())])
             if label is None:
-                database_outage.raise_if_outage(error, RevocationDatabaseUnavailable, writes=name not in _READS)
+                writes = name not in _READING_METHODS
+                database_outage.raise_if_outage(error, RevocationDatabaseUnavailable, writes=writes)
                 raise
-            _log(label, error)
+            _log_once(label, error)
             raise RevocationUnavailable() from error
-        database_outage.end_outage(writes=name not in _MAY_READ)
-        return answer
+        database_outage.end_outage(writes=name not in _MAYBE_READING_METHODS)
+        return result
 
-    return cast("F", explaining)
-
-
-def forget() -> None:
-    """Log each app again."""
-    _logged.clear()
+    return cast("F", wrapper)
 
 
-def _label(error: Error, models: Iterable[type[Model]]) -> str | None:
-    """The label of the app whose table is missing or lacks a column."""
+def reset_logged_errors() -> None:
+    """Makes the next error of each app be logged again."""
+    _logged_errors.clear()
+
+
+def _find_outdated_app(error: Error, models: Iterable[type[Model]]) -> str | None:
+    """Returns the label of the app whose table or column the error says is missing, or ``None`` if it says another."""
     if not (is_missing_table(error) or is_missing_column(error)):
         return None
     text = first_line(error)
     for model in models:
-        # MySQL names only the column of an INSERT.
-        names = [f"'{field.column}'" for field in model._meta.concrete_fields]
-        if model._meta.db_table in text or any(name in text for name in names):
+        # In an INSERT, MySQL names only the column.
+        columns = [f"'{field.column}'" for field in model._meta.concrete_fields]
+        if model._meta.db_table in text or any(column in text for column in columns):
             return model._meta.app_label
     return None
 
 
-def _log(label: str, error: Error) -> None:
-    if _logged.setdefault(label, error) is error:
+def _log_once(label: str, error: Error) -> None:
+    """Logs at ERROR which app to migrate, with the first line of ``error``.
+
+    Once for each app, whatever the error, until ``reset_logged_errors`` is called.
+    """
+    if _logged_errors.setdefault(label, error) is error:
         logger.error(
             "The tables of %(app)s are older than this code; run: python manage.py migrate %(app)s (%(error)s)",
             {"app": label, "error": first_line(error)},

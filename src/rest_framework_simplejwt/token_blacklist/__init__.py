@@ -1,4 +1,4 @@
-"""The optional app that remembers tokens, and which of them were revoked, in the database."""
+"""The optional app that records issued and revoked tokens in the database."""
 
 from .._also import lazy_attributes
 

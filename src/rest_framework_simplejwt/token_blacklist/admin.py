@@ -1,4 +1,4 @@
-"""The admin's view of tokens: who has which, and which of them were revoked."""
+"""The admin pages of issued tokens and of their revocations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import signals
 from .._also import lazy_attributes
 from ..revocation import RevocationStore, token_store
-from ..revocation.admin import IssuedAdmin, UserSearchAdmin
+from ..revocation.admin import IssuedRecordAdmin, UserSearchAdmin
 from .models import BlacklistedToken, OutstandingToken
 
 if not TYPE_CHECKING:
@@ -31,8 +31,8 @@ __all__ = ["BlacklistedToken", "BlacklistedTokenAdmin", "OutstandingToken", "Out
 
 
 @admin.register(OutstandingToken)
-class OutstandingTokenAdmin(IssuedAdmin):
-    """A token's text is a key, so it is not shown, unless a subclass lists it in ``fields`` or ``fieldsets``."""
+class OutstandingTokenAdmin(IssuedRecordAdmin):
+    """Hides the encoded token, which gives access, unless a subclass lists it in ``fields`` or ``fieldsets``."""
 
     id_path = "jti"
     list_display = ("jti", "user", "created_at", "expires_at")
@@ -40,14 +40,14 @@ class OutstandingTokenAdmin(IssuedAdmin):
     revoked_model = BlacklistedToken
 
     def get_fields(self, request: HttpRequest, obj: OutstandingToken | None = None) -> Any:
-        """Leaves the text out also where a subclass has an ``exclude`` of its own, or makes every field read-only."""
+        """Leave the encoded token out, also if a subclass sets ``exclude`` or makes every field read-only."""
         return self.fields or [name for name in super().get_fields(request, obj) if name != "token"]
 
     def store(self) -> RevocationStore:
         return token_store()
 
-    def tell(self, key: str) -> None:
-        signals.send(signals.token_revoked, OutstandingToken, jti=key, token=None)
+    def send_revoked_signal(self, record_id: str) -> None:
+        signals.send(signals.token_revoked, OutstandingToken, jti=record_id, token=None)
 
 
 @admin.register(BlacklistedToken)

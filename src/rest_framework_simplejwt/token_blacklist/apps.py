@@ -1,4 +1,4 @@
-"""The app's configuration: a grace period that is none stops the project from starting."""
+"""The app's configuration. An invalid grace period prevents start-up."""
 
 from django.apps import AppConfig
 from django.core.exceptions import ImproperlyConfigured
@@ -16,6 +16,7 @@ class TokenBlacklistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Raises ``ImproperlyConfigured`` if ``REFRESH_TOKEN_GRACE_PERIOD`` is invalid."""
         from .. import checks
 
         if not checks.is_grace_period_valid():

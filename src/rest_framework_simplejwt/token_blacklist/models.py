@@ -1,4 +1,4 @@
-"""The two tables: tokens that were issued, and those of them that were revoked."""
+"""The two models: issued tokens, and their revocations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["BlacklistedToken", "OutstandingToken"]
 
 
 class OutstandingToken(models.Model):
-    """A token that was issued, alive or not. Abstract while the app is not installed."""
+    """An issued token, also if it has expired or is revoked. Abstract while the app is not installed."""
 
     id = models.BigAutoField(primary_key=True, serialize=False)
     user = models.ForeignKey(

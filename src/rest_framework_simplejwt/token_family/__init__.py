@@ -1,1 +1,1 @@
-"""The optional app that remembers token families, all that descends from one login, in the database."""
+"""The optional app that records token families, all tokens of one login each, in the database."""

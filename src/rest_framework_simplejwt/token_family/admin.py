@@ -1,4 +1,4 @@
-"""The admin's view of families: who is logged in, and which logins were ended."""
+"""The admin pages of token families and of their revocations."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import signals
 from ..revocation import RevocationStore, family_store
-from ..revocation.admin import IssuedAdmin, UserSearchAdmin
+from ..revocation.admin import IssuedRecordAdmin, UserSearchAdmin
 from .models import BlacklistedTokenFamily, TokenFamily
 
 __all__ = ["BlacklistedTokenFamily", "BlacklistedTokenFamilyAdmin", "TokenFamily", "TokenFamilyAdmin"]
 
 
 @admin.register(TokenFamily)
-class TokenFamilyAdmin(IssuedAdmin):
+class TokenFamilyAdmin(IssuedRecordAdmin):
     id_path = "family_id"
     list_display = ("family_id", "user", "created_at", "expires_at")
     revoked_model = BlacklistedTokenFamily
@@ -25,8 +25,8 @@ class TokenFamilyAdmin(IssuedAdmin):
     def store(self) -> RevocationStore:
         return family_store()
 
-    def tell(self, key: str) -> None:
-        signals.send(signals.family_revoked, TokenFamily, family_id=key, reason="revoked")
+    def send_revoked_signal(self, record_id: str) -> None:
+        signals.send(signals.family_revoked, TokenFamily, family_id=record_id, reason="revoked")
 
 
 @admin.register(BlacklistedTokenFamily)

@@ -1,4 +1,4 @@
-"""The app's configuration: wrong family settings stop the project from starting."""
+"""The app's configuration. Invalid settings of families prevent start-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 __all__ = ["TokenFamilyConfig"]
 
-# The rule of each is with the system checks, which only report it; but these can lose a family.
+# The system checks have the rules of these settings, but only report them. With an invalid one, families could be lost.
 _SETTINGS = (
     "TOKEN_FAMILY_ENABLED",
     "TOKEN_FAMILY_CHECK_ON_ACCESS",
@@ -31,6 +31,7 @@ class TokenFamilyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        """Raises ``ImproperlyConfigured`` if a setting of families is invalid."""
         from .. import checks
         from ..checks.project import configured
 
@@ -41,7 +42,11 @@ class TokenFamilyConfig(AppConfig):
 
     @staticmethod
     def _check_claims_are_distinct(configured: Callable[[str], object]) -> None:
-        # The values are read without importing: a setting may still be filled by an app that is ready later.
+        """Raises ``ImproperlyConfigured`` if a claim of families has the name of another claim.
+
+        ``configured`` returns the value of a setting by its name.
+        """
+        # Not api_settings: an app whose ready() is called later may still change the settings.
         taken = {"exp", "iat", "nbf", "iss", "aud", "sub", "jti"} | {
             configured(name)
             for name in ("TOKEN_TYPE_CLAIM", "JTI_CLAIM", "USER_ID_CLAIM", "SLIDING_TOKEN_REFRESH_EXP_CLAIM")
@@ -49,5 +54,7 @@ class TokenFamilyConfig(AppConfig):
         for name in ("TOKEN_FAMILY_CLAIM", "TOKEN_FAMILY_EXPIRATION_CLAIM"):
             claim = configured(name)
             if claim in taken:
-                raise ImproperlyConfigured(f"SIMPLE_JWT[{name!r}] is {claim!r}, a claim that has another meaning.")
+                raise ImproperlyConfigured(
+                    f"SIMPLE_JWT[{name!r}] is {claim!r}, a claim that is already in use. Choose another name."
+                )
             taken.add(claim)

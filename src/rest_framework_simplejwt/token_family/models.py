@@ -1,4 +1,4 @@
-"""The two tables: families that were founded, and those of them that were revoked."""
+"""The two models: token families, and their revocations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["BlacklistedTokenFamily", "TokenFamily"]
 
 
 class TokenFamily(models.Model):
-    """All tokens that descend from one login. Abstract while the app is not installed."""
+    """All tokens of one login. Abstract while the app is not installed."""
 
     id = models.BigAutoField(primary_key=True, serialize=False)
     user = models.ForeignKey(

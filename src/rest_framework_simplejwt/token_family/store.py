@@ -1,4 +1,4 @@
-"""Token families, remembered and revoked in SQL."""
+"""The SQL store of token families."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from .models import BlacklistedTokenFamily, TokenFamily
 
 
 class FamilyStore(SQLStore):
+    """The store of token families, by family id."""
+
     issued_model = TokenFamily
     id_field = "family_id"
     revoked_model = BlacklistedTokenFamily

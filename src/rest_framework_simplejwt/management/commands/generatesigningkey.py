@@ -20,6 +20,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declares ``--algorithm``, ``--out``, ``--kid`` and ``--passphrase-file``."""
         parser.add_argument("--algorithm", required=True, choices=sorted(ALLOWED_ALGORITHMS), metavar="NAME")
         parser.add_argument(
             "--out", metavar="FILE", type=Path, help="a new file to write the key to; by default stdout"
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
+        """Writes a new key to ``--out`` or to stdout, and prints its ``kid``. Raises ``CommandError``."""
         algorithm, out = options["algorithm"], options["out"]
         passphrase = _read_passphrase(options["passphrase_file"], algorithm)
         key = _generate(algorithm, passphrase)
@@ -47,7 +49,10 @@ class Command(BaseCommand):
 
 
 def _generate(algorithm: str, passphrase: bytes | None) -> bytes:
-    """Return a new secret, or a new private key in PEM. Raises ``CommandError``."""
+    """Returns a new secret, or a new private key in PEM, encrypted if there is a ``passphrase``.
+
+    A secret is never encrypted. Raises ``CommandError`` if a private key needs the package ``cryptography``.
+    """
     if algorithm in HMAC_ALGORITHMS:
         return generate.secret(algorithm).encode()
     try:
@@ -57,7 +62,7 @@ def _generate(algorithm: str, passphrase: bytes | None) -> bytes:
 
 
 def _read_passphrase(file: Path | None, algorithm: str) -> bytes | None:
-    """Return the content of ``file`` without line breaks at its end. Raises ``CommandError``."""
+    """Returns the content of ``file`` without line breaks at its end. Raises ``CommandError``."""
     if file is None:
         return None
     if algorithm in HMAC_ALGORITHMS:

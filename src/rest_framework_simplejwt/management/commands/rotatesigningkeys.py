@@ -41,6 +41,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Declares ``--algorithm``, ``--directory``, ``--publish-for`` and ``--dry-run``."""
         parser.add_argument("--algorithm", default="ES256", choices=sorted(ALLOWED_ALGORITHMS - HMAC_ALGORITHMS))
         parser.add_argument("--directory", metavar="DIR", help="by default SIGNING_KEYS_DIR")
         parser.add_argument(
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="print what would happen, and write nothing")
 
     def handle(self, *args: object, **options: Any) -> None:
+        """Plans a rotation, writes it to the directory unless ``--dry-run`` is given, and prints it."""
         directory = options["directory"] or api_settings.SIGNING_KEYS_DIR
         if not directory:
             raise CommandError("Set SIMPLE_JWT['SIGNING_KEYS_DIR'], or write --directory DIR.")
@@ -71,6 +73,7 @@ class Command(BaseCommand):
 
 
 def _seconds(text: str) -> timedelta:
+    """Returns a command-line argument in seconds as a ``timedelta``. Raises ``ArgumentTypeError`` if it is negative."""
     seconds = int(text)
     if seconds < 0:
         raise ArgumentTypeError("is negative")
@@ -78,18 +81,22 @@ def _seconds(text: str) -> timedelta:
 
 
 def _default_publish_for() -> timedelta:
+    """Returns how long a next key is published before it becomes active, without ``--publish-for``."""
     return timedelta(seconds=api_settings.JWKS_MAX_AGE + SCAN_INTERVAL) + MARGIN
 
 
 def _longest_lifetime() -> timedelta:
-    """Return how long after its last signature a key must verify: the longest token lifetime plus the leeway."""
+    """Returns how long after its last signature a key must verify: the longest token lifetime plus the leeway."""
     leeway = TokenBackend("HS256", leeway=api_settings.LEEWAY).get_leeway()
     longest: timedelta = max(getattr(api_settings, name) for name in LIFETIMES)
     return longest + leeway
 
 
 def _make_plan(directory: Path, algorithm: str, publish_for: timedelta) -> Plan:
-    """Plan a rotation of the keys in ``directory``, which need not exist. Raises ``CommandError``, ``OSError``."""
+    """Plans a rotation of the keys in ``directory``, which may be missing. Writes nothing.
+
+    Raises ``CommandError`` if a key can't be read, and ``OSError`` if the directory can't be listed.
+    """
     try:
         stamps = files.list_stamps(directory)
     except FileNotFoundError:
@@ -110,6 +117,10 @@ def _make_plan(directory: Path, algorithm: str, publish_for: timedelta) -> Plan:
 
 
 def _execute(plan: Plan, directory: Path) -> None:
+    """Writes, updates and deletes the key files of ``plan``.
+
+    Raises ``OSError``, and ``ImportError`` if a key is to be made without the package ``cryptography``.
+    """
     # In this order, the next run completes a run that was interrupted.
     if plan.new is not None:
         files.add(directory, plan.new, generate.private_pem(plan.new.algorithm))
@@ -120,7 +131,7 @@ def _execute(plan: Plan, directory: Path) -> None:
 
 
 def _report(plan: Plan, *, dry_run: bool) -> Iterator[str]:
-    """Yield the lines that the command prints."""
+    """Yields the lines that the command prints."""
     if dry_run:
         yield "Dry run: nothing is written."
     for key in plan.retired:
@@ -128,12 +139,13 @@ def _report(plan: Plan, *, dry_run: bool) -> Iterator[str]:
     if plan.new is not None:
         yield f"New key: {plan.new.kid} ({plan.new.algorithm})"
     else:
-        yield _report_next_key(plan)
+        yield _describe_next_key(plan)
     for time, kid, event in plan.events():
         yield f"{time.astimezone(timezone.utc).isoformat(timespec='seconds')}  {kid}  {event}"
 
 
-def _report_next_key(plan: Plan) -> str:
+def _describe_next_key(plan: Plan) -> str:
+    """Returns the line about a next key that was published by an earlier run."""
     assert plan.next_key.not_before is not None, "a next key has a time at which it becomes active"
     active_from = plan.next_key.not_before.astimezone(timezone.utc)
     text = f"The next key is already published; it becomes active at {active_from:%Y-%m-%d %H:%M:%S} UTC."

@@ -4,7 +4,8 @@ from rest_framework_simplejwt.revocation.migrations import fill_column
 
 
 def uuid_to_hex(apps, schema_editor):
-    # A row that came back from a later migration has its id in jti_hex already.
+    """Fill ``jti_hex`` with the hexadecimal digits of ``jti``, where it is NULL."""
+    # Rows that later migrations were reversed on have their id in jti_hex already.
     model = apps.get_model("token_blacklist", "OutstandingToken")
     fill_column(schema_editor, model, "jti_hex", "jti", lambda jti, _: jti.hex)
 
@@ -12,7 +13,7 @@ def uuid_to_hex(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("token_blacklist", "0002_outstandingtoken_jti_hex")]
 
-    # Nothing to do backwards: until 0005 each row has its jti.
+    # Nothing to do backwards: each row has its jti until 0005 removes the column.
     operations = [
         migrations.RunPython(uuid_to_hex, migrations.RunPython.noop, hints={"model_name": "outstandingtoken"})
     ]

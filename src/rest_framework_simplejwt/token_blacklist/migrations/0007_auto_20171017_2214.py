@@ -2,20 +2,20 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from rest_framework_simplejwt.revocation.migrations import AlterFieldKeepingRows
+from rest_framework_simplejwt.revocation.migrations import AlterFieldWithoutNarrowing
 
 
 class Migration(migrations.Migration):
     dependencies = [("token_blacklist", "0006_auto_20171017_2113")]
 
-    # Backwards, a column stays nullable while rows have NULL in it: there is no user to give them.
+    # Backwards, a column stays nullable while a row has NULL in it, since no user could be entered there.
     operations = [
-        AlterFieldKeepingRows(
+        AlterFieldWithoutNarrowing(
             model_name="outstandingtoken",
             name="created_at",
             field=models.DateTimeField(null=True, blank=True),
         ),
-        AlterFieldKeepingRows(
+        AlterFieldWithoutNarrowing(
             model_name="outstandingtoken",
             name="user",
             field=models.ForeignKey(

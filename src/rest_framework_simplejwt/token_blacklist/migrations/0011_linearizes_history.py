@@ -3,7 +3,7 @@ from pkgutil import iter_modules
 
 from django.db import migrations
 
-OURS = {
+PACKAGE_MIGRATIONS = {
     "0001_initial",
     "0002_outstandingtoken_jti_hex",
     "0003_auto_20171017_2007",
@@ -15,16 +15,16 @@ OURS = {
 }
 
 
-def projects_own(folder):
-    """A ninth migration that a project once generated into this folder, as some did."""
+def find_project_migrations(folder):
+    """Return the names of a project's own migrations: some projects once generated a ninth one in this folder."""
     found = {module.name for module in iter_modules([folder]) if module.name.startswith("000")}
-    return sorted(found - OURS)
+    return sorted(found - PACKAGE_MIGRATIONS)
 
 
 class Migration(migrations.Migration):
     dependencies = [
         ("token_blacklist", "0010_fix_migrate_to_bigautofield"),
-        *(("token_blacklist", name) for name in projects_own(str(Path(__file__).parent))),
+        *(("token_blacklist", name) for name in find_project_migrations(str(Path(__file__).parent))),
     ]
 
     operations = []

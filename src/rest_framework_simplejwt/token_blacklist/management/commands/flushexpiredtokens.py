@@ -1,4 +1,4 @@
-"""Delete the tokens that have expired, and with them their revocations."""
+"""The command ``flushexpiredtokens``: deletes expired tokens and their revocations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework_simplejwt import state
 from rest_framework_simplejwt._also import lazy_attributes
-from rest_framework_simplejwt.revocation import RevocationStore, earliest_live_expiry, token_store
+from rest_framework_simplejwt.revocation import RevocationStore, expiry_cutoff, token_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
@@ -32,8 +32,8 @@ class Command(FlushCommand):
     def store(self) -> RevocationStore:
         return token_store()
 
-    def tables(self) -> TokenStore:
+    def sql_store(self) -> TokenStore:
         return TokenStore()
 
     def cutoff(self) -> datetime:
-        return earliest_live_expiry(aware_utcnow(), leeway=state.token_backend.get_leeway())
+        return expiry_cutoff(aware_utcnow(), leeway=state.token_backend.get_leeway())

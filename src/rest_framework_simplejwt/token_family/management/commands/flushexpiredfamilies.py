@@ -1,11 +1,11 @@
-"""Delete the families that have expired, and with them their revocations."""
+"""The command ``flushexpiredfamilies``: deletes expired families and their revocations."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from rest_framework_simplejwt import state
-from rest_framework_simplejwt.revocation import RevocationStore, earliest_live_expiry, family_store
+from rest_framework_simplejwt.revocation import RevocationStore, expiry_cutoff, family_store
 from rest_framework_simplejwt.revocation.flush import FlushCommand
 from rest_framework_simplejwt.utils import aware_utcnow
 
@@ -21,8 +21,8 @@ class Command(FlushCommand):
     def store(self) -> RevocationStore:
         return family_store()
 
-    def tables(self) -> FamilyStore:
+    def sql_store(self) -> FamilyStore:
         return FamilyStore()
 
     def cutoff(self) -> datetime:
-        return earliest_live_expiry(aware_utcnow(), leeway=state.token_backend.get_leeway())
+        return expiry_cutoff(aware_utcnow(), leeway=state.token_backend.get_leeway())
