@@ -22,7 +22,7 @@ from rest_framework_simplejwt.revocation import can_revoke_families, can_revoke_
 from rest_framework_simplejwt.settings import api_settings
 from tests.log_guard import PASSWORD, _fail_if_a_secret_is_logged  # noqa: F401  # the guard watches every test
 
-# Environments of their own: `uvx nox -l` lists them.
+# Environments of their own: `nox -l` lists them.
 collect_ignore = ["compat", "interop", "pgbouncer", "projects", "races", "rotations", "upgrade"]
 
 hypothesis_settings.register_profile(

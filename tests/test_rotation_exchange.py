@@ -4,6 +4,7 @@ import pytest
 from django.db import IntegrityError
 
 from rest_framework_simplejwt import revocation, rotation, signals, tokens
+from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
 from rest_framework_simplejwt.revocation.sql import SQLStore
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
@@ -88,6 +89,17 @@ def test_a_refresh_makes_one_lookup_and_one_exchange(post, refresh, calls, recor
     assert {name: value for name, value in successor.payload.items() if name not in {"jti", "exp", "iat"}} == {
         name: value for name, value in refresh.payload.items() if name not in {"jti", "exp", "iat"}
     }
+
+
+def test_the_recorded_text_is_the_one_that_was_sent_and_signed_once(post, refresh, monkeypatch):
+    """A signature with a private key takes time, and each ECDSA signature is another text."""
+    signed, encode = [], TokenBackend.encode
+    monkeypatch.setattr(
+        TokenBackend, "encode", lambda *args, **kwargs: signed.append(encode(*args, **kwargs)) or signed[-1]
+    )
+    response = post("refresh", refresh=str(refresh)).json()
+    assert signed[1:] == [response["access"], response["refresh"]], "the first is the presented one"
+    assert tokens.OutstandingToken.objects.filter(token=response["refresh"]).count() == 1
 
 
 def test_a_revoked_token_is_refused_and_triggers_the_alarm(post, refresh, calls, recorded, received):

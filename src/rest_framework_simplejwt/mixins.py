@@ -104,17 +104,17 @@ class BlacklistMixin(_Mixin[T]):
             token._write_record(token._record(user))
         return token
 
-    def _consume(self, successor: Token, owner: AbstractBaseUser | None = None) -> bool:
+    def _consume(self, successor: Token, text: str, owner: AbstractBaseUser | None = None) -> bool:
         """Revokes this token and records its ``successor``, both or neither. True for exactly one caller.
 
-        ``owner``: the user of both tokens, if it was looked up. A project's own ``blacklist`` and ``outstand`` are
-        called, within a transaction.
+        ``text``: the signed successor. ``owner``: the user of both tokens, if it was looked up. A project's own
+        ``blacklist`` and ``outstand`` are called, within a transaction.
         """
         assert isinstance(successor, BlacklistMixin)
         store = revocation.token_store()
         successor._owner = owner
         if not has_own_method(type(self), "blacklist", "outstand"):
-            return store.exchange(self._record(), successor._record())
+            return store.exchange(self._record(), replace(successor._record(), text=lambda: text))
         consumed = copy(self)
         consumed._successor = successor._record()
 

@@ -109,12 +109,12 @@ def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseU
     consumes = api_settings.BLACKLIST_AFTER_ROTATION and can_revoke_tokens()
     successor = _create_successor(token, consumes)
     # Signed first: a token that can't be signed must not cost the user their login.
-    pair = _sign_pair(successor)
+    access, text = str(successor.access_token), str(successor)
     if not consumes:
         revocation.token_store().transact(partial(successor._outstand_for, owner))
-    elif not token._consume(successor, owner):
+    elif not token._consume(successor, text, owner):
         return _sign_pair(_successor_or_alarm(token, request), replayed=True)
-    return pair
+    return Pair(successor, access=access, refresh=text)
 
 
 @sensitive_variables()

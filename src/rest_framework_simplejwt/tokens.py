@@ -49,6 +49,8 @@ else:
     __getattr__ = lazy_attributes(
         __name__,
         {
+            "Generic": "typing.Generic",
+            "T": "rest_framework_simplejwt.mixins.T",
             "BlacklistedToken": "rest_framework_simplejwt.token_blacklist.models.BlacklistedToken",
             "BlacklistedTokenFamily": "rest_framework_simplejwt.token_family.models.BlacklistedTokenFamily",
             "OutstandingToken": "rest_framework_simplejwt.token_blacklist.models.OutstandingToken",

@@ -1,1 +1,1 @@
-"""Other libraries verify the tokens of this package, and the reverse: `uvx nox -s interop`."""
+"""Other libraries verify the tokens of this package, and the reverse: `nox -s interop`."""

@@ -1,6 +1,6 @@
 """Compares the public names of this package with those of the published one: `compare.py <file of describe.py>`.
 
-Run by `uvx nox -s surface` with this package. Prints each difference, and exits with 1 if there is one
+Run by `nox -s surface` with this package. Prints each difference, and exits with 1 if there is one
 that `exceptions.py` does not list, or an exception there that is not needed.
 """
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import django
 
-from tests.surface.describe import describe_one, find, has_members, public, resolve
+from tests.surface.describe import PACKAGE, describe_one, find, has_members, public, resolve
 from tests.surface.exceptions import EXCEPTIONS
 
 POSITIONAL = ("POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD")
@@ -43,6 +43,9 @@ def differences(published):
             missing.add(path)
             yield Difference(path, "missing", "")
             continue
+        if theirs and "origin" not in theirs and ours.get("origin", "").startswith(f"{PACKAGE}."):
+            # Defined in another module of this package than of the published one.
+            ours = describe_one(ours["origin"].removeprefix(f"{PACKAGE}."))
         if "origin" in theirs:
             if not is_the_same(theirs["origin"], resolve(path)):
                 yield Difference(path, "origin", f"{theirs['origin']} there, {ours.get('origin')} here")

@@ -1,6 +1,6 @@
 """Writes the public names of the installed package, and what a caller sees of each: `describe.py <file>`.
 
-Run by `uvx nox -s surface` with the published package. A path is a module below the package and a name in it:
+Run by `nox -s surface` with the published package. A path is a module below the package and a name in it:
 `tokens:Token.for_user`.
 """
 

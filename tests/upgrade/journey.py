@@ -1,6 +1,6 @@
 """One step of the upgrade from the published package to this one and back: `journey.py <state file>`.
 
-Run by `uvx nox -s upgrade` in the environment of each package in turn, with the witness's settings
+Run by `nox -s upgrade` in the environment of each package in turn, with the witness's settings
 on one database file. A step first checks the tokens of the steps before it, then leaves tokens of its own.
 """
 

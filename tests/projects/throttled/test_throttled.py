@@ -1,4 +1,4 @@
-"""Throttles work as with 5.5.1. `uvx nox -s upgrade` runs these tests on the published package too."""
+"""Throttles work as with 5.5.1. `nox -s upgrade` runs these tests on the published package too."""
 
 import pytest
 from django.core.cache import cache

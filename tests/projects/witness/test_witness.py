@@ -1,4 +1,4 @@
-"""What users of the witness see. These pass on the published 5.5.1 too: `uvx nox -s upgrade` runs them on it."""
+"""What users of the witness see. These pass on the published 5.5.1 too: `nox -s upgrade` runs them on it."""
 
 import json
 from base64 import urlsafe_b64decode
