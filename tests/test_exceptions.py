@@ -74,3 +74,8 @@ def test_each_exception_has_its_base_class(error, base):
 @pytest.mark.parametrize("error", [exceptions.KeysUnavailable, exceptions.RevocationUnavailable])
 def test_a_503_has_a_retry_after_of_one_second(error):
     assert error().wait == 1
+
+
+def test_a_code_in_a_dict_of_details_is_its_text():
+    detail = exceptions.AuthenticationFailed({"detail": "x", "code": exceptions.RefusalCode.USER_INACTIVE}).detail
+    assert (str(detail["code"]), detail["code"].code) == ("user_inactive", "user_inactive")

@@ -1,11 +1,17 @@
 """A refresh verifies its token, then the store exchanges it for the successor."""
 
+from contextlib import suppress
+
 import pytest
-from django.db import IntegrityError
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connections, router
+from django.test.utils import CaptureQueriesContext
 
 from rest_framework_simplejwt import revocation, rotation, signals, tokens
 from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.cache import blacklist_cache
 from rest_framework_simplejwt.exceptions import RefreshTokenBlacklistedError, TokenError
+from rest_framework_simplejwt.mixins import check_not_revoked
 from rest_framework_simplejwt.revocation.sql import SQLStore
 from rest_framework_simplejwt.serializers import TokenRefreshSerializer
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -37,8 +43,8 @@ def calls(monkeypatch):
     """The calls that SQL stores receive during the test."""
     calls, exchange, is_revoked, are_revoked = Calls(), SQLStore.exchange, SQLStore.is_revoked, SQLStore.are_revoked
 
-    def record_exchange(self, consumed, successor):
-        calls.exchanges.append(exchange(self, consumed, successor))
+    def record_exchange(self, *args):
+        calls.exchanges.append(exchange(self, *args))
         return calls.exchanges[-1]
 
     def record_is_revoked(self, key):
@@ -100,6 +106,32 @@ def test_the_recorded_text_is_the_one_that_was_sent_and_signed_once(post, refres
     response = post("refresh", refresh=str(refresh)).json()
     assert signed[1:] == [response["access"], response["refresh"]], "the first is the presented one"
     assert tokens.OutstandingToken.objects.filter(token=response["refresh"]).count() == 1
+
+
+@pytest.mark.parametrize("is_written_with_orm", [False, True], ids=["directly", "with the ORM"])
+def test_a_family_that_is_revoked_after_the_verification_issues_no_pair(
+    post, refresh, simple_jwt, recorded, received, is_written_with_orm, monkeypatch
+):
+    def revoke_family(user):
+        RefreshToken(str(refresh)).blacklist_family()
+        return True
+
+    if is_written_with_orm:
+        monkeypatch.setattr(SQLStore, "_exchange_directly", lambda self, *args: False)
+    simple_jwt(USER_AUTHENTICATION_RULE=revoke_family)
+    before = recorded()
+    with received(signals.refresh_token_reused) as calls:
+        assert refusal(post("refresh", refresh=str(refresh))) == FAMILY_REVOKED
+    assert recorded() == before
+    assert calls == []
+
+
+def test_a_successor_needs_no_second_look_up_of_its_user(post, refresh, assert_statements):
+    tokens.OutstandingToken.objects.all().delete()
+    with CaptureQueriesContext(connections[router.db_for_read(get_user_model())]) as queries:
+        assert post("refresh", refresh=str(refresh)).status_code == 200
+    table = get_user_model()._meta.db_table
+    assert len([query for query in queries if query["sql"].startswith("SELECT") and table in query["sql"]]) == 1
 
 
 def test_a_revoked_token_is_refused_and_triggers_the_alarm(post, refresh, calls, recorded, received):
@@ -380,6 +412,21 @@ class TestCustomizedProject:
         successor = RefreshToken(post("refresh", refresh=str(refresh)).json()["refresh"])
         assert (refresh if name == "revoke" else successor)["jti"] in ids
 
+    def test_an_exchange_runs_within_the_overridden_transact_of_a_custom_store(self, simple_jwt, post, refresh):
+        from rest_framework_simplejwt.token_blacklist.store import TokenStore
+        from rest_framework_simplejwt.token_family.store import FamilyStore
+
+        calls = []
+
+        def transact(self, work):
+            calls.append(work)
+            return TokenStore.transact(self, work)
+
+        stores = {"token": type("Custom", (TokenStore,), {"transact": transact}), "family": FamilyStore}
+        simple_jwt(REVOCATION_STORE=lambda kind: stores[kind]())
+        assert post("refresh", refresh=str(refresh)).status_code == 200
+        assert calls
+
     def test_a_revoked_token_is_refused_if_blacklist_after_rotation_is_off(self, simple_jwt, post, refresh, calls):
         simple_jwt(BLACKLIST_AFTER_ROTATION=False)
         refresh.blacklist()
@@ -417,3 +464,60 @@ def test_each_check_after_verification_makes_its_own_lookup(refresh, calls):
         token.check_family_blacklist(token)
     with pytest.raises(RefreshTokenBlacklistedError):
         token.verify()
+
+
+class Lenient(RefreshToken):
+    """A project's own class that accepts a revoked token, as for a grace period of its own."""
+
+    def check_blacklist(self):
+        with suppress(RefreshTokenBlacklistedError):
+            super().check_blacklist()
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_a_project_that_accepts_a_revoked_token_still_refuses_its_revoked_family(refresh, simple_jwt, is_cached):
+    simple_jwt(CACHE_BLACKLISTED_REFRESH_TOKENS=is_cached)
+    refresh.blacklist()
+    blacklist_cache.add_refresh_token(refresh["jti"])
+    Lenient(str(refresh))
+    refresh.blacklist_family()
+    with pytest.raises(TokenError, match="family is blacklisted"):
+        Lenient(str(refresh))
+
+
+class WithLegacyId(RefreshToken):
+    """A project's own class whose tokens may have their id in an older claim."""
+
+    def check_blacklist(self):
+        if "legacy_id" in self:
+            self["jti"] = self["legacy_id"]
+        super().check_blacklist()
+
+
+def test_a_check_that_changes_the_id_checks_the_new_id(refresh):
+    refresh.blacklist()
+    legacy = WithLegacyId(str(refresh), verify=False)
+    legacy["legacy_id"] = refresh["jti"]
+    del legacy["jti"]
+    with pytest.raises(RefreshTokenBlacklistedError):
+        WithLegacyId(str(legacy))
+
+
+class VerifiedTwice(RefreshToken):
+    def check_blacklist(self):
+        super().check_blacklist()
+        check_not_revoked(self)
+
+
+def test_a_check_within_a_check_works(refresh):
+    assert VerifiedTwice(str(refresh))["jti"] == refresh["jti"]
+
+
+def test_the_family_of_an_object_that_only_has_claims_can_be_checked(refresh):
+    class Claims(dict):
+        token_type = "refresh"
+
+    RefreshToken.check_family_blacklist(Claims(refresh.payload))
+    refresh.blacklist_family()
+    with pytest.raises(TokenError, match="family is blacklisted"):
+        RefreshToken.check_family_blacklist(Claims(refresh.payload))

@@ -787,3 +787,44 @@ def test_a_value_that_is_not_text_is_rejected(value):
     for verify in (True, False):
         with pytest.raises(TokenError, match="^Token is invalid$"):
             AccessToken(value, verify=verify)
+
+
+class TestTimesOfAnAccessToken:
+    """A class of a project's own sets its expiry in its own way."""
+
+    @staticmethod
+    def expiry_with(members, **class_attributes):
+        access = type("Custom", (AccessToken,), members)
+        refresh = type("Refresh", (RefreshToken,), {"access_token_class": access})()
+        return refresh.access_token["exp"] - refresh["iat"]
+
+    def test_by_a_set_exp_with_a_default_lifetime(self):
+        def set_exp(self, claim="exp", from_time=None, lifetime=None):
+            AccessToken.set_exp(self, claim, from_time, lifetime or timedelta(seconds=30))
+
+        assert self.expiry_with({"set_exp": set_exp}) == 30
+
+    def test_by_a_constructor_that_sets_the_lifetime(self):
+        def init(self, token=None, verify=True):
+            AccessToken.__init__(self, token, verify)
+            self.lifetime = timedelta(seconds=30)
+
+        assert self.expiry_with({"__init__": init}) == 30
+
+    def test_not_by_a_constructor_that_writes_the_claim(self):
+        def init(self, token=None, verify=True):
+            AccessToken.__init__(self, token, verify)
+            self["exp"] += 9999
+
+        assert self.expiry_with({"__init__": init}) == 300
+
+    def test_by_a_function_that_creates_the_token(self):
+        refresh = type("Refresh", (RefreshToken,), {"access_token_class": staticmethod(lambda: AccessToken())})()
+        assert refresh.access_token["exp"] - refresh["iat"] == 300
+
+
+def test_a_constructor_that_is_called_again_reads_the_clock_again():
+    token = AccessToken()
+    token.current_time -= timedelta(days=1)
+    token.__init__(str(AccessToken()))
+    assert tokens.aware_utcnow() - token.current_time < timedelta(minutes=1)

@@ -65,6 +65,9 @@ EXPIRED = _("Token is expired")
 class RefusalCode(str, Enum):
     """Every ``code`` of the error responses of this package. Responses and ``get_codes()`` contain plain strings."""
 
+    # Its text is the code also where a project writes the member into a response.
+    __str__ = str.__str__
+
     TOKEN_NOT_VALID = "token_not_valid"
     NO_ACTIVE_ACCOUNT = "no_active_account"
     USER_NOT_FOUND = "user_not_found"

@@ -67,8 +67,7 @@ class BlacklistMixin(_Mixin[T]):
         Raises ``RevocationUnavailable`` if the store can't be asked. A token without a usable id passes: ``verify``
         rejects it.
         """
-        question = self._lookup or records.lookup(self, with_family=False)
-        if question.is_token_revoked:
+        if records.is_token_revoked(self):
             raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
 
     @available_if(can_revoke_tokens)
@@ -107,14 +106,17 @@ class BlacklistMixin(_Mixin[T]):
     def _consume(self, successor: Token, text: str, owner: AbstractBaseUser | None = None) -> bool:
         """Revokes this token and records its ``successor``, both or neither. True for exactly one caller.
 
+        False if another caller was first, or if the family was revoked since this token was verified.
+
         ``text``: the signed successor. ``owner``: the user of both tokens, if it was looked up. A project's own
         ``blacklist`` and ``outstand`` are called, within a transaction.
         """
         assert isinstance(successor, BlacklistMixin)
         store = revocation.token_store()
-        successor._owner = owner
+        self._owner = successor._owner = owner
+        families = revocation.family_store() if family_enabled() else None
         if not has_own_method(type(self), "blacklist", "outstand"):
-            return store.exchange(self._record(), replace(successor._record(), text=lambda: text))
+            return store.exchange(self._record(), replace(successor._record(), text=lambda: text), families)
         consumed = copy(self)
         consumed._successor = successor._record()
 
@@ -197,7 +199,7 @@ class FamilyMixin(_Mixin[T]):
         family_id = records.family_id(token)
         if family_id is None:
             logger.warning("A %s token without a family was accepted", token.token_type)
-        elif (token._lookup or revocation.Lookup(None, family_id)).is_family_revoked:
+        elif records.is_family_revoked(token, family_id):
             raise TokenError(_("Token family is blacklisted"))
 
     @available_if(family_enabled)

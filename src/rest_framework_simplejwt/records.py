@@ -38,21 +38,40 @@ def family_id(token: Token) -> str | None:
     return value
 
 
-def lookup(token: Token, *, with_family: bool) -> revocation.Lookup:
-    """Returns the question whether ``token`` is revoked, or its family is. A claim that can't be an id is left out."""
-    found = [token.payload.get(api_settings.JTI_CLAIM or ""), token.get(api_settings.TOKEN_FAMILY_CLAIM)]
-    token_id, family = (value if claims.is_id(value) else None for value in found)
-    return revocation.Lookup(token_id, family if with_family else None)
+def is_token_revoked(token: Token) -> bool:
+    """Returns whether ``token`` was revoked. Shares the answer within ``one_lookup``."""
+    token_id = _id_in(token, api_settings.JTI_CLAIM or "")
+    shared = getattr(token, "_lookup", None)
+    # A check of a project's own may have changed the claims since.
+    if isinstance(shared, revocation.Lookup) and shared.token_id == token_id:
+        return shared.is_token_revoked
+    return revocation.Lookup(token_id, None).is_token_revoked
+
+
+def is_family_revoked(token: Token, family: str) -> bool:
+    """Returns whether the ``family`` of ``token`` was revoked. Shares the answer within ``one_lookup``."""
+    shared = getattr(token, "_lookup", None)
+    if isinstance(shared, revocation.Lookup) and shared.family_id == family:
+        return shared.is_family_revoked
+    return revocation.Lookup(None, family).is_family_revoked
 
 
 @contextmanager
 def one_lookup(token: Token) -> Iterator[None]:
     """Until the end of the ``with`` block, all checks of ``token`` share one question to the stores."""
-    token._lookup = lookup(token, with_family=family_enabled())
+    family = _id_in(token, api_settings.TOKEN_FAMILY_CLAIM) if family_enabled() else None
+    before = token._lookup
+    token._lookup = revocation.Lookup(_id_in(token, api_settings.JTI_CLAIM or ""), family)
     try:
         yield
     finally:
-        del token._lookup
+        token._lookup = before
+
+
+def _id_in(token: Token, claim: str) -> str | None:
+    """Returns the id in a claim; ``None`` if the claim is missing or can't be an id."""
+    value = token.get(claim)
+    return value if claims.is_id(value) else None
 
 
 def record_of(token: Token, *, leeway: timedelta, user: AnyUser | None = None) -> Issued:

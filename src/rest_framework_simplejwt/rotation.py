@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -113,7 +114,7 @@ def rotate(token: R, request: HttpRequest | None = None, *, owner: AbstractBaseU
     if not consumes:
         revocation.token_store().transact(partial(successor._outstand_for, owner))
     elif not token._consume(successor, text, owner):
-        return _sign_pair(_successor_or_alarm(token, request), replayed=True)
+        return _sign_pair(_successor_after_lost_exchange(token, request), replayed=True)
     return Pair(successor, access=access, refresh=text)
 
 
@@ -187,6 +188,17 @@ def _successor_or_alarm(revoked: R, request: HttpRequest | None) -> R:
         _trigger_alarm(revoked, request)
         raise RefreshTokenBlacklistedError(_("Token is blacklisted"))
     return successor
+
+
+def _successor_after_lost_exchange(token: R, request: HttpRequest | None) -> R:
+    """Returns the successor of a token that was revoked after its verification, within the grace period.
+
+    Otherwise triggers the alarm and raises ``RefreshTokenBlacklistedError``. Raises another ``TokenError`` if not the
+    token was revoked but its family.
+    """
+    with suppress(RefreshTokenBlacklistedError):
+        token.verify()
+    return _successor_or_alarm(token, request)
 
 
 def _successor_within_grace(consumed: R) -> R | None:

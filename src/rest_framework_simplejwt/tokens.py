@@ -119,20 +119,11 @@ class Token:
         if self.token_type is None or self.lifetime is None:
             raise TokenError(_("Cannot create token with no type or lifetime"))
         self.token = token
-        if "current_time" not in vars(self):
-            self.current_time = aware_utcnow()
+        self.current_time = aware_utcnow()
         if token is None:
             self._create_claims()
         else:
             self._load(token, verify)
-
-    @classmethod
-    def _created_at(cls, moment: datetime) -> Self:
-        """Creates a token as of ``moment``: its ``iat`` and ``exp`` count from then."""
-        token = cls.__new__(cls)
-        token.current_time = moment
-        token.__init__()  # type: ignore[misc]  # after its time is set
-        return token
 
     def _create_claims(self) -> None:
         """Sets ``payload`` to the claims of a new token: type, expiry, time of issue and id."""
@@ -411,7 +402,7 @@ class RefreshToken(BlacklistMixin["RefreshToken"], FamilyMixin["RefreshToken"], 
     @property
     def access_token(self: _IssuesAccess[A]) -> A:
         """A new access token on each read, created as of this token's ``current_time``, with its other claims."""
-        access = self.access_token_class._created_at(self.current_time)
+        access = _create_as_of(self.current_time, self.access_token_class)
         kept = {*self.no_copy_claims, api_settings.TOKEN_TYPE_CLAIM, api_settings.JTI_CLAIM}
         if not api_settings.TOKEN_FAMILY_CHECK_ON_ACCESS:
             kept |= {api_settings.TOKEN_FAMILY_CLAIM, api_settings.TOKEN_FAMILY_EXPIRATION_CLAIM}
@@ -429,3 +420,25 @@ class UntypedToken(Token):
 
     def verify_token_type(self) -> None:
         """Accepts every type, and a token without one."""
+
+
+# What sets the times of a new token.
+_TIME_METHODS = ("__init__", "_create_claims", "set_exp", "set_iat")
+
+
+def _create_as_of(moment: datetime, token_class: type[A]) -> A:
+    """Creates a token as of ``moment``: its ``iat`` and ``exp`` count from then.
+
+    A class with methods of its own is created now, and has both claims set once more.
+    """
+    is_plain = all(getattr(token_class, name, None) is getattr(Token, name) for name in _TIME_METHODS)
+    if is_plain and token_class.token_type and token_class.lifetime:
+        token = token_class.__new__(token_class)
+        token.token, token.current_time = None, moment
+        token._create_claims()
+        return token
+    token = token_class()
+    token.current_time = moment
+    token.set_exp()
+    token.set_iat()
+    return token

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from unittest import mock
 
@@ -203,8 +204,8 @@ class TestExchange:
     def exchange(self, store, user):
         """Exchange with direct SQL only. Return whether it did."""
 
-        def exchange(consumed=None, successor=None):
-            return store._exchange_directly(consumed or issued(), successor or self.successor(user))
+        def exchange(consumed=None, successor=None, families=None):
+            return store._exchange_directly(consumed or issued(), successor or self.successor(user), families)
 
         return exchange
 
@@ -227,7 +228,7 @@ class TestExchange:
     def test_writes_what_the_orm_writes(self, store, exchange, user, family_id):
         moment, found = now(), []
         new = self.successor(user, family_id=family_id)
-        for work in (exchange, store._exchange_with_orm):
+        for work in (exchange, partial(store._exchange_with_orm, families=None)):
             with mock.patch("django.utils.timezone.now", return_value=moment), transaction.atomic(using=alias()):
                 assert work(issued(family_id=family_id), new)
                 found.append(rows(store))
@@ -273,6 +274,16 @@ class TestExchange:
         nonsense = mock.patch.object(direct.compiled, "cached_on", spoiled)
         with nonsense, transaction.atomic(using=alias()), pytest.raises(DatabaseError, match="nowhere|syntax"):
             exchange()
+
+    @pytest.mark.needs("token_family")
+    @pytest.mark.parametrize(("revoked", "is_done"), [("f", False), ("another", True), (None, True)])
+    def test_depends_on_the_family_of_the_token(self, exchange, user, revoked, is_done):
+        families = revocation.family_store()
+        for family in ("f", "another"):
+            families.remember(issued(family, owner=user.pk))
+        if revoked:
+            families.revoke(issued(revoked))
+        assert exchange(issued(family_id="f"), families=families) is is_done
 
     def test_takes_one_statement_on_postgresql_and_two_elsewhere(self, exchange, assert_statements):
         with assert_statements(1 if connections[alias()].vendor == "postgresql" else 2):

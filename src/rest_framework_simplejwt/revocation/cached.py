@@ -52,10 +52,11 @@ class CachedStore:
             self._add_after_commit(record_id)
         return is_revoked
 
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
-        """See ``RevocationStore.exchange``. Adds the consumed id to the cache after the commit, whatever the result."""
-        is_first = self._store.exchange(consumed, successor)
-        self._add_after_commit(consumed.id)
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
+        """See ``RevocationStore.exchange``. Adds the id to the cache after the commit, if this call consumed it."""
+        is_first = self._store.exchange(consumed, successor, families)
+        if is_first:
+            self._add_after_commit(consumed.id)
         return is_first
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:

@@ -84,23 +84,30 @@ def revoke(tables: Tables, record_id: str, expires_at: datetime | None, alias: s
 
 
 def exchange(
-    tables: Tables, record_id: str, expires_at: datetime | None, successor: Mapping[str, object], alias: str
+    tables: Tables,
+    record_id: str,
+    expires_at: datetime | None,
+    successor: Mapping[str, object],
+    alias: str,
+    *,
+    family: tuple[Tables, str] | None = None,
 ) -> bool:
     """Revokes a recorded token and inserts the row of its successor, from these field values. Returns whether it did.
 
-    Returns False, and writes nothing, if the token was revoked, is not on record, or is on record with an earlier
-    expiry. Sends one statement on PostgreSQL, and
-    elsewhere two, for which the caller opens a transaction. Raises ``IntegrityError`` if another transaction inserted
-    the revocation or the successor at the same time; on MySQL also if the token was already revoked.
+    Returns False, and writes nothing, if the token was revoked, is not on record or is on record with an earlier
+    expiry, and if its ``family`` was revoked: the tables of families, and its id. Sends one statement on PostgreSQL,
+    and elsewhere two, for which the caller opens a transaction. Raises ``IntegrityError`` if another transaction
+    inserted the revocation or the successor at the same time; on MySQL also if the token was already revoked.
     """
     connection = connections[alias]
-    params = _revoke_params(connection, tables, record_id, expires_at, timezone.now())
+    families, family_params = (family[0], [family[1]]) if family else (None, [])
+    params = [*_revoke_params(connection, tables, record_id, expires_at, timezone.now()), *family_params]
     names, values = tuple(successor), _db_values(connection, tables.issued_model, successor)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
-            cursor.execute(_exchange_sql(connection, tables, names), [*params, *values])
+            cursor.execute(_exchange_sql(connection, tables, names, families), [*params, *values])
             return bool(cursor.rowcount)
-        cursor.execute(_revoke_sql(connection, tables), params)
+        cursor.execute(_revoke_sql(connection, tables, families), params)
         if not cursor.rowcount:
             return False
         cursor.execute(_insert_sql(connection, tables.issued_model, names), values)
@@ -140,15 +147,17 @@ def _insert_if_absent_sql(connection: BaseDatabaseWrapper, model: type[Model], n
 
 
 @_built_once_per_connection
-def _revoke_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
+def _revoke_sql(connection: BaseDatabaseWrapper, tables: Tables, families: Tables | None = None) -> str:
     """Returns the SQL that revokes one id if its record expires no earlier than a given time.
 
-    Its parameters are those of ``_revoke_params``.
+    With ``families`` also only if a family is not revoked. Its parameters are those of ``_revoke_params``, then the id
+    of the family.
     """
     revoked_at = _get_field(tables.revoked_model, "blacklisted_at")
     expires_at = _quoted_column(connection, _get_field(tables.issued_model, "expires_at"))
     # MySQL has no ON CONFLICT clause. There a second revocation is an IntegrityError.
     on_conflict = "" if connection.vendor == "mysql" else " ON CONFLICT DO NOTHING"
+    unless_revoked = "" if families is None else f" AND NOT EXISTS ({_select_revocation_sql(connection, families)})"
     return (
         f"INSERT INTO {_quoted_table(connection, tables.revoked_model)}"
         f" ({_column_list(connection, tables.revoked_model, (tables.link_field, 'blacklisted_at'))})"
@@ -156,7 +165,7 @@ def _revoke_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
         f" FROM {_quoted_table(connection, tables.issued_model)}"
         f" WHERE {_quoted_column(connection, _get_field(tables.issued_model, tables.id_field))} = %s"
         f" AND ({expires_at} IS NULL OR {expires_at} >= %s)"
-        f"{on_conflict}"
+        f"{unless_revoked}{on_conflict}"
     )
 
 
@@ -170,19 +179,31 @@ def _revoke_returning_sql(connection: BaseDatabaseWrapper, tables: Tables) -> st
 
 @_built_once_per_connection
 def _exchange_sql(
-    connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...]
+    connection: BaseDatabaseWrapper, tables: Tables, names: tuple[str, ...], families: Tables | None
 ) -> str:  # pragma: no cover  # it is no SQL for SQLite; nox -s databases
     """Returns the PostgreSQL statement that revokes one id as ``_revoke_sql`` does and, if it did, inserts a row.
 
-    Its parameters are those of ``_revoke_params``, then the values of the fields ``names`` of the row.
+    Its parameters are those of ``_revoke_sql``, then the values of the fields ``names`` of the row.
     """
     link = _quoted_column(connection, _get_field(tables.revoked_model, tables.link_field))
     values = ", ".join(_placeholder(connection, _get_field(tables.issued_model, name)) for name in names)
     columns = _column_list(connection, tables.issued_model, names)
     return (
-        f"WITH consumed AS ({_revoke_sql(connection, tables)} RETURNING {link})"
+        f"WITH consumed AS ({_revoke_sql(connection, tables, families)} RETURNING {link})"
         f" INSERT INTO {_quoted_table(connection, tables.issued_model)} ({columns})"
         f" SELECT {values} FROM consumed"
+    )
+
+
+def _select_revocation_sql(connection: BaseDatabaseWrapper, tables: Tables) -> str:
+    """Returns the SQL that finds the revocation of one id, which is its only parameter."""
+    issued, revoked = _quoted_table(connection, tables.issued_model), _quoted_table(connection, tables.revoked_model)
+    pk = _quoted_column(connection, tables.issued_model._meta.pk)
+    link = _quoted_column(connection, _get_field(tables.revoked_model, tables.link_field))
+    record_id = _quoted_column(connection, _get_field(tables.issued_model, tables.id_field))
+    return (
+        f"SELECT 1 FROM {revoked} INNER JOIN {issued} ON {revoked}.{link} = {issued}.{pk}"
+        f" WHERE {issued}.{record_id} = %s"
     )
 
 

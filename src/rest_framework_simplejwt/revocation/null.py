@@ -42,7 +42,7 @@ class NullStore(NonTransactional):
         """See ``RevocationStore.revoke_all``. There is nothing to revoke."""
         return 0
 
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
         """See ``RevocationStore.exchange``. Returns True to every caller."""
         return True
 

@@ -300,31 +300,16 @@ class RedisStore(NonTransactional):
         return _REVOKE_SCRIPT, 2, *keys, json.dumps(facts), key_expires_at, int(never_expires)
 
     def is_revoked(self, record_id: str) -> bool:
-        """See ``RevocationStore.is_revoked``. If Redis is unavailable, answers as ``_keys_exist`` says."""
-        return self._keys_exist(self._revocation_key(record_id))[0]
-
-    def _keys_exist(self, *keys: str) -> list[bool]:
-        """Returns for each key whether it exists. Asks in one round trip.
-
-        If Redis is unavailable, returns False for each where ``may_assume_not_revoked()``, and raises
-        ``RevocationUnavailable`` otherwise.
-        """
-
-        def query(client: redis.Redis) -> list[Any]:
-            """Asks for all keys in one round trip."""
-            with client.pipeline(transaction=False) as pipe:
-                for key in keys:
-                    pipe.exists(key)
-                return pipe.execute()
-
+        """See ``RevocationStore.is_revoked``. If Redis is unavailable, False where ``may_assume_not_revoked()``."""
+        key = self._revocation_key(record_id)
         try:
-            return [bool(count) for count in self._run(query)]
+            return bool(self._run(lambda client: client.exists(key)))
         except RevocationUnavailable:
             if may_assume_not_revoked():
-                return [False] * len(keys)
+                return False
             raise
 
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
         """See ``RevocationStore.exchange``. Takes two steps: it records the successor, then revokes the token.
 
         If the second step fails, the successor stays on record. No client has it, and a retry records the same id.
@@ -333,20 +318,40 @@ class RedisStore(NonTransactional):
         return self.revoke(replace(consumed, successor=successor))[1]
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        """See ``RevocationStore.are_revoked``. One round trip if both stores use one client.
+        """See ``RevocationStore.are_revoked``. Asks in one round trip if both stores are of one class of clients.
 
-        A class that overrides ``is_revoked`` has it called instead.
+        It asks for each id alone if a subclass overrides ``is_revoked``, and under ``REVOCATION_FAIL_MODE`` "open" if
+        the round trip fails: the node of a cluster that has the revocation may be available.
         """
-        if (
-            not isinstance(families, RedisStore)
-            or families.client is not self.client
-            or any(overrides(store, RedisStore, "is_revoked") for store in (self, families))
+        if isinstance(families, RedisStore) and not any(
+            overrides(store, RedisStore, "is_revoked") for store in (self, families)
         ):
-            return self.is_revoked(token_id), families.is_revoked(family_id)
-        is_token_revoked, is_family_revoked = self._keys_exist(
-            self._revocation_key(token_id), families._revocation_key(family_id)
-        )
-        return is_token_revoked, is_family_revoked
+            try:
+                answers = self._exist_together(families, self._revocation_key(token_id), family_id)
+            except RevocationUnavailable:
+                if not may_assume_not_revoked():
+                    raise
+            else:
+                if answers is not None:
+                    return answers
+        if self.is_revoked(token_id):
+            return True, False
+        return False, families.is_revoked(family_id)
+
+    def _exist_together(self, families: RedisStore, token_key: str, family_id: str) -> tuple[bool, bool] | None:
+        """Returns whether each of the two revocations exists; ``None`` if the stores have different clients."""
+
+        def look(client: redis.Redis) -> tuple[bool, bool] | None:
+            if families.client is not client:
+                return None
+            with client.pipeline(transaction=False) as pipe:
+                pipe.exists(token_key)
+                pipe.exists(families._revocation_key(family_id))
+                token, family = pipe.execute()
+            return bool(token), bool(family)
+
+        answers: tuple[bool, bool] | None = self._run(look)
+        return answers
 
     def successor(self, token_id: str, successor_id: str, *, now: datetime) -> Successor | None:
         """See ``RevocationStore.successor``. Looks up the revocation of ``token_id``, which names its successor.

@@ -99,36 +99,44 @@ class SQLStore:
     def revoke(self, issued: Issued) -> tuple[Model, bool]:
         """See ``RevocationStore.revoke``. Tries ``direct.revoke`` first. Records an id that is not on record."""
         alias, tables = self.alias, self._tables
-        if tables.can_insert_directly(alias):
+        if tables.can_insert_directly(alias) and not overrides(self, SQLStore, "remember", "transact"):
             record = transactions.try_once(alias, lambda: direct.revoke(tables, issued.id, issued.expires_at, alias))
             if record is not None:
                 return record, True
         return self.transact(lambda: self._revoke_with_orm(issued))
 
     @translates_database_errors
-    def exchange(self, consumed: Issued, successor: Issued) -> bool:
+    def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
         """See ``RevocationStore.exchange``. Tries ``direct.exchange`` first."""
-        if self._exchange_directly(consumed, successor):
+        if self._exchange_directly(consumed, successor, families):
             return True
-        # Nothing was written: the token is revoked or not on record, or another transaction was in conflict.
-        return self.transact(partial(self._exchange_with_orm, consumed, successor))
+        # Nothing was written: the token or its family is revoked, the token is not on record, or another transaction
+        # was in conflict.
+        return self.transact(partial(self._exchange_with_orm, consumed, successor, families))
 
-    def _exchange_directly(self, consumed: Issued, successor: Issued) -> bool:
+    def _exchange_directly(self, consumed: Issued, successor: Issued, families: RevocationStore | None) -> bool:
         """Exchanges with ``direct.exchange``. Returns False, having written nothing, where it is not possible.
 
-        It is not if a subclass overrides ``revoke`` or ``remember``, if ``can_exchange_directly`` is false, or if the
-        statement finds the token revoked, not on record or in a conflict with another transaction.
+        It is not if a subclass overrides ``revoke``, ``remember`` or ``transact``, if ``can_exchange_directly`` is
+        false, or if the statement finds the token or its family revoked, the token not on record, or another
+        transaction in conflict.
         """
         alias, tables = self.alias, self._tables
-        if overrides(self, SQLStore, "revoke", "remember") or not tables.can_exchange_directly(alias):
+        is_custom = overrides(self, SQLStore, "revoke", "remember", "transact")
+        if is_custom or not tables.can_exchange_directly(alias):
             return False
         values = self._row_values(successor)
-        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias)
+        family = None
+        if families is not None and consumed.family_id is not None and self._can_query_together_with(families):
+            family = families._tables, consumed.family_id
+        work = partial(direct.exchange, tables, consumed.id, consumed.expires_at, values, alias, family=family)
         is_single_statement = connections[alias].vendor == "postgresql"
         return bool(transactions.try_once(alias, work, is_single_statement=is_single_statement))
 
-    def _exchange_with_orm(self, consumed: Issued, successor: Issued) -> bool:
+    def _exchange_with_orm(self, consumed: Issued, successor: Issued, families: RevocationStore | None) -> bool:
         """Does what ``exchange`` does, with ``revoke`` and ``remember``. The caller opens the transaction."""
+        if families is not None and consumed.family_id is not None and families.is_revoked(consumed.family_id):
+            return False
         _, is_first = self.revoke(consumed)
         if is_first:
             self.remember(successor)
@@ -185,7 +193,9 @@ class SQLStore:
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
         """See ``RevocationStore.are_revoked``. Sends one statement where ``_can_query_together_with(families)``."""
         if not self._can_query_together_with(families):
-            return self.is_revoked(token_id), families.is_revoked(family_id)
+            if self.is_revoked(token_id):
+                return True, False
+            return False, families.is_revoked(family_id)
         is_token_revoked, is_family_revoked = compiled.exist(
             [self._revocations_of, families._revocations_of],
             [token_id, family_id],
