@@ -178,3 +178,13 @@ def test_an_available_node_says_that_it_is_revoked_although_another_is_down(simp
         return store("token").are_revoked("x", store("family"), "x")
 
     assert verify_for_access(ask, "") == (kind == "token", kind == "family")
+
+
+@pytest.mark.parametrize("is_token_revoked", [False, True])
+def test_stores_with_different_clients_are_asked_one_by_one(is_token_revoked):
+    tokens, families = RedisStore("token"), RedisStore("family")
+    of_tokens = Client({tokens._revocation_key("x"): is_token_revoked})
+    of_families = Client({families._revocation_key("f"): True})
+    store, family_store = (type("Store", (RedisStore,), {"client": client}) for client in (of_tokens, of_families))
+    answers = store("token").are_revoked("x", family_store("family"), "f")
+    assert answers == ((True, False) if is_token_revoked else (False, True))
