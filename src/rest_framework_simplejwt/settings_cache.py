@@ -40,6 +40,10 @@ class BuiltFromSettings(Generic[T]):
 
     def get(self) -> T:
         """Returns the value for the current settings. Raises what ``build`` raises."""
+        return self.__get__(None, type(self))
+
+    def __get__(self, instance: object, owner: type) -> T:
+        """Does what ``get`` does, when the class attribute that this object is gets read."""
         built = self._built
         if built is None or built.generation != api_settings.generation:
             built = self._rebuild(built)

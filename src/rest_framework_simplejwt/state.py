@@ -48,20 +48,6 @@ _OTHER_SETTINGS = (
 token_backend: TokenBackend
 
 
-class _TokenBackendAttribute:
-    """Returns the current backend. Faster than ``__getattr__`` of the module, and tests can still patch the name."""
-
-    def __get__(self, instance: object, owner: type) -> TokenBackend:
-        return _backend.get()
-
-
-class _StateModule(ModuleType):
-    token_backend = _TokenBackendAttribute()
-
-
-sys.modules[__name__].__class__ = _StateModule
-
-
 def _build_backend() -> TokenBackend:
     """Returns a new ``TokenBackend`` with the present settings.
 
@@ -80,9 +66,14 @@ def _build_backend() -> TokenBackend:
     )
 
 
-_backend = BuiltFromSettings(
-    _build_backend, (*_POSITIONAL_SETTINGS, *_OTHER_SETTINGS), django_names=["SECRET_KEY_FALLBACKS"]
-)
+class _StateModule(ModuleType):
+    # Faster than ``__getattr__`` of the module, and tests can still patch the name.
+    token_backend = BuiltFromSettings(
+        _build_backend, (*_POSITIONAL_SETTINGS, *_OTHER_SETTINGS), django_names=["SECRET_KEY_FALLBACKS"]
+    )
+
+
+sys.modules[__name__].__class__ = _StateModule
 
 
 @sensitive_variables()
