@@ -89,7 +89,7 @@ class Lookup:
     def is_family_revoked(self) -> bool:
         is_token_revoked, is_family_revoked = self._answers
         if is_token_revoked and self.family_id is not None:
-            # A store need not look for the family of a revoked token. A project may accept such a token all the same.
+            # A store need not look for the family of a revoked token, but a project may still accept such a token.
             return family_store().is_revoked(self.family_id)
         return is_family_revoked
 
