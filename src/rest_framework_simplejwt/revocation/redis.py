@@ -312,13 +312,14 @@ class RedisStore(NonTransactional):
     def exchange(self, consumed: Issued, successor: Issued, families: RevocationStore | None = None) -> bool:
         """See ``RevocationStore.exchange``. Takes two steps: it records the successor, then revokes the token.
 
-        If the second step fails, the successor stays on record. No client has it, and a retry records the same id.
+        ``families`` is not asked. If the second step fails, the successor stays on record. No client has it, and a
+        retry records the same id.
         """
         self.remember(successor)
         return self.revoke(replace(consumed, successor=successor))[1]
 
     def are_revoked(self, token_id: str, families: RevocationStore, family_id: str) -> tuple[bool, bool]:
-        """See ``RevocationStore.are_revoked``. Asks in one round trip if both stores are of one class of clients.
+        """See ``RevocationStore.are_revoked``. Asks in one round trip if both stores use the same client.
 
         It asks for each id alone if a subclass overrides ``is_revoked``, and under ``REVOCATION_FAIL_MODE`` "open" if
         the round trip fails: the node of a cluster that has the revocation may be available.
@@ -342,6 +343,7 @@ class RedisStore(NonTransactional):
         """Returns whether each of the two revocations exists; ``None`` if the stores have different clients."""
 
         def look(client: redis.Redis) -> tuple[bool, bool] | None:
+            # Within _run: creating the other client may fail too.
             if families.client is not client:
                 return None
             with client.pipeline(transaction=False) as pipe:
